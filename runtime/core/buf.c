@@ -1,0 +1,151 @@
+#include "core/buf.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct bytes bytes_of(const char *s)
+{
+    return (struct bytes){.data = s, .len = s == NULL ? 0 : strlen(s)};
+}
+
+bool bytes_equal(struct bytes a, struct bytes b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
+void buf_init(struct buf *b)
+{
+    *b = (struct buf){0};
+}
+
+void buf_fini(struct buf *b)
+{
+    free(b->data);
+    *b = (struct buf){0};
+}
+
+void buf_clear(struct buf *b)
+{
+    b->len = 0;
+    b->failed = false;
+}
+
+int buf_reserve(struct buf *b, size_t extra)
+{
+    if (b->failed)
+        return -1;
+    if (extra <= b->cap - b->len)
+        return 0;
+    size_t need = b->len + extra;
+    size_t cap = b->cap < 64 ? 64 : b->cap;
+    while (cap < need && cap <= SIZE_MAX / 2)
+        cap *= 2;
+    char *data = need < extra || cap < need ? NULL : realloc(b->data, cap);
+    if (data == NULL) {
+        b->failed = true;
+        return -1;
+    }
+    b->data = data;
+    b->cap = cap;
+    return 0;
+}
+
+int buf_append(struct buf *b, const void *data, size_t len)
+{
+    if (buf_reserve(b, len) != 0)
+        return -1;
+    if (len > 0)
+        memcpy(b->data + b->len, data, len);
+    b->len += len;
+    return 0;
+}
+
+int buf_append_bytes(struct buf *b, struct bytes v)
+{
+    return buf_append(b, v.data, v.len);
+}
+
+int buf_append_str(struct buf *b, const char *s)
+{
+    return buf_append(b, s, strlen(s));
+}
+
+int buf_append_char(struct buf *b, char c)
+{
+    return buf_append(b, &c, 1);
+}
+
+int buf_vprintf(struct buf *b, const char *format, va_list args)
+{
+    va_list again;
+    va_copy(again, args);
+    int n = vsnprintf(NULL, 0, format, args);
+    int rc = -1;
+    if (n < 0)
+        b->failed = true;
+    else if (buf_reserve(b, (size_t)n + 1) == 0) {
+        vsnprintf(b->data + b->len, (size_t)n + 1, format, again);
+        b->len += (size_t)n;
+        rc = 0;
+    }
+    va_end(again);
+    return rc;
+}
+
+int buf_printf(struct buf *b, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int rc = buf_vprintf(b, format, args);
+    va_end(args);
+    return rc;
+}
+
+bool buf_failed(const struct buf *b)
+{
+    return b->failed;
+}
+
+struct bytes buf_view(const struct buf *b)
+{
+    return (struct bytes){.data = b->data, .len = b->len};
+}
+
+const char *buf_cstr(struct buf *b)
+{
+    if (buf_reserve(b, 1) != 0)
+        return NULL;
+    b->data[b->len] = '\0';
+    return b->data;
+}
+
+char *buf_take(struct buf *b, size_t *len)
+{
+    if (buf_cstr(b) == NULL) {
+        buf_fini(b);
+        return NULL;
+    }
+    char *data = b->data;
+    if (len != NULL)
+        *len = b->len;
+    *b = (struct buf){0};
+    return data;
+}
+
+int buf_put_u8(struct buf *b, uint8_t v)
+{
+    return buf_append(b, &v, 1);
+}
+
+int buf_put_u16(struct buf *b, uint16_t v)
+{
+    unsigned char le[2] = {(unsigned char)v, (unsigned char)(v >> 8)};
+    return buf_append(b, le, sizeof le);
+}
+
+int buf_put_u32(struct buf *b, uint32_t v)
+{
+    unsigned char le[4] = {(unsigned char)v, (unsigned char)(v >> 8), (unsigned char)(v >> 16), (unsigned char)(v >> 24)};
+    return buf_append(b, le, sizeof le);
+}

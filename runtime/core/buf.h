@@ -1,0 +1,55 @@
+/*
+ * buf: a growable run of bytes, and `struct bytes`, a view of bytes somebody else owns.
+ *
+ * A failed allocation is sticky: later appends do nothing, and buf_failed() tells at the end, so that code
+ * which composes a text checks once. The bytes are not NUL-terminated unless buf_cstr() is asked.
+ */
+#ifndef ANZOL_CORE_BUF_H
+#define ANZOL_CORE_BUF_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct bytes {
+    const char *data; /* may be NULL when len is 0 */
+    size_t len;
+};
+
+/* A view of a NUL-terminated string; NULL gives an empty view. */
+struct bytes bytes_of(const char *s);
+bool bytes_equal(struct bytes a, struct bytes b);
+
+struct buf {
+    char *data;
+    size_t len;
+    size_t cap;
+    bool failed;
+};
+
+void buf_init(struct buf *b);
+void buf_fini(struct buf *b);
+/* Empties and keeps the memory; clears the failure. */
+void buf_clear(struct buf *b);
+/* Room for `extra` more bytes. 0, or -1 when memory is short (sticky). */
+int buf_reserve(struct buf *b, size_t extra);
+int buf_append(struct buf *b, const void *data, size_t len);
+int buf_append_bytes(struct buf *b, struct bytes v);
+int buf_append_str(struct buf *b, const char *s);
+int buf_append_char(struct buf *b, char c);
+int buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int buf_vprintf(struct buf *b, const char *format, va_list args);
+bool buf_failed(const struct buf *b);
+struct bytes buf_view(const struct buf *b);
+/* The content with a NUL after it (not counted in len); NULL when memory was short. Valid until the next call. */
+const char *buf_cstr(struct buf *b);
+/* Hands the memory over (free() it); NUL-terminated; the buffer is empty afterwards. NULL when memory was short. */
+char *buf_take(struct buf *b, size_t *len);
+
+/* Numbers of the stored formats: little-endian, fixed size. */
+int buf_put_u8(struct buf *b, uint8_t v);
+int buf_put_u16(struct buf *b, uint16_t v);
+int buf_put_u32(struct buf *b, uint32_t v);
+
+#endif

@@ -1,0 +1,53 @@
+/*
+ * retry: whether and when a delivery is tried again. Pure: time and randomness are arguments.
+ *
+ *  - a response: retried when its status is in `on` and the request carries the idempotency key;
+ *  - never left: retried with or without the key;
+ *  - ambiguous: retried only with the key (and "timeout" in `on`), else the outcome is `unknown`;
+ *  - permanent: not retried.
+ * The k-th retry comes delays[k] after the k-th attempt ended, jittered by ±5 %, and never so that it would start
+ * later than `within` after the first attempt began. Retry-After takes the delay's place and pauses the integration; when it
+ * points beyond the window there is no retry.
+ */
+#ifndef ANZOL_CORE_RETRY_H
+#define ANZOL_CORE_RETRY_H
+
+#include "core/attempt.h"
+#include "core/err.h"
+
+enum { RETRY_DELAYS_MAX = 16, RETRY_CODES_MAX = 16 };
+
+enum retry_on { /* bits */
+    RETRY_ON_5XX = 1,
+    RETRY_ON_4XX = 2,
+    RETRY_ON_TIMEOUT = 4, /* every ambiguous end */
+};
+
+struct retry_policy {
+    uint8_t delay_count;
+    uint8_t code_count;
+    uint8_t on; /* enum retry_on bits */
+    uint32_t delays_ms[RETRY_DELAYS_MAX];
+    uint16_t codes[RETRY_CODES_MAX]; /* single statuses beside the classes */
+    uint32_t within_ms;
+};
+
+enum retry_verdict { RETRY_SUCCEEDED, RETRY_FAILED, RETRY_UNKNOWN, RETRY_AGAIN };
+
+struct retry_decision {
+    enum retry_verdict verdict;
+    int64_t delay_ms; /* RETRY_AGAIN: from now */
+    int64_t pause_ms; /* hold the whole integration that long; 0: do not */
+};
+
+/* 20 s, 80 s, 240 s on 429, 5xx and "timeout", within six minutes. */
+void retry_policy_default(struct retry_policy *p);
+
+/*
+ * `a` is the attempt that just ended (its number says how many there were), `elapsed_ms` the time since the first
+ * attempt began, `random` uniform in [0, 1).
+ */
+struct retry_decision retry_decide(const struct retry_policy *p, bool has_key, const struct attempt *a, int64_t elapsed_ms,
+                                   double random);
+
+#endif

@@ -1,0 +1,45 @@
+/*
+ * secrets: the private values, and the mask that keeps them out of everything people see.
+ *
+ * Values live in one mapping that is locked and left out of core dumps; names are not private. The vault outlives every
+ * generation; values are only ever added or replaced, by the host, before scripts run. Lua never sees a value.
+ *
+ * The mask knows each value of 4 bytes or more as it is and as percent-encoded, JSON-escaped and base64 at each of the three alignments
+ * (standard and URL alphabets), so that what a receiver echoes is blotted out before it is stored.
+ */
+#ifndef ANZOL_CORE_SECRETS_H
+#define ANZOL_CORE_SECRETS_H
+
+#include "core/buf.h"
+#include "core/err.h"
+
+struct secrets;
+
+struct secrets *secrets_new(struct err *e);
+void secrets_free(struct secrets *s); /* wipes; NULL is fine */
+
+/* Sets or replaces. The value is copied; the caller wipes its own. -1: memory. */
+int secrets_set(struct secrets *s, struct bytes name, struct bytes value, struct err *e);
+/* The value; data NULL: no such secret. Valid until the next secrets_set(). */
+struct bytes secrets_get(const struct secrets *s, struct bytes name);
+size_t secrets_count(const struct secrets *s);
+
+/*
+ * Looks a secret up where secrets come from and keeps it: already known, else the environment variable, else the
+ * file $CREDENTIALS_DIRECTORY/NAME (one trailing newline dropped). 0 found, 1 not found, -1 error. A name is [A-Za-z_][A-Za-z0-9_]*.
+ */
+int secrets_load(struct secrets *s, const char *name, struct err *e);
+/*
+ * Reads a file of NAME=VALUE lines (# comments, blank lines, an optional "export ", single or double quotes around a value), each into the
+ * vault AND into the environment for `env` unless the environment has it already. -1 with file:line.
+ */
+int secrets_read_env_file(struct secrets *s, const char *path, struct err *e);
+
+/* Replaces every known form of every value in place by '*' of the same length. True when something was found. */
+bool secrets_mask(const struct secrets *s, char *data, size_t len);
+
+/* memset that the compiler keeps, and the same for a whole buffer (its capacity, then emptied). */
+void secrets_wipe(void *data, size_t len);
+void secrets_wipe_buf(struct buf *b);
+
+#endif
