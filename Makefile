@@ -5,33 +5,32 @@
 #   make test       installs what the tests need, runs all of them
 #   make lint       layers, luacheck, cppcheck, shell
 #   make check-asan / check-valgrind    the suite under the sanitizers / valgrind
-#   make bench      the figures of the README
+#   make figures    the load tests in full size: the figures of the README
+#   make bench      CPU a delivery, against the bare libraries
 #   make install    PREFIX=/usr/local, DESTDIR for packagers
 #   make clean
 
 BUILD   ?= build
 PREFIX  ?= /usr/local
+BINDIR  ?= $(PREFIX)/bin
 CC      ?= cc
 CFLAGS  ?= -O2 -g
 MODULES ?= core store net script host cli
 
-PACKAGES       = lua5.4 libcurl ev jansson sqlite3 libmicrohttpd libcrypto libedit lua5.4-cjson
-PKG            = $(filter-out ev,$(PACKAGES))
+PKG            = lua5.4 libcurl jansson sqlite3 libmicrohttpd lua5.4-cjson
 DEBIAN_BUILD   = gcc make pkg-config liblua5.4-dev libcurl4-openssl-dev libev-dev lua-cjson lua-cjson-dev libjansson-dev \
-                 libsqlite3-dev libmicrohttpd-dev libssl-dev libedit-dev
-DEBIAN_TEST    = libcmocka-dev lua5.4 lua-busted lua-check cppcheck luarocks python3 openssl curl
+                 libsqlite3-dev libmicrohttpd-dev
+DEBIAN_TEST    = libcmocka-dev lua5.4 lua-busted lua-check cppcheck clang-format luarocks python3 openssl curl procps
 DEBIAN_BENCH   = nginx-light wrk
 
 ANZOL_VERSION = 0.1.0
-ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -DANZOL_VERSION='"$(ANZOL_VERSION)"' \
+ifneq ($(CI)$(DEV),)
+WERROR ?= -Werror
+endif
+ALL_CFLAGS := -std=c11 -D_GNU_SOURCE -DANZOL_VERSION='"$(ANZOL_VERSION)"' \
              -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes $(WERROR) \
              -fstack-protector-strong -Iruntime $(shell pkg-config --cflags $(PKG) 2>/dev/null) $(CFLAGS) $(SANITIZE)
-LIBS       = $(shell pkg-config --libs $(PKG) 2>/dev/null) -lev -lpthread -lm
-ifeq ($(CI)$(DEV),)
-WERROR    ?=
-else
-WERROR    ?= -Werror
-endif
+LIBS       := $(shell pkg-config --libs $(PKG) 2>/dev/null) -lev -lpthread -lm
 
 SOURCES    = $(foreach m,$(MODULES),$(wildcard runtime/$(m)/*.c))
 OBJECTS    = $(SOURCES:runtime/%.c=$(BUILD)/%.o) $(if $(filter script,$(MODULES)),$(BUILD)/stdlib.o)
@@ -69,3 +68,72 @@ $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libanzol.a
 unit: $(UNIT)
 
 -include $(OBJECTS:.o=.d) $(BUILD)/main.d $(UNIT:=.d)
+
+# $(call install,PACKAGES): those that are missing, from Debian, as root or through sudo.
+define install
+@missing=; for p in $(1); do \
+    dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; done; \
+if [ -n "$$missing" ]; then \
+    echo "installing from Debian:$$missing"; \
+    if [ "$$(id -u)" = 0 ]; then as=; \
+    elif command -v sudo >/dev/null && { [ -t 0 ] || sudo -n true 2>/dev/null; }; then as=sudo; \
+    else echo "these Debian packages are missing, and only root may install them: apt-get install$$missing" >&2; exit 1; fi; \
+    $$as apt-get -qq update && $$as env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $$missing; \
+fi
+endef
+
+.PHONY: deps deps-test deps-bench
+deps:
+	$(call install,$(DEBIAN_BUILD))
+deps-test: deps
+	$(call install,$(DEBIAN_TEST))
+deps-bench: deps-test
+	$(call install,$(DEBIAN_BENCH))
+
+# The daemon with a receiver of its own on the quick-start script; an event is sent, refused once, and delivered.
+.PHONY: run
+run: deps
+	@$(MAKE) --no-print-directory -j2 all
+	$(BUILD)/anzol dev scripts/quickstart.lua --status 503,200 --emit order.paid --data scripts/quickstart.json
+
+# The recursion is for the first time: what pkg-config says is read when make starts.
+.PHONY: test
+test: deps-test
+	@$(MAKE) --no-print-directory -j2 all unit
+	@BUILD=$(abspath $(BUILD)) tests/run
+
+.PHONY: lint
+lint: deps-test
+	@sh tests/lint.sh
+
+.PHONY: check-asan
+check-asan: deps-test
+	@$(MAKE) --no-print-directory -j2 BUILD=build-asan CFLAGS="-O1 -g -fno-omit-frame-pointer" \
+	    SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all" all unit
+	@BUILD=$(abspath build-asan) ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 tests/run unit e2e
+
+.PHONY: check-valgrind
+check-valgrind: deps-test
+	$(call install,valgrind)
+	@$(MAKE) --no-print-directory -j2 all unit
+	@BUILD=$(abspath $(BUILD)) ANZOL=$(abspath tests)/valgrind WRAP_UNIT="$(abspath tests)/valgrind-unit" tests/run unit e2e
+
+# The load tests in the sizes that the README's figures stand for; prints the figures.
+.PHONY: figures
+figures: deps-test
+	@$(MAKE) --no-print-directory -j2 all
+	@FULL=1 BUILD=$(abspath $(BUILD)) ANZOL=$(abspath $(BUILD))/anzol /usr/bin/python3 tests/e2e/tap.py tests/e2e/test_load.py
+
+.PHONY: bench
+bench: deps-bench
+	@$(MAKE) --no-print-directory -j2 all
+	@ANZOL=$(abspath $(BUILD))/anzol /usr/bin/python3 tests/bench/bench.py
+
+.PHONY: install
+install: all
+	install -d $(DESTDIR)$(BINDIR)
+	install -m 755 $(BUILD)/anzol $(DESTDIR)$(BINDIR)/anzol
+
+.PHONY: clean
+clean:
+	rm -rf build build-*

@@ -44,10 +44,10 @@ struct retry_decision {
 void retry_policy_default(struct retry_policy *p);
 
 /*
- * `a` is the attempt that just ended (its number says how many there were), `elapsed_ms` the time since the first
+ * `a` is the attempt that just ended, `tries` how many there were with it (a resend starts anew), `elapsed_ms` the time since the first
  * attempt began, `random` uniform in [0, 1).
  */
-struct retry_decision retry_decide(const struct retry_policy *p, bool has_key, const struct attempt *a, int64_t elapsed_ms,
+struct retry_decision retry_decide(const struct retry_policy *p, bool has_key, const struct attempt *a, int tries, int64_t elapsed_ms,
                                    double random);
 
 #endif

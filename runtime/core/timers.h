@@ -22,6 +22,7 @@ struct timers {
     struct timer **heap;
     size_t count, cap;
     uint64_t order;
+    int64_t running_ns; /* while timers_run() runs: its `now_ns`; INT64_MIN otherwise */
 };
 
 void timers_init(struct timers *h);

@@ -1,0 +1,73 @@
+#include "core/attempt.h"
+
+#include <string.h>
+#include <strings.h>
+
+void attempt_init(struct attempt *a, int number)
+{
+    *a = (struct attempt){.number = number, .retry_after_ms = -1};
+    buf_init(&a->headers);
+    buf_init(&a->body);
+}
+
+void attempt_fini(struct attempt *a)
+{
+    buf_fini(&a->headers);
+    buf_fini(&a->body);
+}
+
+const char *attempt_error_name(enum attempt_error error)
+{
+    static const char *const names[ATTEMPT_ERROR_COUNT] = {
+        [ATTEMPT_OK] = "",
+        [ATTEMPT_DNS] = "dns",
+        [ATTEMPT_CONNECT] = "connect",
+        [ATTEMPT_TLS] = "tls",
+        [ATTEMPT_TIMEOUT] = "timeout",
+        [ATTEMPT_RESET] = "reset",
+        [ATTEMPT_PROTOCOL] = "protocol",
+        [ATTEMPT_REQUEST] = "request",
+        [ATTEMPT_REDIRECT] = "redirect",
+        [ATTEMPT_INTERNAL] = "internal",
+        [ATTEMPT_RENDER] = "render",
+        [ATTEMPT_WINDOW] = "window",
+        [ATTEMPT_CRASH] = "crash",
+    };
+    /* Read back from the store: a newer version may have written a number this one does not know. */
+    return (unsigned)error < ATTEMPT_ERROR_COUNT ? names[error] : "unknown";
+}
+
+bool attempt_succeeded(const struct attempt *a)
+{
+    return a->class == ATTEMPT_ANSWERED && a->status >= 200 && a->status <= 299;
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r';
+}
+
+static struct bytes trimmed(const char *p, const char *end)
+{
+    while (p < end && is_blank(*p))
+        p++;
+    while (p < end && is_blank(end[-1]))
+        end--;
+    return (struct bytes){p, (size_t)(end - p)};
+}
+
+struct bytes attempt_header(const struct attempt *a, const char *name)
+{
+    size_t name_len = strlen(name);
+    const char *line = a->headers.data;
+    const char *end = a->headers.len == 0 ? line : line + a->headers.len;
+    while (line != end) {
+        const char *stop = memchr(line, '\n', (size_t)(end - line));
+        if (stop == NULL)
+            stop = end;
+        if ((size_t)(stop - line) > name_len && line[name_len] == ':' && strncasecmp(line, name, name_len) == 0)
+            return trimmed(line + name_len + 1, stop);
+        line = stop == end ? end : stop + 1;
+    }
+    return (struct bytes){0};
+}

@@ -1,0 +1,230 @@
+#include "core/json_write.h"
+
+#include "core/units.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char REPLACEMENT[] = "\xEF\xBF\xBD";
+
+static bool continues(unsigned char c)
+{
+    return (c & 0xC0) == 0x80;
+}
+
+/* Length of the sequence at `s`, 0 when it is not valid: no overlong forms, no surrogates, nothing over U+10FFFF. */
+static size_t utf8_sequence(const unsigned char *s, size_t left)
+{
+    unsigned char c = s[0];
+    if (c < 0x80)
+        return 1;
+    if (c < 0xC2 || c > 0xF4 || left < 2 || !continues(s[1]))
+        return 0;
+    if (c < 0xE0)
+        return 2;
+    if ((c == 0xE0 && s[1] < 0xA0) || (c == 0xED && s[1] > 0x9F) || left < 3 || !continues(s[2]))
+        return 0;
+    if (c < 0xF0)
+        return 3;
+    if ((c == 0xF0 && s[1] < 0x90) || (c == 0xF4 && s[1] > 0x8F) || left < 4 || !continues(s[3]))
+        return 0;
+    return 4;
+}
+
+size_t utf8_valid_prefix(struct bytes s)
+{
+    const unsigned char *p = (const unsigned char *)s.data;
+    size_t i = 0;
+    while (i < s.len) {
+        uint64_t eight;
+        /* Payloads are mostly ASCII: eight bytes a step. */
+        while (s.len - i >= sizeof eight && (memcpy(&eight, p + i, sizeof eight), (eight & 0x8080808080808080u) == 0))
+            i += sizeof eight;
+        size_t n = i < s.len ? utf8_sequence(p + i, s.len - i) : 0;
+        if (n == 0)
+            break;
+        i += n;
+    }
+    return i;
+}
+
+static void escape_one(struct buf *out, unsigned char c)
+{
+    static const char names[32] = {['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't'};
+    static const char digits[] = "0123456789abcdef";
+    char short_form[2] = {'\\', (char)c};
+    char long_form[6] = {'\\', 'u', '0', '0', digits[c >> 4], digits[c & 15]};
+    if (c < 0x20 && names[c] == 0) {
+        buf_append(out, long_form, sizeof long_form);
+        return;
+    }
+    if (c < 0x20)
+        short_form[1] = names[c];
+    buf_append(out, short_form, sizeof short_form);
+}
+
+static void escape_valid(struct buf *out, struct bytes s)
+{
+    size_t run = 0;
+    for (size_t i = 0; i < s.len; i++) {
+        unsigned char c = (unsigned char)s.data[i];
+        if (c >= 0x20 && c != '"' && c != '\\')
+            continue;
+        buf_append(out, s.data + run, i - run);
+        escape_one(out, c);
+        run = i + 1;
+    }
+    if (run < s.len)
+        buf_append(out, s.data + run, s.len - run);
+}
+
+int json_escape(struct buf *out, struct bytes s)
+{
+    if (utf8_valid_prefix(s) != s.len || buf_reserve(out, s.len) != 0)
+        return -1;
+    escape_valid(out, s);
+    return buf_failed(out) ? -1 : 0;
+}
+
+static void escape_lenient(struct buf *out, struct bytes s)
+{
+    while (s.len > 0) {
+        size_t good = utf8_valid_prefix(s);
+        escape_valid(out, (struct bytes){s.data, good});
+        if (good == s.len)
+            return;
+        buf_append(out, REPLACEMENT, sizeof REPLACEMENT - 1);
+        s = (struct bytes){s.data + good + 1, s.len - good - 1};
+    }
+}
+
+int json_number(char *out, double n)
+{
+    if (!isfinite(n))
+        return -1;
+    /* 15 digits are enough for every short decimal, except below DBL_MIN, where fewer hold. */
+    int digits = fabs(n) < DBL_MIN ? 1 : 15;
+    do
+        snprintf(out, 32, "%.*g", digits, n);
+    while (digits++ < 17 && strtod(out, NULL) != n);
+    char *comma = strchr(out, ','); /* a library may have set the locale */
+    if (comma != NULL)
+        *comma = '.';
+    if (strpbrk(out, ".e") == NULL)
+        memcpy(out + strlen(out), ".0", 3);
+    return 0;
+}
+
+void json_write_init(struct json_write *w, struct buf *out)
+{
+    *w = (struct json_write){.out = out};
+}
+
+static void begin_value(struct json_write *w, const char *key)
+{
+    if (w->depth > 0) {
+        bool *comma = &w->comma[w->depth - 1];
+        if (*comma)
+            buf_append_char(w->out, ',');
+        *comma = true;
+    }
+    if (key == NULL)
+        return;
+    buf_append_char(w->out, '"');
+    escape_lenient(w->out, bytes_of(key));
+    buf_append(w->out, "\":", 2);
+}
+
+static void open_container(struct json_write *w, const char *key, char opener, char closer)
+{
+    if (w->depth == JSON_WRITE_DEPTH) { /* a bug of the caller: shown as a failed buffer, never as wrong JSON */
+        w->out->failed = true;
+        return;
+    }
+    begin_value(w, key);
+    buf_append_char(w->out, opener);
+    w->closer[w->depth] = closer;
+    w->comma[w->depth] = false;
+    w->depth++;
+}
+
+void json_object(struct json_write *w, const char *key)
+{
+    open_container(w, key, '{', '}');
+}
+
+void json_array(struct json_write *w, const char *key)
+{
+    open_container(w, key, '[', ']');
+}
+
+void json_end(struct json_write *w)
+{
+    if (w->depth == 0) {
+        w->out->failed = true;
+        return;
+    }
+    w->depth--;
+    buf_append_char(w->out, w->closer[w->depth]);
+}
+
+void json_str(struct json_write *w, const char *key, const char *s)
+{
+    if (s == NULL)
+        json_null(w, key);
+    else
+        json_bytes(w, key, bytes_of(s));
+}
+
+void json_bytes(struct json_write *w, const char *key, struct bytes s)
+{
+    begin_value(w, key);
+    buf_append_char(w->out, '"');
+    escape_lenient(w->out, s);
+    buf_append_char(w->out, '"');
+}
+
+void json_int(struct json_write *w, const char *key, int64_t n)
+{
+    begin_value(w, key);
+    buf_printf(w->out, "%lld", (long long)n);
+}
+
+void json_double(struct json_write *w, const char *key, double n)
+{
+    char text[32];
+    begin_value(w, key);
+    buf_append_str(w->out, json_number(text, n) == 0 ? text : "null");
+}
+
+void json_bool(struct json_write *w, const char *key, bool v)
+{
+    begin_value(w, key);
+    buf_append_str(w->out, v ? "true" : "false");
+}
+
+void json_null(struct json_write *w, const char *key)
+{
+    begin_value(w, key);
+    buf_append(w->out, "null", 4);
+}
+
+void json_time(struct json_write *w, const char *key, int64_t wall_ms)
+{
+    char text[UNITS_TIME_SIZE];
+    if (wall_ms == 0) {
+        json_null(w, key);
+        return;
+    }
+    units_format_time(wall_ms, text);
+    json_str(w, key, text);
+}
+
+void json_raw(struct json_write *w, const char *key, struct bytes text)
+{
+    begin_value(w, key);
+    buf_append_bytes(w->out, text);
+}

@@ -1,0 +1,290 @@
+#include "core/log.h"
+
+#include "core/json_write.h"
+#include "core/secrets.h"
+#include "core/units.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { GATHERED_MAX = 65536, KEY_MAX = 64 };
+
+static const struct {
+    const char *text, *json, *color;
+} levels[] = {
+    [LOG_DEBUG] = {"DEBUG", "debug", "\033[2m"},
+    [LOG_INFO] = {"INFO ", "info", "\033[32m"},
+    [LOG_WARN] = {"WARN ", "warn", "\033[33m"},
+    [LOG_ERROR] = {"ERROR", "error", "\033[31m"},
+};
+
+static const char PLAIN[] = "\033[0m";
+
+static int64_t system_wall_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return now.tv_sec * MS_PER_S + now.tv_nsec / NS_PER_MS;
+}
+
+void log_init(struct log *l, int fd)
+{
+    bool terminal = isatty(fd) == 1;
+    const char *asked = getenv("ANZOL_LOG"), *no_color = getenv("NO_COLOR");
+    *l = (struct log){.fd = fd, .level = LOG_INFO, .format = terminal ? LOG_TEXT : LOG_JSON};
+    if (asked != NULL && strcmp(asked, "json") == 0)
+        l->format = LOG_JSON;
+    else if (asked != NULL && strcmp(asked, "text") == 0)
+        l->format = LOG_TEXT;
+    l->color = terminal && (no_color == NULL || *no_color == '\0'); /* no-color.org: set and not empty */
+    buf_init(&l->out);
+}
+
+void log_fini(struct log *l)
+{
+    log_flush(l);
+    buf_fini(&l->out);
+}
+
+static bool left_out(const struct log_field *f)
+{
+    return f->kind == LOG_FIELD_STR && f->s.len == 0;
+}
+
+static bool is_text(enum log_field_kind kind)
+{
+    return kind == LOG_FIELD_STR || kind == LOG_FIELD_BYTES;
+}
+
+static bool is_control(const unsigned char *p, size_t left)
+{
+    /* U+0080 to U+009F steer some terminals as ESC sequences do. */
+    return p[0] < 0x20 || p[0] == 0x7F || (p[0] == 0xC2 && left > 1 && p[1] < 0xA0);
+}
+
+static bool needs_quotes(struct bytes s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        const unsigned char *p = (const unsigned char *)s.data + i;
+        if (*p == ' ' || *p == '"' || *p == '\\' || *p == '=' || is_control(p, s.len - i))
+            return true;
+    }
+    return s.len == 0 || utf8_valid_prefix(s) != s.len;
+}
+
+/* Length of the character at `p`; 0: it is not UTF-8. */
+static size_t character(const unsigned char *p, size_t left)
+{
+    size_t n = *p < 0x80 ? 1 : *p < 0xE0 ? 2 : *p < 0xF0 ? 3 : 4;
+    return n <= left && utf8_valid_prefix((struct bytes){(const char *)p, n}) == n ? n : 0;
+}
+
+static void put_quoted(struct buf *out, struct bytes s)
+{
+    size_t step;
+    buf_append_char(out, '"');
+    for (size_t i = 0; i < s.len; i += step) {
+        const unsigned char *p = (const unsigned char *)s.data + i;
+        step = character(p, s.len - i);
+        if (*p == '\n')
+            buf_append_str(out, "\\n");
+        else if (*p == '"' || *p == '\\')
+            buf_printf(out, "\\%c", *p);
+        else if (step == 0 || is_control(p, s.len - i))
+            buf_printf(out, "\\x%02x", step == 2 ? p[1] : p[0]);
+        else
+            buf_append(out, p, step);
+        step = step == 0 ? 1 : step;
+    }
+    buf_append_char(out, '"');
+}
+
+static void put_duration(struct buf *out, int64_t us)
+{
+    if (us > -1000 && us < 1000)
+        buf_printf(out, "%lldus", (long long)us);
+    else if (us > -1000000 && us < 1000000)
+        buf_printf(out, "%.3gms", (double)us / 1e3);
+    else
+        buf_printf(out, "%.3fs", (double)us / 1e6);
+}
+
+static void put_text_value(struct buf *out, const struct log_field *f, struct bytes s)
+{
+    switch (f->kind) {
+    case LOG_FIELD_END:
+        break;
+    case LOG_FIELD_STR:
+    case LOG_FIELD_BYTES:
+        if (needs_quotes(s))
+            put_quoted(out, s);
+        else
+            buf_append_bytes(out, s);
+        break;
+    case LOG_FIELD_INT:
+        buf_printf(out, "%lld", (long long)f->n);
+        break;
+    case LOG_FIELD_DURATION_US:
+        put_duration(out, f->n);
+        break;
+    case LOG_FIELD_BOOL:
+        buf_append_str(out, f->n ? "true" : "false");
+        break;
+    }
+}
+
+static void put_json_value(struct json_write *w, const struct log_field *f, struct bytes s)
+{
+    char key[KEY_MAX];
+    switch (f->kind) {
+    case LOG_FIELD_END:
+        break;
+    case LOG_FIELD_STR:
+    case LOG_FIELD_BYTES:
+        json_bytes(w, f->key, s);
+        break;
+    case LOG_FIELD_INT:
+        json_int(w, f->key, f->n);
+        break;
+    case LOG_FIELD_DURATION_US:
+        snprintf(key, sizeof key, "%s_ms", f->key);
+        json_double(w, key, (double)f->n / 1000.0);
+        break;
+    case LOG_FIELD_BOOL:
+        json_bool(w, f->key, f->n != 0);
+        break;
+    }
+}
+
+/* Masked before it is escaped: a mask over the finished line could cut into its syntax. */
+static struct bytes masked(const struct log *l, struct buf *copy, const struct log_field *f)
+{
+    if (l->secrets == NULL || !is_text(f->kind) || f->s.len == 0)
+        return f->s;
+    buf_clear(copy);
+    if (buf_append_bytes(copy, f->s) != 0)
+        return bytes_of("***");
+    secrets_mask(l->secrets, copy->data, copy->len);
+    return buf_view(copy);
+}
+
+static void put_text_line(struct log *l, int64_t now_ms, enum log_level level, const char *event,
+                          const struct log_field *fields, struct buf *copy)
+{
+    time_t seconds = (time_t)(now_ms / MS_PER_S);
+    struct tm tm = {0};
+    localtime_r(&seconds, &tm);
+    buf_printf(&l->out, "%02d:%02d:%02d.%03d ", tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(now_ms % MS_PER_S));
+    buf_append_str(&l->out, l->color ? levels[level].color : "");
+    buf_append_str(&l->out, levels[level].text);
+    buf_append_str(&l->out, l->color ? PLAIN : "");
+    buf_printf(&l->out, " %s", event);
+    for (const struct log_field *f = fields; f->key != NULL; f++) {
+        if (left_out(f))
+            continue;
+        buf_printf(&l->out, " %s=", f->key);
+        put_text_value(&l->out, f, masked(l, copy, f));
+    }
+    buf_append_char(&l->out, '\n');
+}
+
+static void put_json_line(struct log *l, int64_t now_ms, enum log_level level, const char *event,
+                          const struct log_field *fields, struct buf *copy)
+{
+    struct json_write w;
+    json_write_init(&w, &l->out);
+    json_object(&w, NULL);
+    json_time(&w, "time", now_ms);
+    json_str(&w, "level", levels[level].json);
+    json_str(&w, "event", event);
+    for (const struct log_field *f = fields; f->key != NULL; f++)
+        if (!left_out(f))
+            put_json_value(&w, f, masked(l, copy, f));
+    json_end(&w);
+    buf_append_char(&l->out, '\n');
+}
+
+/* Appends one line; without memory the line is dropped, and what had gathered before it stays. */
+static int put_line(struct log *l, enum log_level level, const char *event, const struct log_field *fields)
+{
+    int64_t now_ms = l->wall_ms == NULL ? system_wall_ms() : l->wall_ms();
+    size_t before = l->out.len;
+    struct buf copy;
+    buf_init(&copy);
+    (l->format == LOG_JSON ? put_json_line : put_text_line)(l, now_ms, level, event, fields, &copy);
+    buf_fini(&copy);
+    if (!buf_failed(&l->out))
+        return 0;
+    l->out.failed = false;
+    l->out.len = before;
+    return -1;
+}
+
+void log_fields(struct log *l, enum log_level level, const char *event, const struct log_field *fields)
+{
+    if (level < l->level)
+        return;
+    if (put_line(l, level, event, fields) != 0)
+        l->dropped++;
+    if (l->out.len >= GATHERED_MAX)
+        log_flush(l);
+}
+
+/* Writes what it can; the length written. */
+static size_t write_some(int fd, struct bytes s)
+{
+    size_t done = 0;
+    while (done < s.len) {
+        ssize_t n = write(fd, s.data + done, s.len - done);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            break;
+        done += (size_t)n;
+    }
+    return done;
+}
+
+/* Keeps the first line behind `done`, which may be half written: half a line would spoil the next. Drops the others. */
+static void drop_rest(struct log *l, size_t done)
+{
+    const char *p = l->out.data + done, *end = l->out.data + l->out.len;
+    const char *stop = memchr(p, '\n', (size_t)(end - p));
+    size_t keep = stop == NULL ? (size_t)(end - p) : (size_t)(stop - p) + 1;
+    for (const char *q = p + keep; q < end && (q = memchr(q, '\n', (size_t)(end - q))) != NULL; q++)
+        l->dropped++;
+    memmove(l->out.data, p, keep);
+    l->out.len = keep;
+}
+
+static void flush_gathered(struct log *l)
+{
+    size_t done = write_some(l->fd, buf_view(&l->out));
+    if (done == l->out.len)
+        buf_clear(&l->out);
+    else
+        drop_rest(l, done);
+}
+
+/* Once the descriptor takes lines again, says how many were lost. */
+static void report_dropped(struct log *l)
+{
+    int64_t lost = (int64_t)l->dropped;
+    if (put_line(l, LOG_WARN, "log.dropped", (const struct log_field[]){LOG_INT("count", lost), {0}}) != 0)
+        return;
+    l->dropped = 0;
+    flush_gathered(l);
+}
+
+void log_flush(struct log *l)
+{
+    if (l->out.len == 0)
+        return;
+    flush_gathered(l);
+    if (l->out.len == 0 && l->dropped > 0)
+        report_dropped(l);
+}

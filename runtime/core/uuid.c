@@ -1,0 +1,84 @@
+#include "core/uuid.h"
+
+#include <string.h>
+
+enum { COUNTER_MAX = 0xFFF, COUNTER_START_MASK = 0x7FF /* half of the range is left to count in */ };
+
+static const int64_t TIME_MAX = (1LL << 48) - 1;
+
+static void advance(struct uuid_source *s, int64_t wall_ms, const uint8_t random[10])
+{
+    uint32_t start = ((uint32_t)random[8] << 8 | random[9]) & COUNTER_START_MASK;
+    if (wall_ms > TIME_MAX)
+        wall_ms = TIME_MAX;
+    if (wall_ms > s->last_ms) {
+        s->last_ms = wall_ms;
+        s->counter = start;
+    } else if (s->counter < COUNTER_MAX) {
+        s->counter++;
+    } else { /* a full millisecond borrows from the next: still above all that went before */
+        s->last_ms++;
+        s->counter = start;
+    }
+}
+
+struct uuid uuid_next(struct uuid_source *s, int64_t wall_ms, const uint8_t random[10])
+{
+    struct uuid u;
+    advance(s, wall_ms, random);
+    for (int i = 0; i < 6; i++)
+        u.b[i] = (uint8_t)((uint64_t)s->last_ms >> (40 - 8 * i));
+    u.b[6] = (uint8_t)(0x70 | s->counter >> 8);
+    u.b[7] = (uint8_t)s->counter;
+    memcpy(u.b + 8, random, 8);
+    u.b[8] = (uint8_t)(0x80 | (u.b[8] & 0x3F));
+    return u;
+}
+
+static bool dash_before(int byte)
+{
+    return byte == 4 || byte == 6 || byte == 8 || byte == 10;
+}
+
+void uuid_format(const struct uuid *u, char out[UUID_TEXT_SIZE])
+{
+    static const char digits[] = "0123456789abcdef";
+    char *p = out;
+    for (int i = 0; i < UUID_SIZE; i++) {
+        if (dash_before(i))
+            *p++ = '-';
+        *p++ = digits[u->b[i] >> 4];
+        *p++ = digits[u->b[i] & 15];
+    }
+    *p = '\0';
+}
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+int uuid_parse(struct bytes text, struct uuid *out)
+{
+    struct uuid u;
+    if (text.len != UUID_TEXT_SIZE - 1)
+        return -1;
+    const char *p = text.data;
+    for (int i = 0; i < UUID_SIZE; i++) {
+        if (dash_before(i) && *p++ != '-')
+            return -1;
+        int high = hex_digit(*p++);
+        int low = hex_digit(*p++);
+        if (high < 0 || low < 0)
+            return -1;
+        u.b[i] = (uint8_t)(high << 4 | low);
+    }
+    *out = u;
+    return 0;
+}

@@ -1,0 +1,101 @@
+#include "core/buf.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+static void views(void **state)
+{
+    (void)state;
+    assert_int_equal(bytes_of(NULL).len, 0);
+    assert_int_equal(bytes_of("abc").len, 3);
+    assert_true(bytes_equal(bytes_of("abc"), bytes_of("abc")));
+    assert_false(bytes_equal(bytes_of("abc"), bytes_of("abd")));
+    assert_false(bytes_equal(bytes_of("abc"), bytes_of("ab")));
+    assert_true(bytes_equal(bytes_of(NULL), bytes_of("")));
+}
+
+static void appends_grow(void **state)
+{
+    struct buf b;
+    (void)state;
+    buf_init(&b);
+    assert_int_equal(buf_append(&b, NULL, 0), 0);
+    for (int i = 0; i < 1000; i++)
+        assert_int_equal(buf_printf(&b, "%03d,", i), 0);
+    assert_int_equal(b.len, 4000);
+    assert_memory_equal(b.data + 3996, "999,", 4);
+    buf_clear(&b);
+    buf_append_str(&b, "ab");
+    buf_append_char(&b, 'c');
+    buf_append_bytes(&b, bytes_of("de"));
+    assert_string_equal(buf_cstr(&b), "abcde");
+    assert_int_equal(buf_view(&b).len, 5);
+    buf_fini(&b);
+}
+
+static void take_hands_over(void **state)
+{
+    struct buf b;
+    size_t len = 9;
+    (void)state;
+    buf_init(&b);
+    char *empty = buf_take(&b, &len);
+    assert_non_null(empty);
+    assert_int_equal(len, 0);
+    free(empty);
+    buf_append_str(&b, "x");
+    char *s = buf_take(&b, NULL);
+    assert_string_equal(s, "x");
+    assert_null(b.data);
+    free(s);
+}
+
+static void failure_is_sticky(void **state)
+{
+    struct buf b;
+    (void)state;
+    buf_init(&b);
+    buf_append_str(&b, "x");
+    assert_int_equal(buf_reserve(&b, SIZE_MAX), -1);
+    assert_true(buf_failed(&b));
+    assert_int_equal(buf_append_str(&b, "y"), -1);
+    assert_null(buf_cstr(&b));
+    assert_int_equal(b.len, 1);
+    buf_clear(&b);
+    assert_false(buf_failed(&b));
+    assert_int_equal(buf_append_str(&b, "z"), 0);
+    buf_fini(&b);
+}
+
+static void numbers_are_little_endian(void **state)
+{
+    struct buf b;
+    (void)state;
+    buf_init(&b);
+    buf_put_u8(&b, 0xFE);
+    buf_put_u16(&b, 0x1234);
+    buf_put_u32(&b, 0x89ABCDEF);
+    assert_int_equal(b.len, 7);
+    assert_memory_equal(b.data, "\xFE\x34\x12\xEF\xCD\xAB\x89", 7);
+    buf_fini(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(views),
+        cmocka_unit_test(appends_grow),
+        cmocka_unit_test(take_hands_over),
+        cmocka_unit_test(failure_is_sticky),
+        cmocka_unit_test(numbers_are_little_endian),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,269 @@
+#include "core/log.h"
+
+#include "core/secrets.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int ends[2];
+static struct log lines;
+
+static int64_t fixed_clock(void)
+{
+    return 1795428001234; /* 2026-11-23T10:00:01.234Z */
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    setenv("TZ", "UTC", 1);
+    unsetenv("ANZOL_LOG");
+    if (pipe2(ends, O_NONBLOCK) != 0)
+        return -1;
+    log_init(&lines, ends[1]);
+    lines.wall_ms = fixed_clock;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    log_fini(&lines);
+    close(ends[0]);
+    close(ends[1]);
+    return 0;
+}
+
+/* All that was written since; the caller frees it. */
+static char *written(void)
+{
+    struct buf b;
+    char some[4096];
+    ssize_t n;
+    buf_init(&b);
+    while ((n = read(ends[0], some, sizeof some)) > 0)
+        buf_append(&b, some, (size_t)n);
+    return buf_take(&b, NULL);
+}
+
+static void check_written(const char *want)
+{
+    log_flush(&lines);
+    char *text = written();
+    assert_string_equal(text, want);
+    free(text);
+}
+
+static void the_environment_chooses_the_format(void **state)
+{
+    struct log l;
+    (void)state;
+    assert_int_equal(lines.format, LOG_JSON);
+    assert_false(lines.color);
+    assert_int_equal(lines.level, LOG_INFO);
+    setenv("ANZOL_LOG", "text", 1);
+    log_init(&l, ends[1]);
+    assert_int_equal(l.format, LOG_TEXT);
+    assert_false(l.color);
+    setenv("ANZOL_LOG", "json", 1);
+    log_init(&l, ends[1]);
+    assert_int_equal(l.format, LOG_JSON);
+    unsetenv("ANZOL_LOG");
+}
+
+static void a_terminal_gets_text_and_colour(void **state)
+{
+    struct log l;
+    (void)state;
+    int terminal = posix_openpt(O_RDWR | O_NOCTTY);
+    if (terminal < 0)
+        skip();
+    unsetenv("NO_COLOR");
+    log_init(&l, terminal);
+    assert_int_equal(l.format, LOG_TEXT);
+    assert_true(l.color);
+    setenv("NO_COLOR", "1", 1);
+    log_init(&l, terminal);
+    assert_false(l.color);
+    unsetenv("NO_COLOR");
+    close(terminal);
+}
+
+static void json_lines(void **state)
+{
+    (void)state;
+    log_line(&lines, LOG_INFO, "delivery.attempt", LOG_STR("webhook", "order\"\n"), LOG_STR("error", ""),
+             LOG_STR("no", NULL), LOG_BYTES("raw", ((struct bytes){"\xFF", 1})), LOG_INT("status", -503),
+             LOG_DURATION_US("took", 1234), LOG_BOOL("key", true));
+    check_written(
+        "{\"time\":\"2026-11-23T10:00:01.234Z\",\"level\":\"info\",\"event\":\"delivery.attempt\","
+        "\"webhook\":\"order\\\"\\n\",\"raw\":\"\xEF\xBF\xBD\",\"status\":-503,\"took_ms\":1.234,\"key\":true}\n");
+}
+
+static void text_lines(void **state)
+{
+    (void)state;
+    lines.format = LOG_TEXT;
+    log_line(&lines, LOG_INFO, "delivery.attempt", LOG_STR("webhook", "order_paid"), LOG_INT("attempt", 2),
+             LOG_DURATION_US("took", 12340), LOG_BOOL("key", false));
+    log_line(&lines, LOG_ERROR, "x", LOG_DURATION_US("a", 900), LOG_DURATION_US("b", 2345678),
+             LOG_BYTES("c", bytes_of("")));
+    check_written("10:00:01.234 INFO  delivery.attempt webhook=order_paid attempt=2 took=12.3ms key=false\n"
+                  "10:00:01.234 ERROR x a=900us b=2.346s c=\"\"\n");
+    lines.color = true;
+    log_line(&lines, LOG_WARN, "x", LOG_INT("n", 1));
+    check_written("10:00:01.234 \033[33mWARN \033[0m x n=1\n");
+}
+
+static void a_value_cannot_forge_a_line(void **state)
+{
+    (void)state;
+    lines.format = LOG_TEXT;
+    log_line(&lines, LOG_INFO, "x", LOG_STR("a", "b\n10:00:00.000 ERROR c=d"), LOG_STR("e", "f=g"),
+             LOG_STR("q", "\"\\"), LOG_STR("esc", "\033[2J\r\t\x7F"),
+             LOG_STR("c1", "\xC2\x9B"
+                           "2J"),
+             LOG_STR("bad", "\xFF\xC3"), LOG_STR("utf", "\xC3\xA9\xE2\x82\xAC"),
+             LOG_STR("both", "\xC3\xA9 \xF0\x9F\x98\x80"));
+    check_written("10:00:01.234 INFO  x a=\"b\\n10:00:00.000 ERROR c=d\" e=\"f=g\" q=\"\\\"\\\\\" "
+                  "esc=\"\\x1b[2J\\x0d\\x09\\x7f\" c1=\"\\x9b2J\" bad=\"\\xff\\xc3\" utf=\xC3\xA9\xE2\x82\xAC "
+                  "both=\"\xC3\xA9 \xF0\x9F\x98\x80\"\n");
+}
+
+static void lower_levels_are_left_out(void **state)
+{
+    (void)state;
+    log_line(&lines, LOG_DEBUG, "x", LOG_INT("n", 1));
+    check_written("");
+    lines.level = LOG_DEBUG;
+    log_line(&lines, LOG_DEBUG, "x", LOG_INT("n", 1));
+    check_written("{\"time\":\"2026-11-23T10:00:01.234Z\",\"level\":\"debug\",\"event\":\"x\",\"n\":1}\n");
+}
+
+static void values_are_masked(void **state)
+{
+    char text[] = "Bearer tok\"en 2026";
+    struct secrets *s = secrets_new(NULL);
+    (void)state;
+    assert_non_null(s);
+    assert_int_equal(secrets_set(s, bytes_of("A"), bytes_of("tok\"en"), NULL), 0);
+    assert_int_equal(secrets_set(s, bytes_of("B"), bytes_of("2026"), NULL), 0);
+    lines.secrets = s;
+    log_line(&lines, LOG_INFO, "x", LOG_STR("a", text), LOG_INT("n", 2026));
+    check_written(
+        "{\"time\":\"2026-11-23T10:00:01.234Z\",\"level\":\"info\",\"event\":\"x\",\"a\":\"Bearer ****** ****\","
+        "\"n\":2026}\n");
+    assert_string_equal(text, "Bearer tok\"en 2026"); /* the caller's stays as it is */
+    lines.secrets = NULL;
+    secrets_free(s);
+}
+
+static void much_is_written_without_waiting_for_the_flush(void **state)
+{
+    char text[1000];
+    (void)state;
+    memset(text, 'a', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    for (int i = 0; i < 60; i++)
+        log_line(&lines, LOG_INFO, "x", LOG_STR("a", text));
+    char *early = written();
+    assert_string_equal(early, "");
+    free(early);
+    for (int i = 0; i < 10; i++)
+        log_line(&lines, LOG_INFO, "x", LOG_STR("a", text));
+    early = written();
+    assert_true(strlen(early) > 60000);
+    free(early);
+    log_flush(&lines);
+    free(written());
+}
+
+static void check_whole_lines(const char *text)
+{
+    for (const char *p = text; *p != '\0'; p = strchr(p, '\n') + 1) {
+        assert_memory_equal(p, "{\"time\"", 7);
+        assert_non_null(strchr(p, '\n'));
+        assert_int_equal(strchr(p, '\n')[-1], '}');
+    }
+}
+
+static void a_full_pipe_drops_lines_and_says_so(void **state)
+{
+    char text[100];
+    (void)state;
+    memset(text, 'a', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    assert_true(fcntl(ends[1], F_SETPIPE_SZ, 4096) >= 0);
+    for (int i = 0; i < 100; i++)
+        log_line(&lines, LOG_INFO, "x", LOG_STR("a", text));
+    log_flush(&lines);
+    assert_in_range(lines.dropped, 50, 99);
+    uint64_t first = lines.dropped;
+    for (int i = 0; i < 10; i++) { /* still full: only these are lost */
+        log_line(&lines, LOG_INFO, "x", LOG_INT("n", i));
+        log_flush(&lines);
+    }
+    assert_int_equal(lines.dropped, first + 10);
+    struct buf all;
+    buf_init(&all);
+    char *some = written();
+    buf_append_str(&all, some);
+    free(some);
+    log_line(&lines, LOG_INFO, "again", LOG_INT("n", 1));
+    log_flush(&lines);
+    assert_int_equal(lines.dropped, 0);
+    some = written();
+    buf_append_str(&all, some);
+    free(some);
+    assert_non_null(buf_cstr(&all));
+    check_whole_lines(all.data);
+    char want[64];
+    snprintf(want, sizeof want, "\"event\":\"log.dropped\",\"count\":%d}", (int)first + 10);
+    assert_non_null(strstr(all.data, want));
+    assert_non_null(strstr(all.data, "\"again\""));
+    buf_fini(&all);
+}
+
+static void a_closed_descriptor_is_survived(void **state)
+{
+    struct log l;
+    (void)state;
+    log_init(&l, -1);
+    for (int i = 0; i < 10; i++) {
+        log_line(&l, LOG_INFO, "x", LOG_INT("n", i));
+        log_flush(&l);
+    }
+    assert_int_equal(l.dropped, 9);
+    assert_true(l.out.len < 200);
+    log_fini(&l);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(the_environment_chooses_the_format),
+        TEST(a_terminal_gets_text_and_colour),
+        TEST(json_lines),
+        TEST(text_lines),
+        TEST(a_value_cannot_forge_a_line),
+        TEST(lower_levels_are_left_out),
+        TEST(values_are_masked),
+        TEST(much_is_written_without_waiting_for_the_flush),
+        TEST(a_full_pipe_drops_lines_and_says_so),
+        TEST(a_closed_descriptor_is_survived),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
