@@ -1,12 +1,14 @@
 /*
- * store: the durable record of events, deliveries and attempts, behind a small asynchronous interface: batches of writes in,
- * completions on the loop. SQLite is the first implementation (sqlite.c); nothing outside this folder knows it.
+ * store: the durable record of events, deliveries and attempts, behind a small asynchronous interface: batches of
+ * writes in, completions on the loop. SQLite is the first implementation (sqlite.c); nothing outside this folder knows
+ * it.
  *
- * Threads: every function is called on the loop's thread. The store works on threads of its own and calls `wake` from there;
- * the owner then calls store_dispatch() on the loop, which runs the `done` callbacks. A submitted write or read is
- * the caller's memory and is not touched by the caller until its `done` ran.
+ * Threads: every function is called on the loop's thread. The store works on threads of its own and calls `wake` from
+ * there; the owner then calls store_dispatch() on the loop, which runs the `done` callbacks. A submitted write or read
+ * is the caller's memory and is not touched by the caller until its `done` ran.
  *
- * Promise: done(failure NULL) of a write means committed and synced. Writes of one store complete in the order they were submitted.
+ * Promise: done(failure NULL) of a write means committed and synced. Writes of one store complete in the order they
+ * were submitted.
  */
 #ifndef ANZOL_STORE_STORE_H
 #define ANZOL_STORE_STORE_H
@@ -24,22 +26,23 @@ struct store_delivery {
     struct uuid id;
     int64_t event_seq; /* 0: called directly */
     enum delivery_state state;
-    int attempts;               /* made so far */
+    int attempts; /* made so far */
+    int tries;    /* of them since it was accepted, or sent again by hand */
     int64_t created_ms;
-    int64_t first_ms;           /* start of the first attempt; 0: none */
-    int64_t due_ms;             /* next attempt, while waiting; else 0 */
-    int64_t finished_ms;        /* 0: pending */
-    int status;                 /* of the last attempt; 0: none */
-    enum attempt_error error;   /* of the last attempt */
-    struct bytes message;       /* the error in words */
+    int64_t first_ms;         /* start of the first attempt; 0: none */
+    int64_t due_ms;           /* next attempt, while waiting; else 0 */
+    int64_t finished_ms;      /* 0: pending */
+    int status;               /* of the last attempt; 0: none */
+    enum attempt_error error; /* of the last attempt */
+    struct bytes message;     /* the error in words */
     struct bytes webhook, integration;
-    struct bytes request;       /* core/request.h; empty when not asked for, or never rendered */
+    struct bytes request; /* core/request.h; empty when not asked for, or never rendered */
 };
 
 struct store_event {
     int64_t seq; /* as of deliveries: one sequence for both */
     struct uuid id;
-    struct bytes key;  /* the client's own id; empty: none. Seen within 24 h: the write is a duplicate */
+    struct bytes key; /* the client's own id; empty: none. Seen within 24 h: the write is a duplicate */
     struct bytes name;
     struct bytes body; /* the envelope as it came */
     int64_t received_ms;
@@ -50,7 +53,8 @@ enum store_write_kind { STORE_ACCEPT, STORE_UPDATE };
 struct store_write {
     enum store_write_kind kind;
     void (*done)(struct store_write *w, const struct err *failure);
-    struct store_write *next; /* the store's */
+    struct store_write *next;      /* the store's */
+    struct store_failure *failure; /* the store's */
 };
 
 /* An event with its deliveries, or (event NULL) deliveries alone: all or nothing. */
@@ -82,9 +86,9 @@ enum store_read_kind {
 
 struct store_filter { /* empty or 0: any */
     struct bytes webhook, integration;
-    int state; /* enum delivery_state, or -1: any */
+    int state;                  /* enum delivery_state, or -1: any */
     int64_t since_ms, until_ms; /* created in [since, until) */
-    int64_t before_seq; /* the cursor */
+    int64_t before_seq;         /* the cursor */
 };
 
 struct store_backlog {
@@ -96,19 +100,21 @@ struct store_backlog {
 struct store_read {
     enum store_read_kind kind;
     void (*done)(struct store_read *r, const struct err *failure);
-    struct store_read *next; /* the store's */
+    struct store_read *next;       /* the store's */
+    struct store_failure *failure; /* the store's */
     /* Asked. Views must stay valid until done. */
-    struct bytes integration; /* READY, DUE */
-    int64_t after_seq;        /* READY: only above */
-    int64_t now_ms;           /* DUE */
-    int limit;                /* READY, DUE, LIST: rows */
-    size_t limit_bytes;       /* READY, DUE: stop once the requests' bytes pass it (at least one row comes) */
+    struct bytes integration;   /* READY, DUE */
+    int64_t after_seq;          /* READY: only above */
+    int64_t now_ms;             /* DUE */
+    int limit;                  /* READY, DUE, LIST: rows */
+    size_t limit_bytes;         /* READY, DUE: stop once the requests' bytes pass it (at least one row comes) */
     struct store_filter filter; /* LIST */
-    struct uuid id;           /* ONE */
+    struct uuid id;             /* ONE */
     /* Answered; store_read_fini() releases. */
     struct store_delivery *rows;
     size_t count;
     bool more;                /* READY, DUE, LIST: the limit cut it */
+    int64_t next_before_seq;  /* LIST, when more: where the next page begins */
     int64_t next_due_ms;      /* DUE: the earliest due time among those not in `rows`; 0: none */
     struct attempt *attempts; /* ONE, in order */
     size_t attempt_count;
@@ -119,18 +125,18 @@ struct store_read {
 };
 
 struct store_options {
-    const char *folder;         /* the database is folder/anzol.db */
-    int64_t keep_ms;            /* finished deliveries older than that are removed, little by little; 0: kept for ever */
-    void (*wake)(void *ud);     /* called on a store thread */
+    const char *folder;     /* the database is folder/anzol.db */
+    int64_t keep_ms;        /* finished deliveries older than that are removed, little by little; 0: kept for ever */
+    void (*wake)(void *ud); /* called on a store thread */
     void *ud;
-    int64_t (*wall_ms)(void);   /* NULL: the system clock */
+    int64_t (*wall_ms)(void); /* NULL: the system clock */
     /* Called while opening, for each keyless delivery a crash left in flight: it is `unknown` now. May be NULL. */
     void (*on_unknown)(void *ud, const struct store_delivery *row);
 };
 
 /*
- * Opens or creates, migrates, settles what a crash left in flight (state SENDING becomes UNKNOWN with an attempt of error
- * ATTEMPT_CRASH), starts the threads. NULL on failure: `e` says what is wrong with which file and what to do.
+ * Opens or creates, migrates, settles what a crash left in flight (state SENDING becomes UNKNOWN with an attempt of
+ * error ATTEMPT_CRASH), starts the threads. NULL on failure: `e` says what is wrong with which file and what to do.
  */
 struct store *store_open(const struct store_options *o, struct err *e);
 /* Commits what was submitted, runs no callback any more, joins the threads, checkpoints. */

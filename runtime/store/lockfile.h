@@ -1,0 +1,12 @@
+/*
+ * lockfile: one daemon a folder.
+ */
+#ifndef ANZOL_STORE_LOCKFILE_H
+#define ANZOL_STORE_LOCKFILE_H
+
+#include "core/err.h"
+
+/* Locks folder/lock: a descriptor whose close() lets it go (as does the end of the process), or -1. */
+int lockfile_take(const char *folder, struct err *e);
+
+#endif

@@ -1,0 +1,16 @@
+/*
+ * query: the reads of store.h as SQL, but for the list (listing.h). Each fills what its kind answers; rc: SQLITE_OK, or
+ * why not.
+ */
+#ifndef ANZOL_STORE_QUERY_H
+#define ANZOL_STORE_QUERY_H
+
+#include "store/reader.h"
+
+int query_prepare(struct reader *rd, struct err *e);
+int query_ready(struct reader *rd, struct store_read *r);
+int query_due(struct reader *rd, struct store_read *r);
+int query_backlog(struct reader *rd, struct store_read *r);
+int query_one(struct reader *rd, struct store_read *r);
+
+#endif

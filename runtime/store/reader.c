@@ -1,0 +1,150 @@
+#include "store/reader.h"
+
+#include "store/failure.h"
+#include "store/internal.h"
+#include "store/listing.h"
+#include "store/query.h"
+#include "store/thread.h"
+
+static int connect(struct reader *rd, struct err *e)
+{
+    if (sqlite_open(&rd->c, SQLITE_READER, e) != 0)
+        return -1;
+    if (query_prepare(rd, e) == 0 && listing_prepare(rd, e) == 0)
+        return 0;
+    sqlite_close(&rd->c);
+    return -1;
+}
+
+int reader_open(struct reader *rd, struct store *s, struct err *e)
+{
+    *rd = (struct reader){.s = s, .c = {.folder = s->folder, .path = s->path}};
+    return connect(rd, e);
+}
+
+void reader_close(struct reader *rd)
+{
+    sqlite_close(&rd->c);
+}
+
+static void forget_answer(struct store_read *r)
+{
+    store_read_fini(r);
+    r->more = false;
+    r->next_before_seq = r->next_due_ms = 0;
+    r->event = (struct store_event){0};
+}
+
+static int run_kind(struct reader *rd, struct store_read *r)
+{
+    switch (r->kind) {
+    case STORE_READ_READY:
+        return query_ready(rd, r);
+    case STORE_READ_DUE:
+        return query_due(rd, r);
+    case STORE_READ_LIST:
+        return listing_run(rd, r);
+    case STORE_READ_ONE:
+        return query_one(rd, r);
+    case STORE_READ_BACKLOG:
+        return query_backlog(rd, r);
+    }
+    return SQLITE_MISUSE;
+}
+
+static int answer(struct reader *rd, struct store_read *r, struct err *e)
+{
+    if (rd->c.db == NULL && connect(rd, e) != 0)
+        return -1;
+    int rc = run_kind(rd, r);
+    if (rc == SQLITE_OK)
+        return 0;
+    forget_answer(r);
+    sqlite_fail(&rd->c, rc, e);
+    rd->stale = rd->stale || sqlite_reopen_after(rc);
+    return -1;
+}
+
+/* While a commit is on its way the answer may show it: then the writer passes it on, after the writes. */
+static void post(struct store *s, struct store_read *r)
+{
+    pthread_mutex_lock(&s->mutex);
+    bool wake = !s->committing && s->written.head == NULL && s->answered.head == NULL;
+    read_list_push(s->committing ? &s->held : &s->answered, r);
+    pthread_mutex_unlock(&s->mutex);
+    if (wake && s->o.wake != NULL)
+        s->o.wake(s->o.ud);
+}
+
+static void serve(struct reader *rd, struct store_read *r)
+{
+    struct err e;
+    if (answer(rd, r, &e) != 0)
+        failure_set(&r->failure, failure_new(&e));
+    post(rd->s, r);
+}
+
+static struct store_read *pop(struct reader *rd)
+{
+    struct store *s = rd->s;
+    bool cold = s->cold.head != NULL && (rd->hot_last || s->hot.head == NULL);
+    rd->hot_last = !cold;
+    return read_list_pop(cold ? &s->cold : &s->hot);
+}
+
+static void stop_reading(struct store *s)
+{
+    s->reading = false;
+    pthread_cond_signal(&s->reader_idle);
+}
+
+/* The next query to answer; NULL: the store is closing. */
+static struct store_read *wait_for_one(struct reader *rd)
+{
+    struct store *s = rd->s;
+    pthread_mutex_lock(&s->mutex);
+    stop_reading(s);
+    while (!s->closing && (s->hold_reads || (s->hot.head == NULL && s->cold.head == NULL)))
+        thread_wait(&s->to_reader, &s->mutex, INT64_MAX);
+    struct store_read *r = s->closing ? NULL : pop(rd);
+    s->reading = r != NULL;
+    pthread_mutex_unlock(&s->mutex);
+    return r;
+}
+
+bool reader_yield(struct reader *rd)
+{
+    struct store *s = rd->s;
+    pthread_mutex_lock(&s->mutex);
+    stop_reading(s);
+    while (!s->closing && s->hold_reads)
+        thread_wait(&s->to_reader, &s->mutex, INT64_MAX);
+    struct store_read *r = s->closing ? NULL : read_list_pop(&s->hot);
+    bool go_on = s->reading = !s->closing;
+    pthread_mutex_unlock(&s->mutex);
+    if (r != NULL)
+        serve(rd, r);
+    return go_on;
+}
+
+static void *run(void *arg)
+{
+    struct reader *rd = arg;
+    for (struct store_read *r; (r = wait_for_one(rd)) != NULL;) {
+        serve(rd, r);
+        if (rd->stale)
+            sqlite_close(&rd->c);
+        rd->stale = false;
+    }
+    return NULL;
+}
+
+int reader_start(struct reader *rd, struct err *e)
+{
+    return thread_start(&rd->thread, run, rd, e);
+}
+
+void reader_join(struct reader *rd)
+{
+    pthread_join(rd->thread, NULL);
+}

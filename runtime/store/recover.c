@@ -1,0 +1,100 @@
+#include "store/recover.h"
+
+#include "store/apply.h"
+#include "store/failure.h"
+#include "store/lists.h"
+#include "store/row.h"
+#include "store/schema.h"
+
+#include <stdio.h>
+
+static const char MESSAGE[] = "the runtime died while the request was in flight: the receiver may have processed it";
+
+/* The rows, in `r` as a query would answer. */
+static int find(struct sqlite *c, struct store_read *r, struct err *e)
+{
+    sqlite3_stmt *st = NULL;
+    const struct sqlite_text texts[] = {
+        {&st, "SELECT " SCHEMA_ROW " FROM deliveries d INDEXED BY deliveries_notable "
+              "WHERE d." SCHEMA_NOTABLE " AND d.state = 1 ORDER BY d.seq"},
+        {NULL, NULL},
+    };
+    if (sqlite_prepare(c, texts, e) != 0)
+        return -1;
+    size_t cap = 0;
+    int rc;
+    while ((rc = sqlite3_step(st)) == SQLITE_ROW && (rc = row_add(st, r, &cap)) == SQLITE_OK)
+        ;
+    if (rc != SQLITE_DONE)
+        sqlite_fail(c, rc, e);
+    sqlite3_finalize(st);
+    return rc == SQLITE_DONE ? 0 : -1;
+}
+
+static void become_unknown(struct store_delivery *d, int64_t now_ms)
+{
+    d->state = DELIVERY_UNKNOWN;
+    d->attempts++;
+    d->tries++;
+    d->status = 0;
+    d->error = ATTEMPT_CRASH;
+    d->message = bytes_of(MESSAGE);
+    d->finished_ms = now_ms;
+    if (d->first_ms == 0)
+        d->first_ms = now_ms;
+}
+
+/* When the attempt began nobody wrote down: it stands at the moment it was found. */
+static int settle(struct apply *a, struct store_delivery *d, int64_t now_ms)
+{
+    become_unknown(d, now_ms);
+    struct attempt t = {
+        .number = d->attempts,
+        .started_ms = now_ms,
+        .error = ATTEMPT_CRASH,
+        .class = ATTEMPT_AMBIGUOUS,
+        .retry_after_ms = -1,
+    };
+    snprintf(t.message, sizeof t.message, "%s", MESSAGE);
+    struct store_update u = {.base = {.kind = STORE_UPDATE}, .row = *d, .attempt = &t};
+    int rc = apply_write(a, &u.base, now_ms);
+    failure_clear(&u.base.failure);
+    return rc;
+}
+
+static int settle_all(struct sqlite *c, struct store_read *r, int64_t now_ms, struct err *e)
+{
+    struct apply a = {0};
+    if (apply_prepare(&a, c, e) != 0 || sqlite_exec(c, "BEGIN IMMEDIATE", e) != 0)
+        return -1;
+    int rc = SQLITE_OK;
+    for (size_t i = 0; rc == SQLITE_OK && i < r->count; i++)
+        rc = settle(&a, &r->rows[i], now_ms);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_exec(c->db, "COMMIT", NULL, NULL, NULL);
+    if (rc != SQLITE_OK)
+        sqlite_fail(c, rc, e);
+    sqlite_rollback(c);
+    apply_fini(&a);
+    return rc == SQLITE_OK ? 0 : -1;
+}
+
+int recover_sending(struct sqlite *c, const struct store_options *o, int64_t now_ms, struct err *e)
+{
+    struct store_read found = {.kind = STORE_READ_LIST};
+    int rc = find(c, &found, e);
+    if (rc == 0 && found.count > 0)
+        rc = settle_all(c, &found, now_ms, e);
+    for (size_t i = 0; rc == 0 && o->on_unknown != NULL && i < found.count; i++)
+        o->on_unknown(o->ud, &found.rows[i]);
+    store_read_fini(&found);
+    return rc;
+}
+
+int recover_last_seq(struct sqlite *c, int64_t *seq, struct err *e)
+{
+    return sqlite_number(c,
+                         "SELECT max(ifnull((SELECT max(seq) FROM deliveries), 0), "
+                         "ifnull((SELECT max(seq) FROM events), 0))",
+                         seq, e);
+}

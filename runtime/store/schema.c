@@ -1,0 +1,119 @@
+#include "store/schema.h"
+
+#include <stdio.h>
+
+enum { APPLICATION_ID = 0x616e7a6c /* "anzl": what file(1) and we know the database by */ };
+
+/*
+ * A delivery's request stands in a table of its own: it is written once, while the row that is rewritten at each
+ * attempt, and read for lists, stays short. Rows without rowid tricks: seq is the rowid, in order of acceptance, so
+ * inserts append.
+ */
+static const char VERSION_1[] =
+    "CREATE TABLE deliveries ("
+    "  seq INTEGER PRIMARY KEY,"
+    "  id BLOB NOT NULL,"
+    "  event INTEGER NOT NULL,"
+    "  state INTEGER NOT NULL,"
+    "  attempts INTEGER NOT NULL,"
+    "  tries INTEGER NOT NULL,"
+    "  created_ms INTEGER NOT NULL,"
+    "  first_ms INTEGER NOT NULL,"
+    "  due_ms INTEGER NOT NULL,"
+    "  finished_ms INTEGER NOT NULL,"
+    "  status INTEGER NOT NULL,"
+    "  error INTEGER NOT NULL,"
+    "  webhook TEXT NOT NULL,"
+    "  integration TEXT NOT NULL,"
+    "  message TEXT NOT NULL"
+    ");"
+    "CREATE UNIQUE INDEX deliveries_id ON deliveries(id);"
+    "CREATE INDEX deliveries_pending ON deliveries(integration, state, due_ms) WHERE " SCHEMA_PENDING ";"
+    "CREATE INDEX deliveries_notable ON deliveries(state) WHERE " SCHEMA_NOTABLE ";"
+    "CREATE TABLE requests (seq INTEGER PRIMARY KEY, request BLOB NOT NULL);"
+    "CREATE TABLE attempts ("
+    "  key INTEGER PRIMARY KEY," /* delivery * 65536 + number */
+    "  started_ms INTEGER NOT NULL,"
+    "  duration_us INTEGER NOT NULL,"
+    "  status INTEGER NOT NULL,"
+    "  error INTEGER NOT NULL,"
+    "  class INTEGER NOT NULL,"
+    "  truncated INTEGER NOT NULL,"
+    "  message TEXT NOT NULL,"
+    "  headers BLOB NOT NULL,"
+    "  body BLOB NOT NULL"
+    ");"
+    "CREATE TABLE events ("
+    "  seq INTEGER PRIMARY KEY,"
+    "  id BLOB NOT NULL,"
+    "  key TEXT," /* NULL: none, or no longer held against a new event */
+    "  name TEXT NOT NULL,"
+    "  received_ms INTEGER NOT NULL,"
+    "  deliveries BLOB NOT NULL," /* their ids, 16 bytes each: outlives them */
+    "  body BLOB NOT NULL"
+    ");"
+    "CREATE UNIQUE INDEX events_key ON events(key) WHERE key IS NOT NULL;";
+
+/* Step n makes version n + 1 of version n. Append only: a released step never changes. */
+static const char *const STEPS[] = {VERSION_1};
+enum { VERSION = sizeof STEPS / sizeof STEPS[0] };
+
+static int refuse_stranger(struct sqlite *c, int64_t version, struct err *e)
+{
+    int64_t application, tables;
+    if (sqlite_number(c, "PRAGMA application_id", &application, e) != 0 ||
+        sqlite_number(c, "SELECT EXISTS (SELECT 1 FROM sqlite_schema)", &tables, e) != 0)
+        return -1;
+    if (application == APPLICATION_ID || (application == 0 && version == 0 && tables == 0))
+        return 0;
+    return err_set(e, ERR_STORE, 0, "%s is a database of another program: choose another folder with --state", c->path);
+}
+
+static int check(struct sqlite *c, int64_t *version, struct err *e)
+{
+    if (sqlite_number(c, "PRAGMA user_version", version, e) != 0 || refuse_stranger(c, *version, e) != 0)
+        return -1;
+    if (*version <= VERSION)
+        return 0;
+    return err_set(e, ERR_STORE, 0,
+                   "%s was written by a newer anzol (its schema is %lld, this one knows %d): run that version, or "
+                   "choose another folder with --state",
+                   c->path, (long long)*version, VERSION);
+}
+
+static int set_numbers(struct sqlite *c)
+{
+    char sql[96];
+    snprintf(sql, sizeof sql, "PRAGMA user_version = %d; PRAGMA application_id = %d;", VERSION, APPLICATION_ID);
+    return sqlite3_exec(c->db, sql, NULL, NULL, NULL);
+}
+
+static int migrate(struct sqlite *c, int64_t version, struct err *e)
+{
+    for (int64_t v = version; v < VERSION; v++)
+        if (sqlite_exec(c, STEPS[v], e) != 0)
+            return -1;
+    int rc = set_numbers(c);
+    return rc == SQLITE_OK ? 0 : sqlite_fail(c, rc, e);
+}
+
+int schema_apply(struct sqlite *c, struct err *e)
+{
+    int64_t version;
+    if (check(c, &version, e) != 0)
+        return -1;
+    if (version == VERSION)
+        return 0;
+    if (sqlite_exec(c, "BEGIN IMMEDIATE", e) == 0 && migrate(c, version, e) == 0 && sqlite_exec(c, "COMMIT", e) == 0)
+        return 0;
+    sqlite_rollback(c);
+    return -1;
+}
+
+int schema_touch(struct sqlite *c)
+{
+    int rc = sqlite3_exec(c->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+    if (rc == SQLITE_OK)
+        rc = set_numbers(c);
+    return rc == SQLITE_OK ? sqlite3_exec(c->db, "COMMIT", NULL, NULL, NULL) : rc;
+}
