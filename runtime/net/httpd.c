@@ -1,0 +1,161 @@
+#include "net/httpd.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { BACKLOG = 1024, CONNECTIONS_MAX = 4096, IDLE_S = 75 };
+
+static int split(const char *listen, char host[64], char port[16], struct err *e)
+{
+    const char *colon = strrchr(listen, ':');
+    const char *from = listen, *to = colon;
+    if (colon != NULL && listen[0] == '[' && colon > listen && colon[-1] == ']') {
+        from++;
+        to--;
+    }
+    size_t len = colon == NULL ? 0 : (size_t)(to - from);
+    if (colon == NULL || len >= 64 || strlen(colon + 1) == 0 || strlen(colon + 1) >= 16 || (from == listen && memchr(from, ':', len) != NULL))
+        return err_set(e, ERR_USAGE, 0, "cannot listen on '%s': expected HOST:PORT, as in 127.0.0.1:8020 or [::1]:8020", listen);
+    memcpy(host, from, len);
+    host[len] = '\0';
+    if (len == 0)
+        strcpy(host, "127.0.0.1");
+    strcpy(port, colon + 1);
+    return 0;
+}
+
+static int bind_to(const struct addrinfo *a, struct err *e, const char *listen_on)
+{
+    int one = 1;
+    int fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return err_system(e, errno, "cannot listen on %s", listen_on);
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    if (bind(fd, a->ai_addr, a->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
+        return fd;
+    err_system(e, errno, "cannot listen on %s", listen_on);
+    close(fd);
+    return -1;
+}
+
+static int open_socket(const char *listen_on, char host[64], struct err *e)
+{
+    char port[16];
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found = NULL;
+    if (split(listen_on, host, port, e) != 0)
+        return -1;
+    int rc = getaddrinfo(host, port, &hints, &found);
+    if (rc != 0)
+        return err_set(e, ERR_SYSTEM, 0, "cannot listen on %s: %s", listen_on, gai_strerror(rc));
+    int fd = bind_to(found, e, listen_on);
+    freeaddrinfo(found);
+    return fd;
+}
+
+static void read_address(struct httpd *h, int fd)
+{
+    struct sockaddr_storage a;
+    socklen_t len = sizeof a;
+    char host[INET6_ADDRSTRLEN] = "?";
+    int port = 0;
+    if (getsockname(fd, (struct sockaddr *)&a, &len) == 0) {
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)&a;
+        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&a;
+        bool six = a.ss_family == AF_INET6;
+        (void)inet_ntop(a.ss_family, six ? (const void *)&v6->sin6_addr : (const void *)&v4->sin_addr, host, sizeof host);
+        port = ntohs(six ? v6->sin6_port : v4->sin_port);
+    }
+    snprintf(h->address, sizeof h->address, strchr(host, ':') != NULL ? "[%s]:%d" : "%s:%d", host, port);
+}
+
+/* Runs once, and sees to it that it runs again when libmicrohttpd wants to. The loop has its turn in between. */
+static void run(struct httpd *h)
+{
+    MHD_UNSIGNED_LONG_LONG ms;
+    (void)MHD_run(h->mhd);
+    ev_timer_stop(h->loop, &h->again);
+    if (MHD_get_timeout(h->mhd, &ms) == MHD_YES) {
+        ev_timer_set(&h->again, (double)ms / 1000.0, 0.);
+        ev_timer_start(h->loop, &h->again);
+    }
+}
+
+static void on_ready(struct ev_loop *loop, struct ev_io *w, int events)
+{
+    (void)loop, (void)events;
+    run(w->data);
+}
+
+static void on_again(struct ev_loop *loop, struct ev_timer *w, int events)
+{
+    (void)loop, (void)events;
+    run(w->data);
+}
+
+/* libmicrohttpd's own words go nowhere: what matters is answered or logged by us. */
+static void on_words(void *ud, const char *format, va_list args)
+{
+    (void)ud, (void)format, (void)args;
+}
+
+static size_t unescape(void *ud, struct MHD_Connection *connection, char *text)
+{
+    const struct httpd *h = ud;
+    (void)connection;
+    return h->raw ? strlen(text) : MHD_http_unescape(text);
+}
+
+int httpd_start(struct httpd *h, const struct httpd_options *o, struct err *e)
+{
+    *h = (struct httpd){.loop = o->loop, .raw = o->raw};
+    int fd = open_socket(o->listen, h->host, e);
+    if (fd < 0)
+        return -1;
+    read_address(h, fd);
+    h->mhd = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, o->on_request, o->ud,
+                              MHD_OPTION_EXTERNAL_LOGGER, on_words, NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+                              (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S, MHD_OPTION_NOTIFY_COMPLETED,
+                              o->on_completed, o->ud, MHD_OPTION_UNESCAPE_CALLBACK, unescape, h, MHD_OPTION_END);
+    if (h->mhd == NULL) {
+        close(fd);
+        return err_set(e, ERR_SYSTEM, 0, "the HTTP server on %s does not start", o->listen);
+    }
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(h->mhd, MHD_DAEMON_INFO_EPOLL_FD);
+    ev_io_init(&h->ready, on_ready, info->epoll_fd, EV_READ);
+    ev_timer_init(&h->again, on_again, 0., 0.);
+    h->ready.data = h->again.data = h;
+    ev_io_start(h->loop, &h->ready);
+    return 0;
+}
+
+void httpd_quiesce(struct httpd *h)
+{
+    MHD_socket fd = MHD_quiesce_daemon(h->mhd);
+    if (fd != MHD_INVALID_SOCKET)
+        close(fd);
+}
+
+void httpd_stop(struct httpd *h)
+{
+    ev_io_stop(h->loop, &h->ready);
+    ev_timer_stop(h->loop, &h->again);
+    MHD_stop_daemon(h->mhd);
+    h->mhd = NULL;
+}
+
+void httpd_kick(struct httpd *h)
+{
+    ev_timer_stop(h->loop, &h->again);
+    ev_timer_set(&h->again, 0., 0.);
+    ev_timer_start(h->loop, &h->again);
+}
+
+void httpd_run(struct httpd *h)
+{
+    run(h);
+}

@@ -1,0 +1,45 @@
+/*
+ * httpd: a libmicrohttpd daemon inside the libev loop: what the API server and the receiver stand on.
+ *
+ * libmicrohttpd runs in external epoll mode: its epoll descriptor is watched, and after each run its own timeout is honoured, or a resumed
+ * connection would stall until the next packet.
+ */
+#ifndef ANZOL_NET_HTTPD_H
+#define ANZOL_NET_HTTPD_H
+
+#include "core/buf.h"
+#include "core/err.h"
+
+#include <ev.h>
+#include <microhttpd.h>
+
+struct httpd {
+    struct ev_loop *loop;
+    struct MHD_Daemon *mhd;
+    struct ev_io ready;
+    struct ev_timer again;
+    char address[96]; /* "127.0.0.1:8020" */
+    char host[64];    /* the host part, without brackets */
+    bool raw;
+};
+
+struct httpd_options {
+    struct ev_loop *loop;
+    const char *listen; /* "HOST:PORT", "[V6]:PORT", ":PORT" (loopback) */
+    bool raw;           /* paths and arguments as they came, percent-encoding and all */
+    MHD_AccessHandlerCallback on_request;
+    MHD_RequestCompletedCallback on_completed;
+    void *ud; /* the first argument of both */
+};
+
+int httpd_start(struct httpd *h, const struct httpd_options *o, struct err *e);
+/* Takes no new connection. */
+void httpd_quiesce(struct httpd *h);
+/* Ends all connections. Suspended ones must have been resumed. */
+void httpd_stop(struct httpd *h);
+/* A connection was resumed: have it served on the loop's next turn. */
+void httpd_kick(struct httpd *h);
+/* Serves now what can be served. */
+void httpd_run(struct httpd *h);
+
+#endif

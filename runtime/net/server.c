@@ -1,0 +1,336 @@
+#include "net/server.h"
+
+#include "core/json_write.h"
+#include "core/secrets.h"
+#include "net/call.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { EVENT_MAX = 1 << 20, BATCH_MAX = 16 << 20, DISCARD_MAX = 64 << 20, RETRY_AFTER_S = 1 };
+
+/* --- answers -------------------------------------------------------------------------------------------------- */
+
+void call_suspend(struct api_call *c)
+{
+    c->suspended = true;
+    MHD_suspend_connection(c->connection);
+}
+
+void call_resume(struct api_call *c)
+{
+    if (!c->suspended)
+        return;
+    c->suspended = false;
+    MHD_resume_connection(c->connection);
+    httpd_kick(&c->server->httpd);
+}
+
+static void set_response(struct api_call *c, int status, struct MHD_Response *response)
+{
+    c->status = status;
+    c->response = response;
+    if (!c->in_handler)
+        call_resume(c);
+}
+
+void call_answer_text(struct api_call *c, int status, const char *type, struct buf *text)
+{
+    size_t len;
+    char *data = buf_take(text, &len);
+    struct MHD_Response *r = NULL;
+    if (data != NULL) {
+        r = MHD_create_response_from_buffer(len, data, MHD_RESPMEM_MUST_FREE);
+        if (r == NULL)
+            free(data);
+    }
+    if (r == NULL) {
+        /* Memory is short: an answer without a body still tells. */
+        static char none[] = "";
+        r = MHD_create_response_from_buffer(0, none, MHD_RESPMEM_PERSISTENT);
+        status = 500;
+    } else
+        (void)MHD_add_response_header(r, "Content-Type", type);
+    set_response(c, status, r);
+}
+
+void api_answer(struct api_call *c, int status, struct buf *json)
+{
+    call_answer_text(c, status, "application/json", json);
+}
+
+static const char *title_of(int status)
+{
+    switch (status) {
+    case 400:
+        return "Bad Request";
+    case 401:
+        return "Unauthorized";
+    case 403:
+        return "Forbidden";
+    case 404:
+        return "Not Found";
+    case 405:
+        return "Method Not Allowed";
+    case 409:
+        return "Conflict";
+    case 413:
+        return "Content Too Large";
+    case 415:
+        return "Unsupported Media Type";
+    case 422:
+        return "Unprocessable Content";
+    case 503:
+        return "Service Unavailable";
+    default:
+        return "Internal Server Error";
+    }
+}
+
+static int status_of(const struct err *e)
+{
+    if (e->domain == ERR_STORE)
+        return 503;
+    return e->domain == ERR_INPUT && e->code >= 400 && e->code <= 599 ? e->code : 500;
+}
+
+/* `allow` is the header of a 405. */
+static void problem(struct api_call *c, const struct err *e, const char *allow)
+{
+    struct buf text;
+    struct json_write w;
+    int status = status_of(e);
+    char seconds[16];
+    buf_init(&text);
+    json_write_init(&w, &text);
+    json_object(&w, NULL);
+    json_str(&w, "type", "about:blank");
+    json_str(&w, "title", title_of(status));
+    json_int(&w, "status", status);
+    json_str(&w, "detail", e->message);
+    json_end(&w);
+    bool in_handler = c->in_handler;
+    c->in_handler = true; /* headers come before the connection goes on */
+    call_answer_text(c, status, "application/problem+json", &text);
+    c->in_handler = in_handler;
+    snprintf(seconds, sizeof seconds, "%d", RETRY_AFTER_S);
+    if (c->response != NULL && status == 503)
+        (void)MHD_add_response_header(c->response, "Retry-After", seconds);
+    if (c->response != NULL && status == 401)
+        (void)MHD_add_response_header(c->response, "WWW-Authenticate", "Bearer");
+    if (c->response != NULL && allow != NULL)
+        (void)MHD_add_response_header(c->response, "Allow", allow);
+    if (!in_handler)
+        call_resume(c);
+}
+
+void api_problem(struct api_call *c, const struct err *e)
+{
+    problem(c, e, NULL);
+}
+
+/* --- the life of a call --------------------------------------------------------------------------------------- */
+
+static struct api_call *call_new(struct server *s, struct MHD_Connection *connection)
+{
+    struct api_call *c = calloc(1, sizeof *c);
+    if (c == NULL)
+        return NULL;
+    c->server = s;
+    c->connection = connection;
+    c->next = s->calls;
+    c->link = &s->calls;
+    if (s->calls != NULL)
+        s->calls->link = &c->next;
+    s->calls = c;
+    s->open++;
+    return c;
+}
+
+static void on_completed(void *ud, struct MHD_Connection *connection, void **state, enum MHD_RequestTerminationCode how)
+{
+    (void)connection, (void)how;
+    struct server *s = ud;
+    struct api_call *c = *state;
+    if (c == NULL)
+        return;
+    *c->link = c->next;
+    if (c->next != NULL)
+        c->next->link = c->link;
+    s->open--;
+    if (c->response != NULL)
+        MHD_destroy_response(c->response);
+    batch_free(c->batch);
+    buf_fini(&c->body);
+    free(c);
+    *state = NULL;
+}
+
+static enum MHD_Result begin(struct api_call *c, const char *method, const char *url)
+{
+    struct err e;
+    const char *allow;
+    if (call_route(c, method, url, &e, &allow) != 0)
+        problem(c, &e, allow);
+    else if (call_is_batch(c) && (c->batch = batch_new(c)) == NULL) {
+        err_memory(&e);
+        api_problem(c, &e);
+    }
+    return MHD_YES;
+}
+
+static void keep_body(struct api_call *c, const char *data, size_t len)
+{
+    struct err e;
+    if (c->body.len + len > c->body_max)
+        err_set(&e, ERR_INPUT, 413, "the body is longer than %zu bytes", c->body_max);
+    else if (buf_append(&c->body, data, len) != 0)
+        err_memory(&e);
+    else
+        return;
+    buf_fini(&c->body);
+    api_problem(c, &e);
+}
+
+/* The body of a request that is answered already is read and forgotten, so that the client gets to read the answer. */
+static enum MHD_Result receive(struct api_call *c, const char *data, size_t *len)
+{
+    size_t taken = *len;
+    if (c->response != NULL) {
+        c->discarded += taken;
+        if (c->discarded > DISCARD_MAX)
+            return MHD_NO;
+    } else if (c->batch != NULL) {
+        taken = batch_feed(c->batch, data, *len);
+        if (taken < *len && c->response == NULL)
+            call_suspend(c);
+    } else
+        keep_body(c, data, *len);
+    *len -= taken;
+    return MHD_YES;
+}
+
+static void ask(struct api_call *c)
+{
+    struct err e;
+    if (c->batch != NULL) {
+        (void)batch_end(c->batch);
+        return;
+    }
+    if (c->asked)
+        return;
+    c->asked = true;
+    if (call_ask(c, &e) != 0)
+        api_problem(c, &e);
+}
+
+static enum MHD_Result finish(struct api_call *c)
+{
+    if (c->response == NULL)
+        ask(c);
+    if (c->response == NULL) {
+        call_suspend(c);
+        return MHD_YES;
+    }
+    if (c->server->stopping)
+        (void)MHD_add_response_header(c->response, "Connection", "close");
+    return MHD_queue_response(c->connection, (unsigned)c->status, c->response);
+}
+
+static enum MHD_Result on_request(void *ud, struct MHD_Connection *connection, const char *url, const char *method, const char *version,
+                                  const char *upload, size_t *upload_len, void **state)
+{
+    (void)version;
+    struct api_call *c = *state;
+    enum MHD_Result rc;
+    if (c == NULL) {
+        c = *state = call_new(ud, connection);
+        if (c == NULL)
+            return MHD_NO;
+        c->in_handler = true;
+        rc = begin(c, method, url);
+    } else {
+        c->in_handler = true;
+        rc = *upload_len > 0 ? receive(c, upload, upload_len) : finish(c);
+    }
+    c->in_handler = false;
+    return rc;
+}
+
+/* --- the server ----------------------------------------------------------------------------------------------- */
+
+struct server *server_new(const struct server_options *o, struct err *e)
+{
+    struct server *s = calloc(1, sizeof *s);
+    char *token = strdup(o->token);
+    if (s == NULL || token == NULL) {
+        free(s);
+        free(token);
+        err_memory(e);
+        return NULL;
+    }
+    s->options = *o;
+    s->token = token;
+    if (s->options.event_max == 0)
+        s->options.event_max = EVENT_MAX;
+    if (s->options.batch_max == 0)
+        s->options.batch_max = BATCH_MAX;
+    struct httpd_options h = {.loop = o->loop, .listen = o->listen, .on_request = on_request, .on_completed = on_completed, .ud = s};
+    if (httpd_start(&s->httpd, &h, e) == 0)
+        return s;
+    free(token);
+    free(s);
+    return NULL;
+}
+
+void server_stop(struct server *s)
+{
+    if (s->stopping)
+        return;
+    s->stopping = true;
+    httpd_quiesce(&s->httpd);
+}
+
+/* Suspended connections cannot be stopped: each call that waits is answered first. */
+static void answer_waiting(struct server *s)
+{
+    struct err e;
+    err_set(&e, ERR_STORE, 0, "the runtime has stopped");
+    for (struct api_call *c = s->calls; c != NULL; c = c->next)
+        if (c->suspended) {
+            if (c->response == NULL)
+                api_problem(c, &e);
+            call_resume(c);
+        }
+}
+
+void server_free(struct server *s)
+{
+    if (s == NULL)
+        return;
+    server_stop(s);
+    answer_waiting(s);
+    httpd_run(&s->httpd);
+    httpd_stop(&s->httpd);
+    secrets_wipe(s->token, strlen(s->token));
+    free(s->token);
+    free(s);
+}
+
+const char *server_address(const struct server *s)
+{
+    return s->httpd.address;
+}
+
+void server_resume(struct server *s)
+{
+    for (struct api_call *c = s->calls; c != NULL; c = c->next)
+        if (c->suspended && c->batch != NULL && batch_may_resume(c->batch))
+            call_resume(c);
+}
+
+size_t server_open_calls(const struct server *s)
+{
+    return s->open;
+}
