@@ -1,5 +1,6 @@
 /*
- * attempt: how one HTTP exchange of a delivery ended. The transport fills it, the retry rule reads it, the store keeps it.
+ * attempt: how one HTTP exchange of a delivery ended. The transport fills it, the retry rule reads it, the store keeps
+ * it.
  */
 #ifndef ANZOL_CORE_ATTEMPT_H
 #define ANZOL_CORE_ATTEMPT_H
@@ -8,19 +9,19 @@
 
 /* Stored by number: append only. */
 enum attempt_error {
-    ATTEMPT_OK = 0,        /* a whole response arrived, whatever its status */
-    ATTEMPT_DNS,           /* the name did not resolve */
-    ATTEMPT_CONNECT,       /* refused, unreachable, or no connection within the connect timeout */
-    ATTEMPT_TLS,           /* handshake or certificate */
-    ATTEMPT_TIMEOUT,       /* no whole response in time, after the request may have left */
-    ATTEMPT_RESET,         /* the connection died after the request may have left */
-    ATTEMPT_PROTOCOL,      /* what came back is not HTTP */
-    ATTEMPT_REQUEST,       /* the request cannot be made: bad URL, scheme not allowed, a secret that is gone */
-    ATTEMPT_REDIRECT,      /* too many redirects, or one that leaves the origin */
-    ATTEMPT_INTERNAL,      /* memory, or a bug */
-    ATTEMPT_RENDER,        /* the template or body function failed: nothing was sent */
-    ATTEMPT_WINDOW,        /* the retry window passed before the next attempt could be made */
-    ATTEMPT_CRASH,         /* the runtime died while it was in flight */
+    ATTEMPT_OK = 0,   /* a whole response arrived, whatever its status */
+    ATTEMPT_DNS,      /* the name did not resolve */
+    ATTEMPT_CONNECT,  /* refused, unreachable, or no connection within the connect timeout */
+    ATTEMPT_TLS,      /* handshake or certificate */
+    ATTEMPT_TIMEOUT,  /* no whole response in time, after the request may have left */
+    ATTEMPT_RESET,    /* the connection died after the request may have left */
+    ATTEMPT_PROTOCOL, /* what came back is not HTTP */
+    ATTEMPT_REQUEST,  /* the request cannot be made: bad URL, scheme not allowed, a secret that is gone */
+    ATTEMPT_REDIRECT, /* too many redirects, or one that leaves the origin */
+    ATTEMPT_INTERNAL, /* memory, or a bug */
+    ATTEMPT_RENDER,   /* the template or body function failed: nothing was sent */
+    ATTEMPT_WINDOW,   /* the retry window passed before the next attempt could be made */
+    ATTEMPT_CRASH,    /* the runtime died while it was in flight */
     ATTEMPT_ERROR_COUNT
 };
 
@@ -33,10 +34,10 @@ enum attempt_class {
 };
 
 struct attempt {
-    int number;            /* 1, 2, … */
-    int64_t started_ms;    /* wall clock */
+    int number;         /* 1, 2, … */
+    int64_t started_ms; /* wall clock */
     int64_t duration_us;
-    int status;            /* 0: no status line arrived */
+    int status; /* 0: no status line arrived */
     enum attempt_error error;
     enum attempt_class class;
     int64_t retry_after_ms; /* from the response; -1: none */

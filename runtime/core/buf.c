@@ -146,6 +146,7 @@ int buf_put_u16(struct buf *b, uint16_t v)
 
 int buf_put_u32(struct buf *b, uint32_t v)
 {
-    unsigned char le[4] = {(unsigned char)v, (unsigned char)(v >> 8), (unsigned char)(v >> 16), (unsigned char)(v >> 24)};
+    unsigned char le[4] = {(unsigned char)v, (unsigned char)(v >> 8), (unsigned char)(v >> 16),
+                           (unsigned char)(v >> 24)};
     return buf_append(b, le, sizeof le);
 }

@@ -151,17 +151,17 @@ static void open_container(struct json_write *w, const char *key, char opener, c
     w->depth++;
 }
 
-void json_object(struct json_write *w, const char *key)
+void json_write_object(struct json_write *w, const char *key)
 {
     open_container(w, key, '{', '}');
 }
 
-void json_array(struct json_write *w, const char *key)
+void json_write_array(struct json_write *w, const char *key)
 {
     open_container(w, key, '[', ']');
 }
 
-void json_end(struct json_write *w)
+void json_write_end(struct json_write *w)
 {
     if (w->depth == 0) {
         w->out->failed = true;
@@ -171,15 +171,15 @@ void json_end(struct json_write *w)
     buf_append_char(w->out, w->closer[w->depth]);
 }
 
-void json_str(struct json_write *w, const char *key, const char *s)
+void json_write_str(struct json_write *w, const char *key, const char *s)
 {
     if (s == NULL)
-        json_null(w, key);
+        json_write_null(w, key);
     else
-        json_bytes(w, key, bytes_of(s));
+        json_write_bytes(w, key, bytes_of(s));
 }
 
-void json_bytes(struct json_write *w, const char *key, struct bytes s)
+void json_write_bytes(struct json_write *w, const char *key, struct bytes s)
 {
     begin_value(w, key);
     buf_append_char(w->out, '"');
@@ -187,43 +187,43 @@ void json_bytes(struct json_write *w, const char *key, struct bytes s)
     buf_append_char(w->out, '"');
 }
 
-void json_int(struct json_write *w, const char *key, int64_t n)
+void json_write_int(struct json_write *w, const char *key, int64_t n)
 {
     begin_value(w, key);
     buf_printf(w->out, "%lld", (long long)n);
 }
 
-void json_double(struct json_write *w, const char *key, double n)
+void json_write_double(struct json_write *w, const char *key, double n)
 {
     char text[32];
     begin_value(w, key);
     buf_append_str(w->out, json_number(text, n) == 0 ? text : "null");
 }
 
-void json_bool(struct json_write *w, const char *key, bool v)
+void json_write_bool(struct json_write *w, const char *key, bool v)
 {
     begin_value(w, key);
     buf_append_str(w->out, v ? "true" : "false");
 }
 
-void json_null(struct json_write *w, const char *key)
+void json_write_null(struct json_write *w, const char *key)
 {
     begin_value(w, key);
     buf_append(w->out, "null", 4);
 }
 
-void json_time(struct json_write *w, const char *key, int64_t wall_ms)
+void json_write_time(struct json_write *w, const char *key, int64_t wall_ms)
 {
     char text[UNITS_TIME_SIZE];
     if (wall_ms == 0) {
-        json_null(w, key);
+        json_write_null(w, key);
         return;
     }
     units_format_time(wall_ms, text);
-    json_str(w, key, text);
+    json_write_str(w, key, text);
 }
 
-void json_raw(struct json_write *w, const char *key, struct bytes text)
+void json_write_raw(struct json_write *w, const char *key, struct bytes text)
 {
     begin_value(w, key);
     buf_append_bytes(w->out, text);

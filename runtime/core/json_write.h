@@ -4,12 +4,12 @@
  *
  *     struct json_write w;
  *     json_write_init(&w, &buf);
- *     json_object(&w, NULL);
- *       json_str(&w, "id", id);
- *       json_array(&w, "deliveries");
- *         json_int(&w, NULL, 42);
- *       json_end(&w);
- *     json_end(&w);
+ *     json_write_object(&w, NULL);
+ *       json_write_str(&w, "id", id);
+ *       json_write_array(&w, "deliveries");
+ *         json_write_int(&w, NULL, 42);
+ *       json_write_end(&w);
+ *     json_write_end(&w);
  *
  * `key` is NULL inside an array and for the outermost value. Failures are the buffer's (buf_failed()).
  */
@@ -28,21 +28,21 @@ struct json_write {
 };
 
 void json_write_init(struct json_write *w, struct buf *out);
-void json_object(struct json_write *w, const char *key);
-void json_array(struct json_write *w, const char *key);
+void json_write_object(struct json_write *w, const char *key);
+void json_write_array(struct json_write *w, const char *key);
 /* Closes the innermost object or array. */
-void json_end(struct json_write *w);
+void json_write_end(struct json_write *w);
 /* NULL is written as null. Bytes that are not UTF-8 become U+FFFD. */
-void json_str(struct json_write *w, const char *key, const char *s);
-void json_bytes(struct json_write *w, const char *key, struct bytes s);
-void json_int(struct json_write *w, const char *key, int64_t n);
-void json_double(struct json_write *w, const char *key, double n);
-void json_bool(struct json_write *w, const char *key, bool v);
-void json_null(struct json_write *w, const char *key);
+void json_write_str(struct json_write *w, const char *key, const char *s);
+void json_write_bytes(struct json_write *w, const char *key, struct bytes s);
+void json_write_int(struct json_write *w, const char *key, int64_t n);
+void json_write_double(struct json_write *w, const char *key, double n);
+void json_write_bool(struct json_write *w, const char *key, bool v);
+void json_write_null(struct json_write *w, const char *key);
 /* Wall-clock milliseconds since 1970 as RFC 3339 in UTC with milliseconds; 0 as null. */
-void json_time(struct json_write *w, const char *key, int64_t wall_ms);
+void json_write_time(struct json_write *w, const char *key, int64_t wall_ms);
 /* `text` is JSON already and goes out as it is. */
-void json_raw(struct json_write *w, const char *key, struct bytes text);
+void json_write_raw(struct json_write *w, const char *key, struct bytes text);
 
 /* The inside of a JSON string literal (no quotes): RFC 8259 section 7. -1 when `s` is not valid UTF-8 (nothing
  * appended) or memory is short. */

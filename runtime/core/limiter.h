@@ -4,8 +4,8 @@
  * The promise is: in any window of `per` (one second for a plain rate) at most `count` requests. A request is due
  * at `tat`, the theoretical arrival time; it may leave up to `slack` early against that schedule only to make up for
  * an earlier one that left late (timer grain, a busy loop). The interval is stretched by 1 % and the slack kept under
- * half of what that gains over a window, so the promise holds with the other half to spare for the network, and a backlog is
- * served at 99 % of the rate. The start counts as a request: a restart cannot burst.
+ * half of what that gains over a window, so the promise holds with the other half to spare for the network, and a
+ * backlog is served at 99 % of the rate. The start counts as a request: a restart cannot burst.
  *
  * Pure: `now_ns` is any monotonic clock.
  */

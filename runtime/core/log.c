@@ -145,17 +145,17 @@ static void put_json_value(struct json_write *w, const struct log_field *f, stru
         break;
     case LOG_FIELD_STR:
     case LOG_FIELD_BYTES:
-        json_bytes(w, f->key, s);
+        json_write_bytes(w, f->key, s);
         break;
     case LOG_FIELD_INT:
-        json_int(w, f->key, f->n);
+        json_write_int(w, f->key, f->n);
         break;
     case LOG_FIELD_DURATION_US:
         snprintf(key, sizeof key, "%s_ms", f->key);
-        json_double(w, key, (double)f->n / 1000.0);
+        json_write_double(w, key, (double)f->n / 1000.0);
         break;
     case LOG_FIELD_BOOL:
-        json_bool(w, f->key, f->n != 0);
+        json_write_bool(w, f->key, f->n != 0);
         break;
     }
 }
@@ -197,14 +197,14 @@ static void put_json_line(struct log *l, int64_t now_ms, enum log_level level, c
 {
     struct json_write w;
     json_write_init(&w, &l->out);
-    json_object(&w, NULL);
-    json_time(&w, "time", now_ms);
-    json_str(&w, "level", levels[level].json);
-    json_str(&w, "event", event);
+    json_write_object(&w, NULL);
+    json_write_time(&w, "time", now_ms);
+    json_write_str(&w, "level", levels[level].json);
+    json_write_str(&w, "event", event);
     for (const struct log_field *f = fields; f->key != NULL; f++)
         if (!left_out(f))
             put_json_value(&w, f, masked(l, copy, f));
-    json_end(&w);
+    json_write_end(&w);
     buf_append_char(&l->out, '\n');
 }
 

@@ -4,10 +4,10 @@
  *     log_line(&log, LOG_INFO, "delivery.attempt",
  *              LOG_STR("webhook", name), LOG_INT("attempt", 2), LOG_INT("status", 503));
  *
- * Text for a terminal: "12:00:01.234 INFO  delivery.attempt webhook=order_paid attempt=2 status=503"; JSON otherwise, one object a line,
- * keys in the order given after "time", "level", "event". Values are masked by `secrets` when it is set. Lines gather in memory and go out at
- * log_flush() (once a turn of the loop) or when 64 KiB have gathered. A log that cannot be written is dropped and
- * counted, never waited for.
+ * Text for a terminal: "12:00:01.234 INFO  delivery.attempt webhook=order_paid attempt=2 status=503"; JSON otherwise,
+ * one object a line, keys in the order given after "time", "level", "event". Values are masked by `secrets` when it is
+ * set. Lines gather in memory and go out at log_flush() (once a turn of the loop) or when 64 KiB have gathered. A log
+ * that cannot be written is dropped and counted, never waited for.
  */
 #ifndef ANZOL_CORE_LOG_H
 #define ANZOL_CORE_LOG_H
@@ -30,7 +30,14 @@ struct log {
     int64_t (*wall_ms)(void); /* the clock; NULL: the system's */
 };
 
-enum log_field_kind { LOG_FIELD_END, LOG_FIELD_STR, LOG_FIELD_BYTES, LOG_FIELD_INT, LOG_FIELD_DURATION_US, LOG_FIELD_BOOL };
+enum log_field_kind {
+    LOG_FIELD_END,
+    LOG_FIELD_STR,
+    LOG_FIELD_BYTES,
+    LOG_FIELD_INT,
+    LOG_FIELD_DURATION_US,
+    LOG_FIELD_BOOL
+};
 
 struct log_field {
     const char *key;
@@ -39,10 +46,12 @@ struct log_field {
     int64_t n;
 };
 
-#define LOG_STR(k, v) ((struct log_field){.key = (k), .kind = LOG_FIELD_STR, .s = bytes_of(v)}) /* left out when "" or NULL */
+#define LOG_STR(k, v)                                                                                                  \
+    ((struct log_field){.key = (k), .kind = LOG_FIELD_STR, .s = bytes_of(v)}) /* left out when "" or NULL */
 #define LOG_BYTES(k, v) ((struct log_field){.key = (k), .kind = LOG_FIELD_BYTES, .s = (v)})
-#define LOG_INT(k, v) ((struct log_field){.key = (k), .kind = LOG_FIELD_INT, .n = (v)})
-#define LOG_DURATION_US(k, v) ((struct log_field){.key = (k), .kind = LOG_FIELD_DURATION_US, .n = (v)}) /* JSON: "KEY_ms": 1.234 */
+#define LOG_INT(k, v)   ((struct log_field){.key = (k), .kind = LOG_FIELD_INT, .n = (v)})
+#define LOG_DURATION_US(k, v)                                                                                          \
+    ((struct log_field){.key = (k), .kind = LOG_FIELD_DURATION_US, .n = (v)}) /* JSON: "KEY_ms": 1.234 */
 #define LOG_BOOL(k, v) ((struct log_field){.key = (k), .kind = LOG_FIELD_BOOL, .n = (v)})
 
 /* Text and colour on a terminal, JSON otherwise; LOG_INFO. */

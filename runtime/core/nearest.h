@@ -1,5 +1,6 @@
 /*
- * nearest: "did you mean …?": the candidate closest to what was typed (Damerau-Levenshtein, at most a third of the length off).
+ * nearest: "did you mean …?": the candidate closest to what was typed (Damerau-Levenshtein, at most a third of the
+ * length off).
  */
 #ifndef ANZOL_CORE_NEAREST_H
 #define ANZOL_CORE_NEAREST_H

@@ -1,13 +1,13 @@
 /*
  * request: a rendered request as it is stored: everything an attempt needs, in one run of bytes.
  *
- * Private values are not in it. Where one belongs there is a *slot*: a position in the URL, a header value or the body, the
- * secret's name and how the place wants it encoded. request_fill() puts the values in, at the moment of sending, into memory
- * the caller wipes; request_masked() puts "***" in, for people.
+ * Private values are not in it. Where one belongs there is a *slot*: a position in the URL, a header value or the body,
+ * the secret's name and how the place wants it encoded. request_fill() puts the values in, at the moment of sending,
+ * into memory the caller wipes; request_masked() puts "***" in, for people.
  *
- * Format 1 (little-endian): u8 format, u8 flags, u32 timeout_ms, u32 connect_ms, retry policy, u8 method length + method, url
- * text, u16 header count, each u16 name length + name + value text, body text. A text is u32 length, u16 slots, each
- * {u32 offset, u8 encoding, u16 name length, name}, then the bytes, slots cut out.
+ * Format 1 (little-endian): u8 format, u8 flags, u32 timeout_ms, u32 connect_ms, retry policy, u8 method length +
+ * method, url text, u16 header count, each u16 name length + name + value text, body text. A text is u32 length, u16
+ * slots, each {u32 offset, u8 encoding, u16 name length, name}, then the bytes, slots cut out.
  */
 #ifndef ANZOL_CORE_REQUEST_H
 #define ANZOL_CORE_REQUEST_H
@@ -91,9 +91,10 @@ struct request_secrets {
     void *ud;
 };
 
-/* Appends the text with its slots filled. -1 when a secret is gone or does not fit its place; `e` names the secret, never shows
- * it. The caller wipes `out` (secrets_wipe()). */
-int request_fill(struct buf *out, const struct request_view_text *text, const struct request_secrets *secrets, struct err *e);
+/* Appends the text with its slots filled. -1 when a secret is gone or does not fit its place; `e` names the secret,
+ * never shows it. The caller wipes `out` (secrets_wipe()). */
+int request_fill(struct buf *out, const struct request_view_text *text, const struct request_secrets *secrets,
+                 struct err *e);
 /* Appends the text with "***" in each slot. */
 int request_masked(struct buf *out, const struct request_view_text *text);
 

@@ -6,8 +6,8 @@
  *  - ambiguous: retried only with the key (and "timeout" in `on`), else the outcome is `unknown`;
  *  - permanent: not retried.
  * The k-th retry comes delays[k] after the k-th attempt ended, jittered by ±5 %, and never so that it would start
- * later than `within` after the first attempt began. Retry-After takes the delay's place and pauses the integration; when it
- * points beyond the window there is no retry.
+ * later than `within` after the first attempt began. Retry-After takes the delay's place and pauses the integration;
+ * when it points beyond the window there is no retry.
  */
 #ifndef ANZOL_CORE_RETRY_H
 #define ANZOL_CORE_RETRY_H
@@ -18,9 +18,9 @@
 enum { RETRY_DELAYS_MAX = 16, RETRY_CODES_MAX = 16 };
 
 enum retry_on { /* bits */
-    RETRY_ON_5XX = 1,
-    RETRY_ON_4XX = 2,
-    RETRY_ON_TIMEOUT = 4, /* every ambiguous end */
+                RETRY_ON_5XX = 1,
+                RETRY_ON_4XX = 2,
+                RETRY_ON_TIMEOUT = 4, /* every ambiguous end */
 };
 
 struct retry_policy {
@@ -44,10 +44,10 @@ struct retry_decision {
 void retry_policy_default(struct retry_policy *p);
 
 /*
- * `a` is the attempt that just ended, `tries` how many there were with it (a resend starts anew), `elapsed_ms` the time since the first
- * attempt began, `random` uniform in [0, 1).
+ * `a` is the attempt that just ended, `tries` how many there were with it (a resend starts anew), `elapsed_ms` the time
+ * since the first attempt began, `random` uniform in [0, 1).
  */
-struct retry_decision retry_decide(const struct retry_policy *p, bool has_key, const struct attempt *a, int tries, int64_t elapsed_ms,
-                                   double random);
+struct retry_decision retry_decide(const struct retry_policy *p, bool has_key, const struct attempt *a, int tries,
+                                   int64_t elapsed_ms, double random);
 
 #endif

@@ -4,8 +4,8 @@
  * Values live in one mapping that is locked and left out of core dumps; names are not private. The vault outlives every
  * generation; values are only ever added or replaced, by the host, before scripts run. Lua never sees a value.
  *
- * The mask knows each value of 4 bytes or more as it is and as percent-encoded, JSON-escaped and base64 at each of the three alignments
- * (standard and URL alphabets), so that what a receiver echoes is blotted out before it is stored.
+ * The mask knows each value of 4 bytes or more as it is and as percent-encoded, JSON-escaped and base64 at each of the
+ * three alignments (standard and URL alphabets), so that what a receiver echoes is blotted out before it is stored.
  */
 #ifndef ANZOL_CORE_SECRETS_H
 #define ANZOL_CORE_SECRETS_H
@@ -26,14 +26,16 @@ size_t secrets_count(const struct secrets *s);
 
 /*
  * Looks a secret up where secrets come from and keeps it: already known, else the environment variable, else the
- * file $CREDENTIALS_DIRECTORY/NAME (one trailing newline dropped). 0 found, 1 not found, -1 error. A name is [A-Za-z_][A-Za-z0-9_]*.
+ * file $CREDENTIALS_DIRECTORY/NAME (one trailing newline dropped). 0 found, 1 not found, -1 error. A name is
+ * [A-Za-z_][A-Za-z0-9_]*.
  */
 int secrets_load(struct secrets *s, const char *name, struct err *e);
 /*
- * Reads a file of NAME=VALUE lines (# comments, blank lines, an optional "export ", single or double quotes around a value), each into the
- * vault AND into the environment for `env` unless the environment has it already. -1 with file:line.
+ * Reads a file of NAME=VALUE lines (# comments, blank lines, an optional "export ", single or double quotes around a
+ * value) into the environment, where `env` and secrets_load() find them. A variable that is set already keeps its
+ * value. -1 with file:line.
  */
-int secrets_read_env_file(struct secrets *s, const char *path, struct err *e);
+int secrets_read_env_file(const char *path, struct err *e);
 
 /* Replaces every known form of every value in place by '*' of the same length. True when something was found. */
 bool secrets_mask(const struct secrets *s, char *data, size_t len);

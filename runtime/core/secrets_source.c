@@ -164,20 +164,15 @@ static int read_value(struct buf *out, struct bytes text, const struct place *at
     return 0;
 }
 
-static int keep(struct secrets *s, const char *name, struct buf *value, struct err *e)
+/* Which of them are private, a script's `secret` says: masking the others too would blot out ports and host names. */
+static int keep(const char *name, struct buf *value, struct err *e)
 {
-    const char *set = getenv(name);
     if (buf_cstr(value) == NULL)
         return err_memory(e);
-    /* The environment wins, in the vault too: secret "X" and env "X" must not differ. */
-    if (set != NULL)
-        return secrets_set(s, bytes_of(name), bytes_of(set), e);
-    if (setenv(name, value->data, 0) != 0)
-        return err_system(e, errno, "cannot set %s", name);
-    return secrets_set(s, bytes_of(name), buf_view(value), e);
+    return setenv(name, value->data, 0) == 0 ? 0 : err_system(e, errno, "cannot set %s", name);
 }
 
-static int read_pair(struct secrets *s, struct bytes line, const struct place *at, struct err *e)
+static int read_pair(struct bytes line, const struct place *at, struct err *e)
 {
     struct buf name, value;
     const char *equals = memchr(line.data, '=', line.len);
@@ -191,24 +186,24 @@ static int read_pair(struct secrets *s, struct bytes line, const struct place *a
     if (rc == 0)
         rc = read_value(&value, trimmed(rest(line, (size_t)(equals - line.data) + 1)), at, e);
     if (rc == 0)
-        rc = keep(s, name.data, &value, e);
+        rc = keep(name.data, &value, e);
     secrets_wipe_buf(&value);
     buf_fini(&value);
     buf_fini(&name);
     return rc;
 }
 
-static int read_line(struct secrets *s, struct bytes line, const struct place *at, struct err *e)
+static int read_line(struct bytes line, const struct place *at, struct err *e)
 {
     struct bytes text = trimmed(line);
     if (text.len == 0 || text.data[0] == '#')
         return 0;
     if (text.len > 7 && memcmp(text.data, "export", 6) == 0 && is_blank(text.data[6]))
         text = trimmed(rest(text, 7));
-    return read_pair(s, text, at, e);
+    return read_pair(text, at, e);
 }
 
-int secrets_read_env_file(struct secrets *s, const char *path, struct err *e)
+int secrets_read_env_file(const char *path, struct err *e)
 {
     static const char bom[] = "\xEF\xBB\xBF";
     struct place at = {.path = path};
@@ -222,7 +217,7 @@ int secrets_read_env_file(struct secrets *s, const char *path, struct err *e)
         const char *stop = memchr(left.data, '\n', left.len);
         size_t len = stop == NULL ? left.len : (size_t)(stop - left.data);
         at.line++;
-        rc = read_line(s, (struct bytes){left.data, len}, &at, e);
+        rc = read_line((struct bytes){left.data, len}, &at, e);
         left = rest(left, stop == NULL ? len : len + 1);
     }
     secrets_wipe_buf(&file);

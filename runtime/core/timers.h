@@ -1,8 +1,8 @@
 /*
  * timers: a binary heap of points in time. The nodes are the caller's memory, embedded in what waits.
  *
- * Pure: whoever owns the heap asks timers_next() when to wake and calls timers_run() then. A callback may start and stop any timer,
- * its own included, and may free the struct its node sits in.
+ * Pure: whoever owns the heap asks timers_next() when to wake and calls timers_run() then. A callback may start and
+ * stop any timer, its own included, and may free the struct its node sits in.
  */
 #ifndef ANZOL_CORE_TIMERS_H
 #define ANZOL_CORE_TIMERS_H
@@ -34,7 +34,8 @@ void timer_stop(struct timers *h, struct timer *t);
 bool timer_started(const struct timer *t);
 /* When the earliest is due; INT64_MAX: none. */
 int64_t timers_next(const struct timers *h);
-/* Fires all that are due at `now_ns`, earliest first; one started meanwhile for `now_ns` or before waits for the next run. */
+/* Fires all that are due at `now_ns`, earliest first; one started meanwhile for `now_ns` or before waits for the next
+ * run. */
 void timers_run(struct timers *h, int64_t now_ns);
 
 #endif

@@ -19,24 +19,24 @@ static void nested_values_get_their_commas(void **state)
     (void)state;
     buf_init(&b);
     json_write_init(&w, &b);
-    json_object(&w, NULL);
-    json_str(&w, "id", "x");
-    json_array(&w, "list");
-    json_int(&w, NULL, INT64_MIN);
-    json_object(&w, NULL);
-    json_end(&w);
-    json_array(&w, NULL);
-    json_end(&w);
-    json_null(&w, NULL);
-    json_end(&w);
-    json_bool(&w, "yes", true);
-    json_double(&w, "d", 2);
-    json_double(&w, "nan", NAN);
-    json_str(&w, "no\n", NULL);
-    json_time(&w, "at", 1234);
-    json_time(&w, "never", 0);
-    json_raw(&w, "raw", bytes_of("{\"a\":1}"));
-    json_end(&w);
+    json_write_object(&w, NULL);
+    json_write_str(&w, "id", "x");
+    json_write_array(&w, "list");
+    json_write_int(&w, NULL, INT64_MIN);
+    json_write_object(&w, NULL);
+    json_write_end(&w);
+    json_write_array(&w, NULL);
+    json_write_end(&w);
+    json_write_null(&w, NULL);
+    json_write_end(&w);
+    json_write_bool(&w, "yes", true);
+    json_write_double(&w, "d", 2);
+    json_write_double(&w, "nan", NAN);
+    json_write_str(&w, "no\n", NULL);
+    json_write_time(&w, "at", 1234);
+    json_write_time(&w, "never", 0);
+    json_write_raw(&w, "raw", bytes_of("{\"a\":1}"));
+    json_write_end(&w);
     assert_string_equal(buf_cstr(&b), "{\"id\":\"x\",\"list\":[-9223372036854775808,{},[],null],\"yes\":true,\"d\":2.0,"
                                       "\"nan\":null,\"no\\n\":null,\"at\":\"1970-01-01T00:00:01.234Z\",\"never\":null,"
                                       "\"raw\":{\"a\":1}}");
@@ -51,13 +51,13 @@ static void wrong_nesting_fails_the_buffer(void **state)
     buf_init(&b);
     json_write_init(&w, &b);
     for (int i = 0; i < JSON_WRITE_DEPTH; i++)
-        json_array(&w, NULL);
+        json_write_array(&w, NULL);
     assert_false(buf_failed(&b));
-    json_array(&w, NULL);
+    json_write_array(&w, NULL);
     assert_true(buf_failed(&b));
     buf_clear(&b);
     json_write_init(&w, &b);
-    json_end(&w);
+    json_write_end(&w);
     assert_true(buf_failed(&b));
     buf_fini(&b);
 }
@@ -127,7 +127,7 @@ static void invalid_utf8_is_replaced_by_the_writer(void **state)
     (void)state;
     buf_init(&b);
     json_write_init(&w, &b);
-    json_str(&w, NULL, "a\xFFz\n\xC3");
+    json_write_str(&w, NULL, "a\xFFz\n\xC3");
     assert_string_equal(buf_cstr(&b), "\"a\xEF\xBF\xBDz\\n\xEF\xBF\xBD\"");
     buf_fini(&b);
 }
