@@ -1,9 +1,9 @@
 /*
  * generation: one successfully loaded set of scripts: a Lua state of its own, sandboxed, with what the scripts defined.
  *
- * Loading runs the scripts in registration-only mode and validates everything; all mistakes come back together. Rendering is synchronous
- * and bounded (CPU and memory): a body function that runs away fails that delivery alone. No function here does I/O but
- * generation_load(), which reads files. Single-threaded.
+ * Loading runs the scripts in registration-only mode and validates everything; all mistakes come back together.
+ * Rendering is synchronous and bounded (CPU and memory): a body function that runs away fails that delivery alone. No
+ * function here does I/O but generation_load(), which reads files. Single-threaded.
  */
 #ifndef ANZOL_SCRIPT_GENERATION_H
 #define ANZOL_SCRIPT_GENERATION_H
@@ -19,9 +19,9 @@ struct log;
 struct generation_options {
     const char *const *paths; /* files, or folders of *.lua */
     size_t path_count;
-    struct secrets *secrets;  /* secret "NAME" is looked up here (secrets_load) while loading */
-    bool secrets_optional;    /* `check --no-secrets`: a missing secret is no error */
-    struct log *log;          /* where the scripts' log() goes; NULL: nowhere */
+    struct secrets *secrets;         /* secret "NAME" is looked up here (secrets_load) while loading */
+    bool secrets_optional;           /* `check --no-secrets`: a missing secret is no error */
+    struct log *log;                 /* where the scripts' log() goes; NULL: nowhere */
     struct uuid (*new_id)(void *ud); /* a delivery's id, for each rendering */
     int64_t (*wall_ms)(void *ud);
     void *ud;
@@ -39,9 +39,9 @@ uint64_t generation_number(const struct generation *g);
 
 struct integration_info { /* views live as long as the generation */
     struct bytes name;
-    double rate;         /* requests per `per_ms`; 0: no limit */
+    double rate; /* requests per `per_ms`; 0: no limit */
     int64_t per_ms;
-    int concurrency;     /* exchanges at a time */
+    int concurrency; /* exchanges at a time */
 };
 size_t generation_integration_count(const struct generation *g);
 struct integration_info generation_integration(const struct generation *g, size_t i);
@@ -66,24 +66,29 @@ struct render_sink {
 };
 
 /*
- * An event envelope {"name", "id"?, "data"?}: renders a delivery for every webhook with `on` = name, in order of system name.
- * -1 with ERR_INPUT 400 for what is wrong with the envelope (line and column for JSON); a rendering that fails is no
- * failure here: it comes as a `rendered` with `error`.
+ * An event envelope {"name", "id"?, "data"?}: renders a delivery for every webhook with `on` = name, in order of system
+ * name. -1 with ERR_INPUT 400 for what is wrong with the envelope (line and column for JSON); a rendering that fails is
+ * no failure here: it comes as a `rendered` with `error`.
  */
 int generation_event(struct generation *g, struct bytes envelope, const struct render_sink *sink, struct err *e);
-/* One webhook with JSON data (empty: {}). ERR_INPUT 404 with the nearest name, 400 bad JSON, 422 the rendering failed. */
-int generation_call(struct generation *g, const char *webhook, struct bytes data, const struct render_sink *sink, struct err *e);
+/* One webhook with JSON data (empty: {}). ERR_INPUT 404 with the nearest name, 400 bad JSON, 422 the rendering failed.
+ */
+int generation_call(struct generation *g, const char *webhook, struct bytes data, const struct render_sink *sink,
+                    struct err *e);
 /* The request as it would be sent, as JSON, secrets masked. Errors as generation_call(). */
 int generation_preview(struct generation *g, const char *webhook, struct bytes data, struct buf *json, struct err *e);
-/* One template rendered: `as` is "text", "json", "form", "url", "header" or "xml". ERR_INPUT 422 with line:column. `g` may be a generation without scripts. */
-int generation_template(struct generation *g, struct bytes text, const char *as, struct bytes data, struct buf *out, struct err *e);
+/* One template rendered: `as` is "text", "json", "form", "url", "header" or "xml". ERR_INPUT 422 with line:column. `g`
+ * may be a generation without scripts. */
+int generation_template(struct generation *g, struct bytes text, const char *as, struct bytes data, struct buf *out,
+                        struct err *e);
 /* {"integrations": […]} or {"webhooks": […]}: what is defined, headers masked. */
 int generation_list(struct generation *g, const char *what, struct buf *json, struct err *e);
 /*
- * Variables a webhook reads from a response (its `response` field), as a JSON object appended to `out`; nothing appended when it has none.
- * -1: the mapping failed (its place in the message).
+ * Variables a webhook reads from a response (its `response` field), as a JSON object appended to `out`; nothing
+ * appended when it has none. -1: the mapping failed (its place in the message).
  */
-int generation_vars(struct generation *g, struct bytes webhook, int status, struct bytes headers, struct bytes body, struct buf *out, struct err *e);
+int generation_vars(struct generation *g, struct bytes webhook, int status, struct bytes headers, struct bytes body,
+                    struct buf *out, struct err *e);
 
 /* The number of bytes its Lua state holds. */
 size_t generation_memory(const struct generation *g);

@@ -1,0 +1,106 @@
+#include "script/budget.h"
+
+#include "script/trace.h"
+
+#include <lauxlib.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+enum { EVERY = 1000 };
+
+/* The main thread's extra space is copied into each coroutine's, so that every thread finds the budget. */
+static struct budget *budget_of(lua_State *L)
+{
+    struct budget *b;
+    memcpy(&b, lua_getextraspace(L), sizeof b);
+    return b;
+}
+
+static int64_t cpu_ns(void)
+{
+    struct timespec t;
+    if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t) != 0)
+        return 0;
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static void describe(lua_State *L, struct budget *b)
+{
+    char place[160];
+    trace_place(L, 0, place, sizeof place);
+    const char *unit = b->limit_ms % 1000 == 0 ? "s" : "ms";
+    long long n = (long long)(b->limit_ms % 1000 == 0 ? b->limit_ms / 1000 : b->limit_ms);
+    snprintf(b->message, sizeof b->message, "%s%sran longer than %lld %s of CPU", place, *place == '\0' ? "" : ": ", n,
+             unit);
+}
+
+static void on_count(lua_State *L, lua_Debug *ar);
+
+static void set_hook(lua_State *L, int every)
+{
+    if (lua_gethookcount(L) != every)
+        lua_sethook(L, on_count, LUA_MASKCOUNT, every);
+}
+
+static bool is_spent(struct budget *b)
+{
+    if (b->limit_ms == 0)
+        return false;
+    int64_t now = cpu_ns();
+    if (b->start_ns < 0)
+        b->start_ns = now;
+    return now - b->start_ns >= b->limit_ms * 1000000;
+}
+
+static void on_count(lua_State *L, lua_Debug *ar)
+{
+    (void)ar;
+    struct budget *b = budget_of(L);
+    if (b->over && !trace_in_script(L)) {
+        b->over = false; /* stdlib caught it, and goes on with the next */
+        b->start_ns = -1;
+    }
+    if (!b->over && !is_spent(b)) {
+        set_hook(L, EVERY); /* it may be 1 still */
+        return;
+    }
+    if (!b->over)
+        describe(L, b);
+    b->over = true;
+    set_hook(L, 1);
+    lua_pushstring(L, b->message);
+    lua_error(L);
+}
+
+void budget_open(lua_State *L, struct budget *b)
+{
+    *b = (struct budget){.start_ns = -1};
+    memcpy(lua_getextraspace(L), &b, sizeof b);
+    set_hook(L, EVERY);
+}
+
+void budget_begin(lua_State *L, int64_t limit_ms, struct budget *outer)
+{
+    struct budget *b = budget_of(L);
+    *outer = *b;
+    b->limit_ms = limit_ms;
+    b->start_ns = -1;
+    b->over = false;
+}
+
+bool budget_end(lua_State *L, const struct budget *outer, char message[256])
+{
+    struct budget *b = budget_of(L);
+    bool over = b->over;
+    if (over)
+        memcpy(message, b->message, sizeof b->message);
+    b->limit_ms = outer->limit_ms;
+    b->over = outer->over;
+    b->start_ns = -1;
+    if (outer->over)
+        memcpy(b->message, outer->message, sizeof b->message);
+    else
+        set_hook(L, EVERY);
+    return over;
+}

@@ -1,0 +1,35 @@
+/*
+ * load: the scripts a person named, read from disk: files, or folders of *.lua.
+ */
+#ifndef ANZOL_SCRIPT_LOAD_H
+#define ANZOL_SCRIPT_LOAD_H
+
+#include "core/buf.h"
+#include "core/err.h"
+
+enum { LOAD_FILE_MAX = 1 << 20 };
+
+struct load_file {
+    char *path;
+    struct buf text;
+};
+
+struct load {
+    struct load_file *files; /* in the order given; those of a folder sorted bytewise */
+    size_t file_count;
+    char **dirs;      /* the folder of each path, as it was written */
+    char **real_dirs; /* the same with links resolved */
+    size_t dir_count;
+};
+
+void load_init(struct load *l);
+void load_fini(struct load *l);
+/*
+ * Reads every path. A folder gives its *.lua, not those of folders within nor hidden ones. What cannot be read is
+ * appended to `errors`, one "path: message" a line, and -1 returned with the first in `e`.
+ */
+int load_paths(struct load *l, const char *const *paths, size_t count, struct buf *errors, struct err *e);
+/* Appends the text of a file. -1: `e` says why, the path not named. A first line that begins with # is blanked. */
+int load_read_file(const char *path, struct buf *out, struct err *e);
+
+#endif

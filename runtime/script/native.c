@@ -1,0 +1,127 @@
+#include "script/native.h"
+
+#include "core/secrets.h"
+#include "script/generation.h"
+#include "script/json.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+struct native *native_self(lua_State *L)
+{
+    return lua_touserdata(L, lua_upvalueindex(1));
+}
+
+int native_raise(lua_State *L, const char *message)
+{
+    lua_pushstring(L, message);
+    return lua_error(L);
+}
+
+int64_t native_now_ms(struct native *n)
+{
+    if (n->wall_ms != NULL)
+        return n->wall_ms(n->ud);
+    struct timespec t;
+    return clock_gettime(CLOCK_REALTIME, &t) != 0 ? 0 : (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+struct uuid native_fresh_id(struct native *n)
+{
+    if (n->new_id != NULL)
+        return n->new_id(n->ud);
+    uint8_t random[10] = {0};
+    if (getrandom(random, sizeof random, GRND_NONBLOCK) != (ssize_t)sizeof random)
+        memset(random, 0, sizeof random); /* the counter keeps them apart still */
+    return uuid_next(&n->ids, native_now_ms(n), random);
+}
+
+static int push_uuid(lua_State *L, const struct uuid *id)
+{
+    char text[UUID_TEXT_SIZE];
+    uuid_format(id, text);
+    lua_pushlstring(L, text, UUID_TEXT_SIZE - 1);
+    return 1;
+}
+
+static int l_new_id(lua_State *L)
+{
+    struct native *n = native_self(L);
+    n->id = native_fresh_id(n);
+    n->id_fresh = true;
+    return push_uuid(L, &n->id);
+}
+
+static int l_uuid(lua_State *L)
+{
+    struct uuid id = native_fresh_id(native_self(L));
+    return push_uuid(L, &id);
+}
+
+static int l_now_ms(lua_State *L)
+{
+    lua_pushinteger(L, native_now_ms(native_self(L)));
+    return 1;
+}
+
+/* Only a load looks outside: what runs later must not wait for a file. */
+static int l_secret(lua_State *L)
+{
+    struct native *n = native_self(L);
+    size_t len;
+    const char *name = luaL_checklstring(L, 1, &len);
+    struct err e;
+    int found = 1;
+    if (n->secrets != NULL && n->loading && strlen(name) == len) {
+        found = secrets_load(n->secrets, name, &e);
+        if (found < 0)
+            return native_raise(L, e.message);
+    } else if (n->secrets != NULL)
+        found = secrets_get(n->secrets, (struct bytes){name, len}).data == NULL;
+    lua_pushboolean(L, found == 0 || n->secrets_optional);
+    return 1;
+}
+
+static int l_env(lua_State *L)
+{
+    lua_pushstring(L, getenv(luaL_checkstring(L, 1)));
+    return 1;
+}
+
+static const struct luaL_Reg functions[] = {{"secret", l_secret}, {"env", l_env},       {"log", native_l_log},
+                                            {"now_ms", l_now_ms}, {"new_id", l_new_id}, {"uuid", l_uuid},
+                                            {NULL, NULL}};
+
+void native_push(lua_State *L, struct native *n)
+{
+    const struct luaL_Reg *const all[] = {functions, native_text_functions, native_emit_functions,
+                                          native_code_functions};
+    lua_newtable(L);
+    json_open(L);
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        lua_pushlightuserdata(L, n);
+        luaL_setfuncs(L, all[i], 1);
+    }
+}
+
+void native_init(struct native *n, const struct generation_options *o)
+{
+    *n = (struct native){
+        .secrets = o->secrets,
+        .secrets_optional = o->secrets_optional,
+        .log = o->log,
+        .new_id = o->new_id,
+        .wall_ms = o->wall_ms,
+        .ud = o->ud,
+    };
+    buf_init(&n->scratch);
+}
+
+void native_fini(struct native *n)
+{
+    buf_fini(&n->scratch);
+    free(n->pieces);
+    n->pieces = NULL;
+}

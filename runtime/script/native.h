@@ -1,0 +1,61 @@
+/*
+ * native: the table of C functions that stdlib gets and scripts never see. What each does: stdlib/README.md, "The
+ * seam".
+ *
+ * Functions raise for what stdlib or a script did wrong; they own no memory while they may raise: buffers live in the
+ * struct.
+ */
+#ifndef ANZOL_SCRIPT_NATIVE_H
+#define ANZOL_SCRIPT_NATIVE_H
+
+#include "core/buf.h"
+#include "core/err.h"
+#include "core/request.h"
+#include "core/uuid.h"
+
+#include <lauxlib.h>
+#include <lua.h>
+
+struct generation_options;
+struct log;
+struct render_sink;
+struct secrets;
+
+struct native {
+    struct secrets *secrets; /* NULL: none is known */
+    bool secrets_optional;
+    struct log *log;
+    struct uuid (*new_id)(void *ud); /* NULL: one of our own */
+    int64_t (*wall_ms)(void *ud);    /* NULL: the system's */
+    void *ud;
+    const struct render_sink *sink; /* during an event or a call */
+    bool loading;
+    char *const *dirs; /* where readfile() may read */
+    size_t dir_count;
+
+    struct uuid id; /* of the next delivery */
+    bool id_fresh;
+    struct uuid_source ids; /* for when new_id is NULL */
+    struct buf scratch;
+    struct request_piece *pieces;
+    size_t piece_cap;
+};
+
+void native_init(struct native *n, const struct generation_options *o);
+void native_fini(struct native *n);
+/* Pushes the table. May raise. `n` must stay where it is. */
+void native_push(lua_State *L, struct native *n);
+
+/* For the files that hold the functions. */
+struct native *native_self(lua_State *L);
+int64_t native_now_ms(struct native *n);
+struct uuid native_fresh_id(struct native *n);
+/* Raises the message as it stands, without a place: the message handler finds the script line. */
+int native_raise(lua_State *L, const char *message);
+
+extern const struct luaL_Reg native_text_functions[]; /* native_text.c: strings and numbers */
+extern const struct luaL_Reg native_emit_functions[]; /* native_emit.c: deliveries */
+extern const struct luaL_Reg native_code_functions[]; /* native_code.c: loading and running Lua */
+int native_l_log(lua_State *L);                       /* native_log.c */
+
+#endif

@@ -1,0 +1,95 @@
+/* native: loading and running Lua. */
+#include "script/load.h"
+#include "script/native.h"
+#include "script/state.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The real path lies under a folder of the scripts, whatever ".." and links say. */
+static bool is_allowed(const struct native *n, const char *real)
+{
+    for (size_t i = 0; i < n->dir_count; i++) {
+        size_t len = strlen(n->dirs[i]);
+        if (strncmp(real, n->dirs[i], len) == 0 && (real[len] == '/' || n->dirs[i][len - 1] == '/'))
+            return true;
+    }
+    return false;
+}
+
+static int fail(lua_State *L, const char *message)
+{
+    lua_pushnil(L);
+    lua_pushstring(L, message);
+    return 2;
+}
+
+static int l_readfile(lua_State *L)
+{
+    struct native *n = native_self(L);
+    const char *path = luaL_checkstring(L, 1);
+    struct err e;
+    if (!n->loading)
+        return fail(L, "files are read only while the scripts load");
+    char *real = realpath(path, NULL);
+    bool found = real != NULL, allowed = found && is_allowed(n, real);
+    free(real);
+    if (found && !allowed)
+        return fail(L, "the file is outside the folders of the scripts");
+    buf_clear(&n->scratch);
+    if (load_read_file(path, &n->scratch, &e) != 0)
+        return fail(L, e.message);
+    lua_pushlstring(L, n->scratch.len == 0 ? "" : n->scratch.data, n->scratch.len);
+    return 1;
+}
+
+static int l_where(lua_State *L)
+{
+    lua_Debug ar;
+    lua_Integer level = luaL_checkinteger(L, 1);
+    if (level < 0 || level > 1000 || lua_getstack(L, (int)level + 1, &ar) == 0 || lua_getinfo(L, "Sl", &ar) == 0 ||
+        ar.currentline <= 0) {
+        lua_pushnil(L);
+        return 1;
+    }
+    lua_pushstring(L, *ar.source == '@' ? ar.source + 1 : ar.short_src);
+    lua_pushinteger(L, ar.currentline);
+    return 2;
+}
+
+static int l_compile(lua_State *L)
+{
+    size_t len;
+    const char *text = luaL_checklstring(L, 1, &len);
+    const char *chunk = luaL_checkstring(L, 2);
+    lua_settop(L, 3);
+    if (*text == *LUA_SIGNATURE) {
+        lua_pushnil(L);
+        lua_pushfstring(L, "%s:1: precompiled Lua is not accepted, only its source", *chunk == '@' ? chunk + 1 : chunk);
+        return 2;
+    }
+    if (luaL_loadbufferx(L, text, len, chunk, "t") != LUA_OK) {
+        lua_pushnil(L);
+        lua_insert(L, -2);
+        return 2;
+    }
+    if (!lua_isnil(L, 3)) {
+        lua_pushvalue(L, 3);
+        if (lua_setupvalue(L, -2, 1) == NULL) /* a chunk always has _ENV */
+            lua_pop(L, 1);
+    }
+    return 1;
+}
+
+static int l_protected(lua_State *L)
+{
+    luaL_checkany(L, 1);
+    bool good = state_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, STATE_RENDER_MS) == LUA_OK;
+    luaL_checkstack(L, 1, NULL);
+    lua_pushboolean(L, good);
+    lua_insert(L, 1);
+    return lua_gettop(L);
+}
+
+const struct luaL_Reg native_code_functions[] = {
+    {"readfile", l_readfile}, {"where", l_where}, {"compile", l_compile}, {"protected", l_protected}, {NULL, NULL}};

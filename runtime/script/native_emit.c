@@ -1,0 +1,269 @@
+/* native: the bytes of a delivery (core/request.h) and their way to the host. */
+#include "script/generation.h"
+#include "script/native.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { KEEP_MAX = 1 << 20, TIMEOUT_MS = 30000, CONNECT_MS = 5000, WEBHOOK = 1, INTEGRATION, HEAD, URL, HEADERS, BODY };
+
+static struct bytes string_at(lua_State *L, int index)
+{
+    struct bytes s;
+    s.data = lua_tolstring(L, index, &s.len);
+    return s;
+}
+
+static bool flag(lua_State *L, int table, const char *name)
+{
+    lua_getfield(L, table, name);
+    bool set = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    return set;
+}
+
+/* A field that is milliseconds; `otherwise` when it is absent. */
+static uint32_t milliseconds(lua_State *L, int table, const char *name, uint32_t otherwise)
+{
+    lua_getfield(L, table, name);
+    if (!lua_isnil(L, -1)) {
+        lua_Integer n = lua_tointeger(L, -1);
+        if (!lua_isinteger(L, -1) || n < 0 || n > UINT32_MAX)
+            luaL_error(L, "head: '%s' is not a number of milliseconds", name);
+        otherwise = (uint32_t)n;
+    }
+    lua_pop(L, 1);
+    return otherwise;
+}
+
+/* Pushes the list and returns its length; 0 when it is absent. */
+static int push_list(lua_State *L, int table, const char *name, int max)
+{
+    if (lua_getfield(L, table, name) == LUA_TNIL)
+        return 0;
+    luaL_checktype(L, -1, LUA_TTABLE);
+    lua_Unsigned n = lua_rawlen(L, -1);
+    if (n > (lua_Unsigned)max)
+        luaL_error(L, "retry.%s: at most %d are possible", name, max);
+    return (int)n;
+}
+
+static uint32_t item(lua_State *L, int i, const char *name, lua_Integer max)
+{
+    lua_rawgeti(L, -1, i);
+    lua_Integer n = lua_tointeger(L, -1);
+    if (!lua_isinteger(L, -1) || n < 0 || n > max)
+        luaL_error(L, "retry.%s: item %d is out of range", name, i);
+    lua_pop(L, 1);
+    return (uint32_t)n;
+}
+
+/* The retry table is at the top. */
+static void read_retry(lua_State *L, struct retry_policy *p)
+{
+    int t = lua_gettop(L);
+    p->delay_count = (uint8_t)push_list(L, t, "delays", RETRY_DELAYS_MAX);
+    for (int i = 0; i < p->delay_count; i++)
+        p->delays_ms[i] = item(L, i + 1, "delays", UINT32_MAX);
+    p->code_count = (uint8_t)push_list(L, t, "codes", RETRY_CODES_MAX);
+    for (int i = 0; i < p->code_count; i++)
+        p->codes[i] = (uint16_t)item(L, i + 1, "codes", 999);
+    p->on = (uint8_t)((flag(L, t, "c4xx") ? RETRY_ON_4XX : 0) | (flag(L, t, "c5xx") ? RETRY_ON_5XX : 0) |
+                      (flag(L, t, "timeout") ? RETRY_ON_TIMEOUT : 0));
+    p->within_ms = milliseconds(L, t, "within", p->within_ms);
+    lua_settop(L, t);
+}
+
+static int l_head(lua_State *L)
+{
+    struct native *n = native_self(L);
+    struct err e;
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 1);
+    struct request_options o = {
+        .flags = (uint8_t)((flag(L, 1, "has_key") ? REQUEST_HAS_KEY : 0) |
+                           (flag(L, 1, "redirects") ? REQUEST_FOLLOW_REDIRECTS : 0) |
+                           (flag(L, 1, "has_body") ? REQUEST_HAS_BODY : 0)),
+        .timeout_ms = milliseconds(L, 1, "timeout_ms", TIMEOUT_MS),
+        .connect_ms = milliseconds(L, 1, "connect_ms", CONNECT_MS),
+    };
+    retry_policy_default(&o.retry);
+    if (lua_getfield(L, 1, "retry") == LUA_TTABLE)
+        read_retry(L, &o.retry);
+    lua_getfield(L, 1, "method");
+    luaL_checktype(L, -1, LUA_TSTRING);
+    buf_clear(&n->scratch);
+    if (request_put_head(&n->scratch, &o, string_at(L, -1), &e) != 0)
+        return native_raise(L, e.message);
+    lua_pushlstring(L, n->scratch.data, n->scratch.len);
+    return 1;
+}
+
+static int l_on_event(lua_State *L)
+{
+    const struct render_sink *sink = native_self(L)->sink;
+    luaL_checktype(L, 1, LUA_TSTRING);
+    struct event_head h = {.name = string_at(L, 1)};
+    if (!lua_isnoneornil(L, 2)) {
+        luaL_checktype(L, 2, LUA_TSTRING);
+        h.key = string_at(L, 2);
+    }
+    if (sink != NULL && sink->on_event != NULL)
+        sink->on_event(sink->ud, &h);
+    return 0;
+}
+
+static void reserve_pieces(lua_State *L, struct native *n, size_t count)
+{
+    if (count <= n->piece_cap)
+        return;
+    struct request_piece *pieces =
+        count > SIZE_MAX / sizeof *pieces / 2 ? NULL : realloc(n->pieces, count * 2 * sizeof *pieces);
+    if (pieces == NULL)
+        native_raise(L, "not enough memory");
+    n->pieces = pieces;
+    n->piece_cap = count * 2;
+}
+
+static enum slot_encoding read_encoding(lua_State *L)
+{
+    static const char *const names[] = {"raw", "header", "url", "json", "xml", "base64"}; /* as enum slot_encoding */
+    const char *typed = lua_tostring(L, -1);
+    for (size_t i = 0; typed != NULL && i < sizeof names / sizeof *names; i++)
+        if (strcmp(typed, names[i]) == 0)
+            return (enum slot_encoding)i;
+    luaL_error(L, "a slot without an encoding");
+    return SLOT_RAW;
+}
+
+/* The piece at the top. Its strings stay alive in the text it belongs to. */
+static struct request_piece read_piece(lua_State *L)
+{
+    struct request_piece p = {.literal = {.len = 0}};
+    if (lua_type(L, -1) == LUA_TSTRING) {
+        p.literal = string_at(L, -1);
+        return p;
+    }
+    if (lua_type(L, -1) != LUA_TTABLE || lua_getfield(L, -1, "secret") != LUA_TSTRING)
+        luaL_error(L, "a text is a string or a list of strings and secrets");
+    p.secret = string_at(L, -1);
+    lua_getfield(L, -2, "encoding");
+    p.encoding = read_encoding(L);
+    lua_pop(L, 2);
+    return p;
+}
+
+/* A string, or a list of pieces, at the top. Valid until the next one is read. */
+static struct request_text read_text(lua_State *L, struct native *n)
+{
+    size_t count = 1;
+    if (lua_type(L, -1) != LUA_TTABLE) {
+        reserve_pieces(L, n, 1);
+        n->pieces[0] = read_piece(L);
+        return (struct request_text){n->pieces, count};
+    }
+    count = lua_rawlen(L, -1);
+    reserve_pieces(L, n, count);
+    for (size_t i = 0; i < count; i++) {
+        lua_rawgeti(L, -1, (lua_Integer)i + 1);
+        n->pieces[i] = read_piece(L);
+        lua_pop(L, 1);
+    }
+    return (struct request_text){n->pieces, count};
+}
+
+/* What curl would refuse or, worse, send: a space ends the request line, a line break starts a header. */
+static void check_url(lua_State *L, struct request_text url)
+{
+    for (size_t i = 0; i < url.count; i++) {
+        struct bytes s = url.pieces[i].literal;
+        for (size_t k = 0; k < s.len; k++) {
+            unsigned char c = (unsigned char)s.data[k];
+            if (c == ' ')
+                native_raise(L, "the URL has a space in it (write it as %20)");
+            if (c < 0x20 || c == 0x7F)
+                native_raise(L, "the URL has a line break or another control character in it");
+        }
+    }
+}
+
+static void put_headers(lua_State *L, struct native *n)
+{
+    struct err e;
+    lua_Unsigned count = lua_rawlen(L, HEADERS);
+    int rc = request_put_header_count(&n->scratch, count / 2, &e);
+    for (lua_Unsigned i = 1; rc == 0 && i + 1 <= count; i += 2) {
+        if (lua_rawgeti(L, HEADERS, (lua_Integer)i) != LUA_TSTRING)
+            luaL_error(L, "emit: the name of a header is not a string");
+        lua_rawgeti(L, HEADERS, (lua_Integer)i + 1);
+        rc = request_put_header(&n->scratch, string_at(L, -2), read_text(L, n), &e);
+        lua_pop(L, 2);
+    }
+    if (rc != 0)
+        native_raise(L, e.message);
+}
+
+/* The request of the arguments in n->scratch. */
+static void compose(lua_State *L, struct native *n)
+{
+    struct err e;
+    if (n->scratch.cap > KEEP_MAX)
+        buf_fini(&n->scratch);
+    buf_clear(&n->scratch);
+    buf_append_bytes(&n->scratch, string_at(L, HEAD));
+    lua_pushvalue(L, URL);
+    struct request_text text = read_text(L, n);
+    check_url(L, text);
+    if (request_put_url(&n->scratch, text, &e) != 0)
+        native_raise(L, e.message);
+    put_headers(L, n);
+    lua_pushvalue(L, BODY);
+    text = lua_isnil(L, BODY) ? (struct request_text){NULL, 0} : read_text(L, n);
+    if (request_put_body(&n->scratch, text, &e) != 0)
+        native_raise(L, e.message);
+}
+
+/* An id serves one delivery, whatever became of it. */
+static struct uuid take_id(struct native *n)
+{
+    if (!n->id_fresh)
+        n->id = native_fresh_id(n);
+    n->id_fresh = false;
+    return n->id;
+}
+
+static void deliver(lua_State *L, struct native *n, struct rendered *r)
+{
+    if (n->sink == NULL)
+        luaL_error(L, "there is nobody to take a delivery");
+    r->id = take_id(n);
+    r->webhook = string_at(L, WEBHOOK);
+    r->integration = string_at(L, INTEGRATION);
+    n->sink->on_delivery(n->sink->ud, r);
+}
+
+static int l_emit(lua_State *L)
+{
+    struct native *n = native_self(L);
+    lua_settop(L, BODY);
+    for (int i = WEBHOOK; i <= HEAD; i++)
+        luaL_checktype(L, i, LUA_TSTRING);
+    luaL_checktype(L, HEADERS, LUA_TTABLE);
+    compose(L, n);
+    struct rendered r = {.request = buf_view(&n->scratch)};
+    deliver(L, n, &r);
+    return 0;
+}
+
+static int l_emit_failed(lua_State *L)
+{
+    lua_settop(L, 3);
+    luaL_checktype(L, 1, LUA_TSTRING);
+    luaL_checktype(L, 2, LUA_TSTRING);
+    struct rendered r = {.error = luaL_gsub(L, luaL_checkstring(L, 3), "\n", " ")};
+    deliver(L, native_self(L), &r);
+    return 0;
+}
+
+const struct luaL_Reg native_emit_functions[] = {
+    {"head", l_head}, {"on_event", l_on_event}, {"emit", l_emit}, {"emit_failed", l_emit_failed}, {NULL, NULL}};

@@ -1,0 +1,46 @@
+/*
+ * state: a Lua state made for running other people's scripts: memory capped, CPU bounded, few libraries.
+ *
+ * Open are base (without dofile and loadfile), coroutine, table, string, math and utf8, and the `require` of stdlib.h.
+ * setmetatable refuses
+ * __gc: finalizers run where no hook can stop them. Nothing may touch `L` outside state_run(), or an error there ends
+ * the process.
+ */
+#ifndef ANZOL_SCRIPT_STATE_H
+#define ANZOL_SCRIPT_STATE_H
+
+#include "core/err.h"
+#include "script/budget.h"
+
+#include <lua.h>
+#include <stddef.h>
+
+enum { STATE_MEMORY_MIB = 256, STATE_LOAD_MS = 5000, STATE_RENDER_MS = 250 };
+
+struct state {
+    lua_State *L;
+    size_t used, cap; /* bytes */
+    struct budget budget;
+};
+
+/* The struct must stay where it is. */
+int state_init(struct state *s, struct err *e);
+void state_fini(struct state *s); /* also of a zeroed struct */
+
+/*
+ * Calls fn(L) with the light userdata `arg` as its only argument, protected and within `budget_ms` of CPU (0: no
+ * bound). -1: `e` has ERR_SCRIPT and the message, the script line in front.
+ */
+int state_run(struct state *s, lua_CFunction fn, void *arg, int64_t budget_ms, struct err *e);
+
+/* Fills `e` with the text at `index`, as one line; returns -1. */
+int state_error(lua_State *L, int index, enum err_domain domain, int code, struct err *e);
+
+/*
+ * lua_pcall with a message handler and a budget of its own, for use within a C function: the function and `nargs`
+ * arguments are on the stack. On failure one value is left: a string with the script line in front, or the table that
+ * was raised.
+ */
+int state_pcall(lua_State *L, int nargs, int nresults, int64_t budget_ms);
+
+#endif

@@ -1,0 +1,571 @@
+/* The scripting layer whole: the embedded stdlib, scripts in files, deliveries out. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/request.h"
+#include "core/secrets.h"
+#include "script/generation.h"
+
+enum { DELIVERIES_MAX = 16 };
+
+static char dir[64];
+static struct buf errors;
+static struct err e;
+static struct secrets *secrets;
+
+struct delivery {
+    char webhook[32], integration[32], error[256];
+    struct uuid id;
+    struct buf request;
+};
+
+static struct {
+    int count, events;
+    char event[64], key[64];
+    struct delivery list[DELIVERIES_MAX];
+} seen;
+
+static void copy(char *to, size_t size, struct bytes from)
+{
+    snprintf(to, size, "%.*s", (int)from.len, from.data == NULL ? "" : from.data);
+}
+
+static void on_event(void *ud, const struct event_head *h)
+{
+    (void)ud;
+    assert_int_equal(seen.count, 0);
+    seen.events++;
+    copy(seen.event, sizeof seen.event, h->name);
+    copy(seen.key, sizeof seen.key, h->key);
+}
+
+static void on_delivery(void *ud, const struct rendered *r)
+{
+    (void)ud;
+    assert_true(seen.count < DELIVERIES_MAX);
+    struct delivery *d = &seen.list[seen.count++];
+    copy(d->webhook, sizeof d->webhook, r->webhook);
+    copy(d->integration, sizeof d->integration, r->integration);
+    snprintf(d->error, sizeof d->error, "%s", r->error == NULL ? "" : r->error);
+    d->id = r->id;
+    buf_clear(&d->request);
+    buf_append_bytes(&d->request, r->request);
+}
+
+static const struct render_sink sink = {.on_event = on_event, .on_delivery = on_delivery};
+
+static const char *path_of(const char *name)
+{
+    static char path[4][256];
+    static int turn;
+    turn = (turn + 1) % 4;
+    snprintf(path[turn], sizeof path[turn], "%s/%s", dir, name);
+    return path[turn];
+}
+
+static void write_file(const char *name, const char *text)
+{
+    FILE *f = fopen(path_of(name), "wb");
+    assert_non_null(f);
+    assert_true(fputs(text, f) >= 0);
+    assert_int_equal(fclose(f), 0);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    strcpy(dir, "/tmp/anzol-generation-XXXXXX");
+    unsetenv("ANZOL_STDLIB");
+    setenv("SHOP_TOKEN", "hunter2-and-more", 1);
+    secrets = secrets_new(&e);
+    return mkdtemp(dir) == NULL || secrets == NULL ? -1 : 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    char command[128];
+    buf_fini(&errors);
+    for (int i = 0; i < DELIVERIES_MAX; i++)
+        buf_fini(&seen.list[i].request);
+    secrets_free(secrets);
+    snprintf(command, sizeof command, "rm -r %s", dir);
+    return system(command);
+}
+
+static int try_load(const char *script, struct generation **g)
+{
+    const char *paths[1];
+    write_file("a.lua", script);
+    paths[0] = path_of("a.lua");
+    struct generation_options o = {.paths = paths, .path_count = 1, .secrets = secrets};
+    buf_clear(&errors);
+    return generation_load(&o, g, &errors, &e);
+}
+
+static struct generation *load(const char *script)
+{
+    struct generation *g = NULL;
+    if (try_load(script, &g) != 0)
+        fail_msg("%s\n%s", e.message, buf_cstr(&errors));
+    return g;
+}
+
+static int run_event(struct generation *g, const char *raw)
+{
+    seen.count = seen.events = 0;
+    return generation_event(g, bytes_of(raw), &sink, &e);
+}
+
+static int run_call(struct generation *g, const char *webhook, const char *raw)
+{
+    seen.count = seen.events = 0;
+    return generation_call(g, webhook, bytes_of(raw), &sink, &e);
+}
+
+/* Masked; valid until the next call. */
+static const char *part(struct request_view_text text)
+{
+    static struct buf out[4];
+    static int turn;
+    turn = (turn + 1) % 4;
+    buf_clear(&out[turn]);
+    assert_int_equal(request_masked(&out[turn], &text), 0);
+    return buf_cstr(&out[turn]);
+}
+
+static struct request_view view_of(int i)
+{
+    struct request_view v;
+    assert_true(i < seen.count);
+    if (request_view_read(&v, buf_view(&seen.list[i].request), &e) != 0)
+        fail_msg("%s: %s %s", seen.list[i].webhook, e.message, seen.list[i].error);
+    return v;
+}
+
+static const char *header_of(const struct request_view *v, const char *name)
+{
+    for (int i = 0; i < v->header_count; i++)
+        if (bytes_equal(v->headers[i].name, bytes_of(name)))
+            return part(v->headers[i].value);
+    return NULL;
+}
+
+static const char SHOP[] = "integration 'shop' {\n"
+                           "  name = 'Shop CRM', url = 'https://api.example.com/v3/operations/', rate = 10,\n"
+                           "  headers = { ['Content-Type'] = 'application/json', ['X-Trace'] = 'on', Authorization = "
+                           "'Bearer ' .. secret 'SHOP_TOKEN' },\n"
+                           "}\n"
+                           "webhook 'order_paid' {\n"
+                           "  integration = 'shop', method = 'POST', on = 'order.paid',\n"
+                           "  url = 'orders?transactionId=${WebhookRequest.TransactionalId}',\n"
+                           "  headers = { webhookHeader = 'test', ['X-Trace'] = false },\n"
+                           "  body = {\n"
+                           "    id = '${Order.Id}', email = '${Customer.Email | toLower}',\n"
+                           "    items = each('line in Order.Items', { sku = '${line.Sku}', qty = '${line.Qty}' }),\n"
+                           "    note = when('Order.Note != null', '${Order.Note}'),\n"
+                           "  },\n"
+                           "  response = { crmId = 'data[0].id' },\n"
+                           "}\n";
+
+#define DATA                                                                                                           \
+    "{\"Order\":{\"Id\":9007199254740993,\"Items\":[{\"Sku\":\"a\\\"b\",\"Qty\":2}]},\"Customer\":{\"Email\":\"ANA@X." \
+    "ORG\"}}"
+
+/* --- the whole way ---------------------------------------------------------------------------------------------- */
+
+static void an_event_becomes_its_deliveries(void **state)
+{
+    char id[UUID_TEXT_SIZE], url[256];
+    (void)state;
+    struct generation *g = load(SHOP);
+    assert_int_equal(errors.len, 0);
+    assert_int_equal(generation_webhook_count(g), 1);
+    assert_int_equal(generation_integration_count(g), 1);
+    struct integration_info in = generation_integration(g, 0);
+    assert_true(bytes_equal(in.name, bytes_of("shop")));
+    assert_true(in.rate == 10 && in.per_ms == 1000 && in.concurrency > 0);
+    assert_int_equal(run_event(g, "{\"name\":\"order.paid\",\"id\":\"k-1\",\"data\":" DATA "}"), 0);
+    assert_int_equal(seen.events, 1);
+    assert_string_equal(seen.event, "order.paid");
+    assert_string_equal(seen.key, "k-1");
+    assert_int_equal(seen.count, 1);
+    assert_string_equal(seen.list[0].webhook, "order_paid");
+    assert_string_equal(seen.list[0].integration, "shop");
+    struct request_view v = view_of(0);
+    uuid_format(&seen.list[0].id, id);
+    snprintf(url, sizeof url, "https://api.example.com/v3/operations/orders?transactionId=%s", id);
+    assert_string_equal(part(v.url), url);
+    assert_true(bytes_equal(v.method, bytes_of("POST")));
+    assert_int_equal(v.options.flags & (REQUEST_HAS_KEY | REQUEST_HAS_BODY), REQUEST_HAS_KEY | REQUEST_HAS_BODY);
+    assert_int_equal(v.options.retry.delay_count, 3);
+    assert_string_equal(part(v.body),
+                        "{\"email\":\"ana@x.org\",\"id\":9007199254740993,\"items\":[{\"qty\":2,\"sku\":\"a\\\"b\"}]}");
+    assert_string_equal(header_of(&v, "Authorization"), "Bearer ***");
+    assert_string_equal(header_of(&v, "webhookHeader"), "test");
+    assert_null(header_of(&v, "X-Trace"));
+    assert_int_equal(run_event(g, "{\"name\":\"order.lost\"}"), 0);
+    assert_int_equal(seen.count, 0);
+    assert_string_equal(seen.key, "");
+    generation_unref(g);
+}
+
+static void envelopes_are_checked(void **state)
+{
+    static const char *const pairs[][2] = {
+        {"{\"name\":\"x\",", "line 1, column 13"},
+        {"", "line 1, column 1"},
+        {"[]", "object"},
+        {"{}", "name"},
+        {"{\"name\":5}", "name"},
+        {"{\"name\":\"x\",\"data\":[]}", "data"},
+        {"{\"name\":\"x\",\"nam\":1}", "'nam'"},
+        {"{\"name\":\"x\",\"id\":5}", "id"},
+        {"{\"name\":\"\xff\"}", "line 1, column"},
+    };
+    (void)state;
+    struct generation *g = load(SHOP);
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        assert_int_equal(run_event(g, pairs[i][0]), -1);
+        assert_int_equal(e.domain, ERR_INPUT);
+        assert_int_equal(e.code, 400);
+        if (strstr(e.message, pairs[i][1]) == NULL)
+            fail_msg("%s gave %s", pairs[i][0], e.message);
+        assert_int_equal(seen.events, 0);
+    }
+    generation_unref(g);
+}
+
+static void a_call_renders_one_webhook(void **state)
+{
+    (void)state;
+    struct generation *g = load(SHOP);
+    assert_int_equal(run_call(g, "order_paid", DATA), 0);
+    assert_int_equal(seen.events, 0);
+    assert_int_equal(seen.count, 1);
+    assert_int_equal(run_call(g, "order_piad", DATA), -1);
+    assert_int_equal(e.code, 404);
+    assert_non_null(strstr(e.message, "order_paid"));
+    assert_int_equal(run_call(g, "order_paid", "{"), -1);
+    assert_int_equal(e.code, 400);
+    assert_int_equal(run_call(g, "order_paid", ""), -1);
+    assert_int_equal(e.code, 422);
+    assert_non_null(strstr(e.message, "a.lua:10:"));
+    assert_int_equal(seen.count, 0);
+    generation_unref(g);
+}
+
+static void a_preview_shows_no_secret(void **state)
+{
+    struct buf out;
+    (void)state;
+    buf_init(&out);
+    struct generation *g = load(SHOP);
+    assert_int_equal(generation_preview(g, "order_paid", bytes_of(DATA), &out, &e), 0);
+    assert_non_null(strstr(buf_cstr(&out), "Bearer ***"));
+    assert_null(strstr(buf_cstr(&out), "hunter2"));
+    assert_non_null(strstr(buf_cstr(&out), "https://api.example.com/v3/operations/orders?transactionId="));
+    buf_clear(&out);
+    assert_int_equal(generation_list(g, "integrations", &out, &e), 0);
+    assert_non_null(strstr(buf_cstr(&out), "{\"integrations\":["));
+    assert_int_equal(generation_list(g, "webhooks", &out, &e), 0);
+    assert_non_null(strstr(buf_cstr(&out), "{\"webhooks\":["));
+    assert_null(strstr(buf_cstr(&out), "hunter2"));
+    buf_clear(&out);
+    assert_int_equal(generation_preview(g, "nope", bytes_of("{}"), &out, &e), -1);
+    assert_int_equal(e.code, 404);
+    assert_int_equal(out.len, 0);
+    generation_unref(g);
+    buf_fini(&out);
+}
+
+static void variables_come_from_a_response(void **state)
+{
+    struct buf out;
+    (void)state;
+    buf_init(&out);
+    struct generation *g = load(SHOP);
+    struct bytes headers = bytes_of("Content-Type: application/json\n");
+    assert_int_equal(generation_vars(g, bytes_of("order_paid"), 200, headers,
+                                     bytes_of("{\"data\":[{\"id\":9007199254740993}]}"), &out, &e),
+                     0);
+    assert_string_equal(buf_cstr(&out), "{\"crmId\":9007199254740993}");
+    buf_clear(&out);
+    assert_int_equal(generation_vars(g, bytes_of("gone"), 200, headers, bytes_of("{}"), &out, &e), 0);
+    assert_int_equal(out.len, 0);
+    buf_clear(&out);
+    assert_int_equal(generation_vars(g, bytes_of("order_paid"), 200, headers, bytes_of("<html>"), &out, &e), -1);
+    assert_true(e.message[0] != '\0');
+    generation_unref(g);
+    buf_fini(&out);
+}
+
+static void a_template_needs_no_scripts(void **state)
+{
+    struct generation *g = NULL;
+    struct generation_options o = {.path_count = 0};
+    struct buf out;
+    (void)state;
+    buf_init(&out);
+    buf_clear(&errors);
+    assert_int_equal(generation_load(&o, &g, &errors, &e), 0);
+    assert_int_equal(
+        generation_template(g, bytes_of("Hi ${Name | toUpper}!"), "text", bytes_of("{\"Name\":\"Ana\"}"), &out, &e), 0);
+    assert_string_equal(buf_cstr(&out), "Hi ANA!");
+    buf_clear(&out);
+    assert_int_equal(
+        generation_template(g, bytes_of("{\"n\":\"${Name}\"}"), "json", bytes_of("{\"Name\":\"a\\\"b\"}"), &out, &e),
+        0);
+    assert_string_equal(buf_cstr(&out), "{\"n\":\"a\\\"b\"}");
+    assert_int_equal(generation_template(g, bytes_of("a\n${ nope( }"), "text", bytes_of("{}"), &out, &e), -1);
+    assert_int_equal(e.code, 422);
+    assert_memory_equal(e.message, "2:", 2);
+    assert_int_equal(generation_template(g, bytes_of("${x}"), "text", bytes_of("{"), &out, &e), -1);
+    assert_int_equal(e.code, 400);
+    generation_unref(g);
+    buf_fini(&out);
+}
+
+/* --- what is wrong with scripts ----------------------------------------------------------------------------------- */
+
+static void mistakes_come_all_at_once(void **state)
+{
+    struct generation *g = NULL;
+    (void)state;
+    assert_int_equal(try_load("integration 'shop' { url = 'https://h/', rat = 5 }\n"
+                              "webhook 'a' { integration = 'shop', metod = 'POST' }\n"
+                              "webhook 'b' { integration = 'shp', body = '${ Order.Id' }\n",
+                              &g),
+                     -1);
+    assert_null(g);
+    assert_int_equal(e.domain, ERR_SCRIPT);
+    assert_non_null(strstr(e.message, "mistakes in the scripts"));
+    const char *text = buf_cstr(&errors);
+    assert_non_null(strstr(text, "a.lua:1"));
+    assert_non_null(strstr(text, "a.lua:2"));
+    assert_non_null(strstr(text, "a.lua:3"));
+    assert_non_null(strstr(text, "'method'"));
+    assert_non_null(strstr(text, "'rate'"));
+    assert_non_null(strstr(text, "'shop'"));
+}
+
+static void one_mistake_is_the_summary(void **state)
+{
+    struct generation *g = NULL;
+    (void)state;
+    assert_int_equal(try_load("\nlocal x = nil\nprint(x.y)\n", &g), -1);
+    assert_non_null(strstr(e.message, "a.lua:3: attempt to index a nil value (local 'x')"));
+    assert_int_equal(try_load("x = = 5\n", &g), -1);
+    assert_non_null(strstr(e.message, "a.lua:1: "));
+    assert_int_equal(try_load("\x1bLua", &g), -1);
+    assert_non_null(strstr(e.message, "precompiled Lua is not accepted"));
+    assert_int_equal(
+        try_load("integration 'i' { url = 'https://h/', headers = { A = secret 'ANZOL_TEST_MISSING' } }", &g), -1);
+    assert_non_null(strstr(e.message, "ANZOL_TEST_MISSING"));
+    assert_non_null(strstr(e.message, "a.lua:1"));
+}
+
+static void an_endless_script_is_stopped(void **state)
+{
+    struct generation *g = NULL;
+    (void)state;
+    assert_int_equal(try_load("local n = 0\nwhile true do n = n + 1 end\n", &g), -1);
+    assert_non_null(strstr(buf_cstr(&errors), "a.lua:2: ran longer than 5 s of CPU"));
+}
+
+/* --- what goes wrong while rendering ------------------------------------------------------------------------------ */
+
+static void a_failed_rendering_stands_alone(void **state)
+{
+    (void)state;
+    struct generation *g = load(
+        "integration 'i' { url = 'https://h/' }\n"
+        "local function hook(name, f) webhook(name) { integration = 'i', method = 'POST', on = 'e', body = f } end\n"
+        "hook('a_null', '${Order.Nope}')\n"
+        "hook('b_raise', function(data)\n"
+        "  return data.x.y end)\n"
+        "hook('c_spin', function() while true do pcall(function() while true do end end) end end)\n"
+        "hook('d_grow', function() return ('x'):rep(2^28) end)\n"
+        "hook('e_table', function() error({}) end)\n"
+        "hook('f_deep', function() local t = {} t.t = t return t end)\n"
+        "hook('g_fine', function(data) return { n = data.n } end)\n"
+        "webhook 'h_split' { integration = 'i', url = '${raw | raw}', on = 'e' }\n"
+        "webhook 'i_header' { integration = 'i', url = 'x', headers = { A = '${raw | raw}' }, on = 'e' }\n"
+        "webhook 'z_last' { integration = 'i', url = 'ok', on = 'e' }\n");
+    assert_int_equal(run_event(g, "{\"name\":\"e\",\"data\":{\"n\":9223372036854775807,\"raw\":\"a b\\r\\nX: y\"}}"),
+                     0);
+    static const char *const wanted[][2] = {
+        {"a_null", "a.lua:2: 'Order.Nope' is null"},
+        {"b_raise", "a.lua:5: attempt to index a nil value"},
+        {"c_spin", "a.lua:6: ran longer than 250 ms of CPU"},
+        {"d_grow", "more than 256 MiB"},
+        {"e_table", "table"},
+        {"f_deep", "nested deeper than 512"},
+        {"g_fine", NULL},
+        {"h_split", "the URL has a"},
+        {"i_header", "line break"},
+        {"z_last", NULL},
+    };
+    assert_int_equal(seen.count, sizeof wanted / sizeof *wanted);
+    for (int i = 0; i < seen.count; i++) {
+        const struct delivery *d = &seen.list[i];
+        assert_string_equal(d->webhook, wanted[i][0]);
+        if (wanted[i][1] == NULL ? *d->error != '\0' : strstr(d->error, wanted[i][1]) == NULL)
+            fail_msg("%s gave %s", d->webhook, d->error);
+    }
+    assert_string_equal(part(view_of(6).body), "{\"n\":9223372036854775807}");
+    generation_unref(g);
+}
+
+static void a_generation_survives_its_failures(void **state)
+{
+    (void)state;
+    struct generation *g = load("integration 'i' { url = 'https://h/' }\n"
+                                "webhook 'w' { integration = 'i', method = 'POST', body = function(d) if d.big then "
+                                "return ('x'):rep(2^28) end return { 1 } end }\n");
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(run_call(g, "w", "{\"big\":true}"), -1);
+        assert_int_equal(e.code, 422);
+        assert_int_equal(run_call(g, "w", "{}"), 0);
+        assert_string_equal(part(view_of(0).body), "[1]");
+    }
+    assert_true(generation_memory(g) < 32u << 20);
+    generation_unref(g);
+}
+
+/* --- the sandbox ----------------------------------------------------------------------------------------------------
+ */
+
+/* Runs `code` in a script; it must load, so it asserts for itself. */
+static void script_holds(const char *code)
+{
+    struct generation *g = load(code);
+    generation_unref(g);
+}
+
+static void scripts_reach_nothing_dangerous(void **state)
+{
+    static const char *const absent[] = {
+        "io", "debug", "package", "load", "loadstring", "loadfile", "dofile", "native", "collectgarbage", "rawset_G",
+    };
+    char code[512];
+    (void)state;
+    for (size_t i = 0; i < sizeof absent / sizeof *absent; i++) {
+        snprintf(code, sizeof code, "assert(not pcall(function() assert(%s) end), '%s is there')", absent[i],
+                 absent[i]);
+        script_holds(code);
+    }
+    script_holds("for _, n in ipairs { 'execute', 'exit', 'getenv', 'remove', 'rename', 'tmpname', 'setlocale' } do\n"
+                 "  assert(os == nil or os[n] == nil, n) end");
+    script_holds("assert(not pcall(require, 'stdlib.boot'))\nassert(not pcall(require, 'stdlib.native'))\n"
+                 "assert(not pcall(require, 'os'))\nassert(not pcall(require, '../../etc/passwd'))");
+    script_holds("assert(not pcall(setmetatable, {}, { __gc = print }))");
+    script_holds("assert(string.dump == nil and ('').dump == nil)");
+    script_holds("local ok, meta = pcall(getmetatable, '')\nassert(not ok or type(meta) ~= 'table')");
+    script_holds("local meta = getmetatable(json.array {})\nassert(type(meta) ~= 'table')");
+}
+
+static void scripts_cannot_break_the_library(void **state)
+{
+    (void)state;
+    struct generation *g =
+        load("integration 'i' { url = 'https://h/' }\n"
+             "string.gsub, string.format, string.find = nil, nil, nil\n"
+             "table.concat, table.insert, table.sort = nil, nil, nil\n"
+             "math.floor, math.type = nil, nil\n"
+             "ipairs, pairs, type, tostring, error, setmetatable, json.encode = nil, nil, nil, nil, nil, nil, nil\n"
+             "webhook 'w' { integration = 'i', method = 'POST', url = 'x/${a | toUpper}', body = { a = '${a}', l = "
+             "each('x in l', '${x}') } }\n");
+    assert_int_equal(run_call(g, "w", "{\"a\":\"b\",\"l\":[1,2]}"), 0);
+    assert_string_equal(part(view_of(0).url), "https://h/x/B");
+    assert_string_equal(part(view_of(0).body), "{\"a\":\"b\",\"l\":[1,2]}");
+    generation_unref(g);
+}
+
+static void modules_are_found_beside_the_script(void **state)
+{
+    struct generation *g = NULL;
+    (void)state;
+    mkdir(path_of("lib"), 0700);
+    write_file("helper.lua", "local M = {}\nfunction M.twice(n) return n * 2 end\nreturn M\n");
+    write_file("lib/deep.lua", "return { helper = require 'helper' }\n");
+    script_holds("local h = require 'helper'\nassert(h.twice(4) == 8)\nassert(require 'lib.deep'.helper == h)\n"
+                 "assert(require 'anzol'.webhook == webhook)\nassert(require 'anzol'.json.encode({}) == '{}')");
+    script_holds("local c = require 'cjson'\nassert(c.encode({ 1 }) == '[1]')\nassert(c.decode('null') == json.null)");
+    assert_int_equal(try_load("require 'helpr'\n", &g), -1);
+    assert_non_null(strstr(e.message, "a.lua:1: module 'helpr' not found"));
+    write_file("broken.lua", "\nlocal x = = 1\n");
+    assert_int_equal(try_load("require 'broken'\n", &g), -1);
+    assert_non_null(strstr(e.message, "broken.lua:2: "));
+}
+
+static void numbers_survive(void **state)
+{
+    (void)state;
+    struct generation *g =
+        load("integration 'i' { url = 'https://h/' }\n"
+             "webhook 't' { integration = 'i', method = 'POST', body = { v = '${v}' } }\n"
+             "webhook 'f' { integration = 'i', method = 'POST', body = function(d) return d end }\n");
+    static const char *const texts[] = {
+        "{\"v\":[9223372036854775807,-9223372036854775808,1.5,1.0,{},[],null,true,\"\\u0000é\"]}",
+        "{\"v\":{\"a\":[[],{}],\"b\":1234567890123456}}",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        assert_int_equal(run_call(g, "f", texts[i]), 0);
+        assert_string_equal(part(view_of(0).body), texts[i]);
+        assert_int_equal(run_call(g, "t", texts[i]), 0);
+        assert_string_equal(part(view_of(0).body), texts[i]);
+    }
+    generation_unref(g);
+}
+
+static void generations_are_apart(void **state)
+{
+    (void)state;
+    struct generation *a = load("count = 1 integration 'i' { url = 'https://a/' } webhook 'w' { integration = 'i' }");
+    struct generation *b = load("assert(not pcall(function() return count end)) integration 'i' { url = 'https://b/' } "
+                                "webhook 'w' { integration = 'i' }");
+    assert_true(generation_number(b) > generation_number(a));
+    generation_ref(a);
+    generation_unref(a);
+    assert_int_equal(run_call(a, "w", "{}"), 0);
+    assert_string_equal(part(view_of(0).url), "https://a/");
+    generation_unref(a);
+    assert_int_equal(run_call(b, "w", "{}"), 0);
+    assert_string_equal(part(view_of(0).url), "https://b/");
+    generation_unref(b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_event_becomes_its_deliveries),
+        cmocka_unit_test(envelopes_are_checked),
+        cmocka_unit_test(a_call_renders_one_webhook),
+        cmocka_unit_test(a_preview_shows_no_secret),
+        cmocka_unit_test(variables_come_from_a_response),
+        cmocka_unit_test(a_template_needs_no_scripts),
+        cmocka_unit_test(mistakes_come_all_at_once),
+        cmocka_unit_test(one_mistake_is_the_summary),
+        cmocka_unit_test(an_endless_script_is_stopped),
+        cmocka_unit_test(a_failed_rendering_stands_alone),
+        cmocka_unit_test(a_generation_survives_its_failures),
+        cmocka_unit_test(scripts_reach_nothing_dangerous),
+        cmocka_unit_test(scripts_cannot_break_the_library),
+        cmocka_unit_test(modules_are_found_beside_the_script),
+        cmocka_unit_test(numbers_survive),
+        cmocka_unit_test(generations_are_apart),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
