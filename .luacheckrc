@@ -1,0 +1,10 @@
+std = "lua54"
+max_line_length = 130
+cache = false
+
+local words = {
+  "integration", "webhook", "secret", "copy", "each", "when", "json", "log", "env", "now", "uuid",
+}
+
+files["scripts"] = { read_globals = words, allow_defined_top = true }
+files["tests/lua"] = { std = "lua54+busted", max_line_length = 140 }

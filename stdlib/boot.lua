@@ -1,0 +1,208 @@
+-- boot: what the C side calls; see README.md, "The seam". Called once per Lua state with the table `native`.
+
+local native = ...
+
+package.loaded["stdlib.native"] = native
+
+local concat, format, ipairs, pairs, sort, tostring, type =
+  table.concat, string.format, ipairs, pairs, table.sort, tostring, type
+
+local build = require "stdlib.template.build"
+local mistakes = require "stdlib.mistakes"
+local request = require "stdlib.request"
+local response = require "stdlib.response"
+local runtime = require "stdlib.template.runtime"
+local sandbox = require "stdlib.sandbox"
+local source = require "stdlib.source"
+local validate = require "stdlib.validate"
+local view = require "stdlib.view"
+
+local boot = {}
+
+local decode, is_array, protected, render = native.json_decode, native.json_is_array, native.protected, request.render
+
+local integrations, webhooks = {}, {} -- sorted by name
+local by_name, by_event = {}, {}      -- system name -> webhook; event -> webhooks
+
+local function index()
+  for _, r in ipairs(webhooks) do
+    by_name[r.name] = r
+    if r.on then
+      by_event[r.on] = by_event[r.on] or {}
+      table.insert(by_event[r.on], r)
+    end
+  end
+end
+
+-- Runs and checks the scripts; nothing is defined when there is a mistake.
+function boot.load(files, dirs)
+  sandbox.load(files, dirs)
+  local good, compiled = validate.all()
+  local errors, warnings = mistakes.take()
+  if #errors == 0 then
+    integrations, webhooks = good, compiled
+    index()
+  end
+  return errors, warnings
+end
+
+-- For the host: rates and concurrency.
+function boot.integrations()
+  local out = {}
+  for i, whole in ipairs(integrations) do
+    local rate = whole.ok.rate
+    out[i] = {
+      name = whole.def.name, rate = rate and rate.rate or 0, per_ms = rate and rate.per_ms or 1000,
+      concurrency = whole.ok.concurrency or view.CONCURRENCY,
+    }
+  end
+  return out
+end
+
+function boot.webhook_count()
+  return #webhooks
+end
+
+-- A raised value as a message; Lua's own messages keep their place.
+local function message_of(e)
+  if type(e) == "string" then return e end
+  return "the script raised " .. runtime.kind(e) .. (type(e) == "table" and ": " .. tostring(e) or "")
+end
+
+local function send(r, data, id)
+  native.emit(r.name, r.integration, render(r, data, id))
+end
+
+-- Renders and emits one delivery; false: the data may have been changed by a function of the script.
+local function deliver(r, data)
+  local ok, why = protected(send, r, data, native.new_id())
+  if not ok then native.emit_failed(r.name, r.integration, message_of(why)) end
+  return r.body_call == nil
+end
+
+local ENVELOPE = { name = true, id = true, data = true }
+
+local function is_object(v)
+  return type(v) == "table" and not is_array(v)
+end
+
+local function check_text(v, field)
+  if type(v) ~= "string" then return format("'%s': expected a string, found %s", field, runtime.kind(v)) end
+  if v == "" or #v > 255 then return format("'%s': expected 1 to 255 characters, found %d", field, #v) end
+end
+
+local function envelope_mistake(event)
+  if not is_object(event) then return "an event is an object, found " .. runtime.kind(event) end
+  for key in pairs(event) do
+    if not ENVELOPE[key] then
+      return format("unknown field '%s' of an event%s", key, mistakes.hint(native.nearest(key, { "name", "id", "data" })))
+    end
+  end
+  if event.name == nil then return "'name' is missing: the name of the event" end
+  local why = check_text(event.name, "name") or event.id ~= nil and check_text(event.id, "id")
+  if why then return why end
+  if event.data ~= nil and not is_object(event.data) then
+    return "'data': expected an object, found " .. runtime.kind(event.data)
+  end
+end
+
+-- An event: a delivery for each webhook that is `on` it.
+function boot.event(raw)
+  local event, why = decode(raw)
+  if event == nil then return nil, 400, why end
+  why = envelope_mistake(event)
+  if why then return nil, 400, why end
+  native.on_event(event.name, event.id)
+  local clean = true
+  for _, r in ipairs(by_event[event.name] or {}) do
+    if not clean then event = decode(raw) end
+    clean = deliver(r, event.data or {})
+  end
+  return true
+end
+
+local function find_webhook(name)
+  if by_name[name] then return by_name[name] end
+  local names = {}
+  for i, r in ipairs(webhooks) do names[i] = r.name end
+  return nil, format("no webhook '%s'%s", name, mistakes.hint(native.nearest(name, names)))
+end
+
+local function read_data(raw)
+  if raw == nil or raw == "" then return {} end
+  local data, why = decode(raw)
+  if data == nil then return nil, why end
+  if not is_object(data) then return nil, "expected an object as the data, found " .. runtime.kind(data) end
+  return data
+end
+
+-- The webhook and the data of a call; nil, code and message.
+local function prepare(name, raw)
+  local r, why = find_webhook(name)
+  if not r then return nil, 404, why end
+  local data, bad = read_data(raw)
+  if not data then return nil, 400, bad end
+  return r, data
+end
+
+-- One delivery of one webhook.
+function boot.call(name, raw)
+  local r, data, why = prepare(name, raw)
+  if not r then return nil, data, why end
+  local ok, bad = protected(send, r, data, native.new_id())
+  if not ok then return nil, 422, message_of(bad) end
+  return true
+end
+
+-- The request as it would be sent, secrets masked.
+function boot.preview(name, raw)
+  local r, data, why = prepare(name, raw)
+  if not r then return nil, data, why end
+  local ok, result = protected(view.preview, r, data)
+  if not ok then return nil, 422, message_of(result) end
+  return result
+end
+
+function boot.list(what)
+  if what == "integrations" then return view.integrations(integrations, webhooks) end
+  return view.webhooks(webhooks)
+end
+
+local KINDS = { text = true, json = true, form = true, url = true, header = true, xml = true }
+
+-- A template to compile and the mistakes in it.
+local function compile_text(text, as)
+  local found = {}
+  local function report(origin, at, message)
+    local line, column = origin.where(at)
+    found[#found + 1] = { line = line, column = column, text = format("%d:%d: %s", line, column, message) }
+  end
+  local segments = build.segments({ { text = text, origin = source.inline(text) } }, report)
+  local compiled = segments and build.template(segments, as, report)
+  sort(found, function(a, b) return a.line < b.line or a.line == b.line and a.column < b.column end)
+  for i, mistake in ipairs(found) do found[i] = mistake.text end
+  return compiled, concat(found, "\n")
+end
+
+-- One template rendered.
+function boot.template(text, as, raw)
+  if not KINDS[as] then return nil, 400, "expected text, json, form, url, header or xml, found '" .. tostring(as) .. "'" end
+  local data, bad = read_data(raw)
+  if not data then return nil, 400, bad end
+  local compiled, why = compile_text(text, as)
+  if not compiled then return nil, 422, why end
+  if compiled.static then return compiled.static end
+  local ok, result = protected(compiled.render, data, native.new_id())
+  if not ok then return nil, 422, message_of(result) end
+  return result
+end
+
+-- The variables of a response, as JSON text.
+function boot.vars(webhook, status, headers, body)
+  local r = by_name[webhook]
+  if not r then return nil end
+  return response.vars(r.mapping, status, headers, body)
+end
+
+
+return boot

@@ -1,0 +1,100 @@
+-- lexer: a template's text cut into segments: text, `${…}` outputs and `@{…}` statements, the latter two as tokens.
+
+local find, format, sub = string.find, string.format, string.sub
+local error, lower, tointeger, tonumber = error, string.lower, math.tointeger, tonumber
+
+local lexer = {}
+
+-- Ends the compiling of this template: what is wrong, and where (an offset in the origin's text).
+function lexer.fail(origin, at, message, ...)
+  error({ origin = origin, at = at, message = format(message, ...) }, 0)
+end
+local fail = lexer.fail
+
+local TWO = { ["!="] = true, ["<="] = true, [">="] = true }
+
+local function number_token(text, at)
+  local _, stop = find(text, "^%d+%.%d+", at)
+  if not stop then _, stop = find(text, "^%d+", at) end
+  local value = tonumber(sub(text, at, stop))
+  return { t = "num", v = tointeger(value) or value, at = at, stop = stop }
+end
+
+local function string_token(text, at, origin)
+  local quote = sub(text, at, at)
+  local stop = find(text, quote, at + 1, true)
+  if not stop then fail(origin, at, "this string is never closed") end
+  return { t = "str", v = sub(text, at + 1, stop - 1), at = at, stop = stop }
+end
+
+local function operator_token(text, at, origin)
+  local two = sub(text, at, at + 1)
+  if TWO[two] then return { t = "op", v = two, at = at, stop = at + 1 } end
+  local one = sub(text, at, at)
+  if not find(one, "[%.|,()%[%]=<>+*/&-]") then
+    if two == "==" then fail(origin, at, "unexpected '=='; equality is written =") end
+    local _, stop = find(text, "^[^\128-\191][\128-\191]*", at)
+    fail(origin, at, "unexpected '%s'", sub(text, at, stop or at))
+  end
+  if two == "==" then fail(origin, at, "unexpected '=='; equality is written =") end
+  return { t = "op", v = one, at = at, stop = at }
+end
+
+local function token(text, at, origin)
+  local _, stop = find(text, "^[%a_][%w_]*", at)
+  if stop then
+    local name = sub(text, at, stop)
+    return { t = "id", v = name, key = lower(name), at = at, stop = stop }
+  end
+  local c = sub(text, at, at)
+  if find(c, "%d") then return number_token(text, at) end
+  if c == '"' or c == "'" then return string_token(text, at, origin) end
+  return operator_token(text, at, origin)
+end
+
+-- The tokens of an expression that begins at `at` and ends with `closing` ("}"), or with the text when that is nil.
+-- Returns them and the position behind the end.
+function lexer.tokens(text, at, origin, closing)
+  local list, begin = {}, at
+  while true do
+    at = find(text, "%S", at)
+    if not at or (closing and sub(text, at, at) == closing) then break end
+    local t = token(text, at, origin)
+    list[#list + 1] = t
+    at = t.stop + 1
+  end
+  if closing and not at then fail(origin, begin - 2, "'%s' is never closed", sub(text, begin - 2, begin - 1)) end
+  list[#list + 1] = { t = "end", v = closing or "the end", at = at or #text + 1, stop = at or #text }
+  return list, (at or #text) + 1
+end
+
+local function comment(text, at, origin)
+  local stop = find(text, "}", at, true)
+  if not stop or sub(text, stop - 1, stop - 1) ~= "*" or stop == at + 3 then
+    fail(origin, at, "this comment is not closed with *}")
+  end
+  return stop + 1
+end
+
+-- The segments of a text: {k = "text", s =, at =} or {k = "out" | "stmt", tokens =, at =, stop =}, appended to `list`.
+function lexer.split(list, text, origin)
+  local from, at = 1, 1
+  while true do
+    at = find(text, "[$@]{", at)
+    if (at or #text + 1) > from then
+      list[#list + 1] = { k = "text", s = sub(text, from, (at or 0) - 1), at = from, o = origin }
+    end
+    if not at then return list end
+    if sub(text, at, at + 2) == "@{*" then
+      from = comment(text, at, origin)
+    else
+      local kind = sub(text, at, at) == "$" and "out" or "stmt"
+      local tokens, behind = lexer.tokens(text, at + 2, origin, "}")
+      list[#list + 1] = { k = kind, tokens = tokens, at = at, stop = behind - 1, o = origin, text = text }
+      from = behind
+    end
+    at = from
+  end
+end
+
+return lexer
