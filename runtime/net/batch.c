@@ -13,9 +13,9 @@ struct rejected {
 
 struct api_batch {
     struct api_call *call;
-    struct buf line;      /* the piece of a line that came with the last bytes */
+    struct buf line; /* the piece of a line that came with the last bytes */
     bool line_too_long;
-    uint64_t number;      /* lines begun */
+    uint64_t number; /* lines begun */
     size_t unanswered, total;
     uint64_t accepted, duplicates, rejected_total, refused; /* refused: by the store, of the rejected */
     struct rejected *rejected;
@@ -54,18 +54,18 @@ static void put_counts(struct api_batch *b, struct json_write *w)
 {
     if (b->rejected_count > 0)
         qsort(b->rejected, b->rejected_count, sizeof *b->rejected, by_line);
-    json_int(w, "accepted", (int64_t)b->accepted);
-    json_int(w, "duplicates", (int64_t)b->duplicates);
-    json_array(w, "rejected");
+    json_write_int(w, "accepted", (int64_t)b->accepted);
+    json_write_int(w, "duplicates", (int64_t)b->duplicates);
+    json_write_array(w, "rejected");
     for (size_t i = 0; i < b->rejected_count; i++) {
-        json_object(w, NULL);
-        json_int(w, "line", (int64_t)b->rejected[i].line);
-        json_str(w, "error", b->rejected[i].error);
-        json_end(w);
+        json_write_object(w, NULL);
+        json_write_int(w, "line", (int64_t)b->rejected[i].line);
+        json_write_str(w, "error", b->rejected[i].error);
+        json_write_end(w);
     }
-    json_end(w);
+    json_write_end(w);
     if (b->rejected_total > b->rejected_count)
-        json_int(w, "rejected_total", (int64_t)b->rejected_total);
+        json_write_int(w, "rejected_total", (int64_t)b->rejected_total);
 }
 
 static void answer_too_long(struct api_batch *b)
@@ -74,13 +74,15 @@ static void answer_too_long(struct api_batch *b)
     struct json_write w;
     buf_init(&text);
     json_write_init(&w, &text);
-    json_object(&w, NULL);
-    json_str(&w, "type", "about:blank");
-    json_str(&w, "title", "Content Too Large");
-    json_int(&w, "status", 413);
-    json_str(&w, "detail", "the batch is longer than a batch may be: what stands before that was processed, send the rest again");
+    json_write_object(&w, NULL);
+    json_write_str(&w, "type", "about:blank");
+    json_write_str(&w, "title", "Content Too Large");
+    json_write_int(&w, "status", 413);
+    json_write_str(
+        &w, "detail",
+        "the batch is longer than a batch may be: what stands before that was processed, send the rest again");
     put_counts(b, &w);
-    json_end(&w);
+    json_write_end(&w);
     call_answer_text(b->call, 413, "application/problem+json", &text);
 }
 
@@ -100,9 +102,9 @@ static void answer(struct api_batch *b)
     struct json_write w;
     buf_init(&text);
     json_write_init(&w, &text);
-    json_object(&w, NULL);
+    json_write_object(&w, NULL);
     put_counts(b, &w);
-    json_end(&w);
+    json_write_end(&w);
     api_answer(b->call, 202, &text);
 }
 

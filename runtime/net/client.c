@@ -46,8 +46,8 @@ static struct curl_slist *headers_of(const char *token, const char *type)
     return longer;
 }
 
-static CURLcode perform(CURL *curl, const char *method, const char *url, struct curl_slist *headers, struct bytes body, bool has_body,
-                        int64_t timeout_ms, struct client_answer *a)
+static CURLcode perform(CURL *curl, const char *method, const char *url, struct curl_slist *headers, struct bytes body,
+                        bool has_body, int64_t timeout_ms, struct client_answer *a)
 {
     long status = 0;
     curl_easy_setopt(curl, CURLOPT_URL, url);
@@ -70,14 +70,15 @@ static CURLcode perform(CURL *curl, const char *method, const char *url, struct 
     return code;
 }
 
-int client_call(const char *state, const char *method, const char *path, const char *type, struct bytes body, int64_t timeout_ms,
-                struct client_answer *a, struct err *e)
+int client_call(const char *state, const char *method, const char *path, const char *type, struct bytes body,
+                int64_t timeout_ms, struct client_answer *a, struct err *e)
 {
     char address[LINE_MAX_LEN], token[LINE_MAX_LEN], url[4096];
     *a = (struct client_answer){0};
     buf_init(&a->body);
     if (read_line(state, "address", address) != 0 || read_line(state, "token", token) != 0)
-        return err_set(e, ERR_NET, 0, "no daemon runs in the state folder %s; start one with: anzol run scripts", state);
+        return err_set(e, ERR_NET, 0, "no daemon runs in the state folder %s; start one with: anzol run scripts",
+                       state);
     int n = snprintf(url, sizeof url, "http://%s%s", address, path);
     if (n < 0 || (size_t)n >= sizeof url)
         return err_set(e, ERR_USAGE, 0, "the request's path is too long");
@@ -92,5 +93,6 @@ int client_call(const char *state, const char *method, const char *path, const c
     if (code == CURLE_OK)
         return 0;
     buf_fini(&a->body);
-    return err_set(e, ERR_NET, (int)code, "no answer from the daemon at %s (state folder %s): %s", address, state, curl_easy_strerror(code));
+    return err_set(e, ERR_NET, (int)code, "no answer from the daemon at %s (state folder %s): %s", address, state,
+                   curl_easy_strerror(code));
 }

@@ -5,8 +5,8 @@
 #define FINAL ATTEMPT_PERMANENT
 
 /*
- * "Sent" is decided by CURLOPT_PREREQFUNCTION: the connection stands, TLS included, and the request is about to be written. What fails
- * before cannot have been seen by the receiver; what fails after may have been processed.
+ * "Sent" is decided by CURLOPT_PREREQFUNCTION: the connection stands, TLS included, and the request is about to be
+ * written. What fails before cannot have been seen by the receiver; what fails after may have been processed.
  */
 const struct curl_failure curl_failures[] = {
     {CURLE_COULDNT_RESOLVE_HOST, ATTEMPT_DNS, NEVER, ATTEMPT_DNS, MAYBE, "the host's name does not resolve"},
@@ -16,7 +16,8 @@ const struct curl_failure curl_failures[] = {
     {CURLE_NO_CONNECTION_AVAILABLE, ATTEMPT_CONNECT, NEVER, ATTEMPT_CONNECT, MAYBE, "no connection"},
     {CURLE_OPERATION_TIMEDOUT, ATTEMPT_CONNECT, NEVER, ATTEMPT_TIMEOUT, MAYBE, "no answer in time"},
     {CURLE_SSL_CONNECT_ERROR, ATTEMPT_TLS, NEVER, ATTEMPT_TLS, MAYBE, "the TLS handshake failed"},
-    {CURLE_PEER_FAILED_VERIFICATION, ATTEMPT_TLS, NEVER, ATTEMPT_TLS, MAYBE, "the receiver's certificate is not trusted"},
+    {CURLE_PEER_FAILED_VERIFICATION, ATTEMPT_TLS, NEVER, ATTEMPT_TLS, MAYBE,
+     "the receiver's certificate is not trusted"},
     {CURLE_SSL_ISSUER_ERROR, ATTEMPT_TLS, NEVER, ATTEMPT_TLS, MAYBE, "the receiver's certificate is not trusted"},
     {CURLE_SSL_INVALIDCERTSTATUS, ATTEMPT_TLS, NEVER, ATTEMPT_TLS, MAYBE, "the receiver's certificate is not valid"},
     {CURLE_SSL_CERTPROBLEM, ATTEMPT_TLS, NEVER, ATTEMPT_TLS, MAYBE, "our certificate is not usable"},

@@ -11,7 +11,8 @@
 #include <strings.h>
 #include <time.h>
 
-/* libcurl would use a connection that was idle for two minutes: the longer it is idle, the likelier the receiver is just closing it. */
+/* libcurl would use a connection that was idle for two minutes: the longer it is idle, the likelier the receiver is
+ * just closing it. */
 enum { IDLE_REUSE_S = 30, REDIRECTS_MAX = 5 };
 
 static int64_t mono_ns(void)
@@ -97,8 +98,8 @@ static size_t on_body(char *data, size_t size, size_t count, void *ud)
 static bool same_part(CURLU *a, CURLU *b, CURLUPart part)
 {
     char *x = NULL, *y = NULL;
-    bool same = curl_url_get(a, part, &x, CURLU_DEFAULT_PORT) == CURLUE_OK && curl_url_get(b, part, &y, CURLU_DEFAULT_PORT) == CURLUE_OK &&
-                strcasecmp(x, y) == 0;
+    bool same = curl_url_get(a, part, &x, CURLU_DEFAULT_PORT) == CURLUE_OK &&
+                curl_url_get(b, part, &y, CURLU_DEFAULT_PORT) == CURLUE_OK && strcasecmp(x, y) == 0;
     curl_free(x);
     curl_free(y);
     return same;
@@ -109,16 +110,17 @@ static bool same_origin(const char *first, const char *now)
 {
     CURLU *a = curl_url(), *b = curl_url();
     bool same = a != NULL && b != NULL && curl_url_set(a, CURLUPART_URL, first, 0) == CURLUE_OK &&
-                curl_url_set(b, CURLUPART_URL, now, 0) == CURLUE_OK && same_part(a, b, CURLUPART_SCHEME) && same_part(a, b, CURLUPART_HOST) &&
-                same_part(a, b, CURLUPART_PORT);
+                curl_url_set(b, CURLUPART_URL, now, 0) == CURLUE_OK && same_part(a, b, CURLUPART_SCHEME) &&
+                same_part(a, b, CURLUPART_HOST) && same_part(a, b, CURLUPART_PORT);
     curl_url_cleanup(a);
     curl_url_cleanup(b);
     return same;
 }
 
 /*
- * Runs each time the request is about to be written. libcurl writes it a second time by itself when a reused connection dies before the first
- * byte of an answer; the receiver may have both, so that is for the retry rule to decide, not for libcurl.
+ * Runs each time the request is about to be written. libcurl writes it a second time by itself when a reused connection
+ * dies before the first byte of an answer; the receiver may have both, so that is for the retry rule to decide, not for
+ * libcurl.
  */
 static int on_about_to_send(void *ud, char *remote_ip, char *local_ip, int remote_port, int local_port)
 {
@@ -200,7 +202,8 @@ static void set_method(struct easy *x)
 {
     struct bytes m = x->view.method;
     bool body = (x->view.options.flags & REQUEST_HAS_BODY) != 0;
-    bool wants_length = bytes_equal(m, bytes_of("POST")) || bytes_equal(m, bytes_of("PUT")) || bytes_equal(m, bytes_of("PATCH"));
+    bool wants_length =
+        bytes_equal(m, bytes_of("POST")) || bytes_equal(m, bytes_of("PUT")) || bytes_equal(m, bytes_of("PATCH"));
     buf_clear(&x->scratch);
     buf_append_bytes(&x->scratch, m);
     if (body || wants_length) {
@@ -250,13 +253,14 @@ static void set_callbacks(struct easy *x)
 
 static int set_up(struct easy *x, struct err *e)
 {
-    if (request_view_read(&x->view, x->exchange->request, e) != 0 || fill(x, &x->url, &x->view.url, e) != 0 || put_headers(x, e) != 0 ||
-        fill(x, &x->body, &x->view.body, e) != 0)
+    if (request_view_read(&x->view, x->exchange->request, e) != 0 || fill(x, &x->url, &x->view.url, e) != 0 ||
+        put_headers(x, e) != 0 || fill(x, &x->body, &x->view.body, e) != 0)
         return -1;
     set_rules(x);
     set_callbacks(x);
     set_method(x);
-    if (curl_easy_setopt(x->curl, CURLOPT_URL, x->url.data) != CURLE_OK || curl_easy_setopt(x->curl, CURLOPT_HTTPHEADER, x->headers) != CURLE_OK)
+    if (curl_easy_setopt(x->curl, CURLOPT_URL, x->url.data) != CURLE_OK ||
+        curl_easy_setopt(x->curl, CURLOPT_HTTPHEADER, x->headers) != CURLE_OK)
         return err_memory(e);
     return 0;
 }

@@ -1,6 +1,6 @@
 /*
- * easy: one libcurl easy handle making one exchange: set up from the stored request, secrets filled in, and read out at the end. The
- * transport owns these and uses them again.
+ * easy: one libcurl easy handle making one exchange: set up from the stored request, secrets filled in, and read out at
+ * the end. The transport owns these and uses them again.
  */
 #ifndef ANZOL_NET_EASY_H
 #define ANZOL_NET_EASY_H
@@ -18,9 +18,9 @@ struct easy {
     struct buf url, body, scratch; /* filled: wiped at the end */
     const struct transport_options *options;
     int64_t started_ns;
-    long sends;     /* how often the request began to leave */
-    bool foreign;   /* a redirect led to another origin */
-    bool full;      /* stopped at the cap */
+    long sends;   /* how often the request began to leave */
+    bool foreign; /* a redirect led to another origin */
+    bool full;    /* stopped at the cap */
     char words[CURL_ERROR_SIZE];
 };
 

@@ -19,8 +19,10 @@ static int split(const char *listen, char host[64], char port[16], struct err *e
         to--;
     }
     size_t len = colon == NULL ? 0 : (size_t)(to - from);
-    if (colon == NULL || len >= 64 || strlen(colon + 1) == 0 || strlen(colon + 1) >= 16 || (from == listen && memchr(from, ':', len) != NULL))
-        return err_set(e, ERR_USAGE, 0, "cannot listen on '%s': expected HOST:PORT, as in 127.0.0.1:8020 or [::1]:8020", listen);
+    if (colon == NULL || len >= 64 || strlen(colon + 1) == 0 || strlen(colon + 1) >= 16 ||
+        (from == listen && memchr(from, ':', len) != NULL))
+        return err_set(e, ERR_USAGE, 0, "cannot listen on '%s': expected HOST:PORT, as in 127.0.0.1:8020 or [::1]:8020",
+                       listen);
     memcpy(host, from, len);
     host[len] = '\0';
     if (len == 0)
@@ -67,7 +69,8 @@ static void read_address(struct httpd *h, int fd)
         const struct sockaddr_in *v4 = (const struct sockaddr_in *)&a;
         const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&a;
         bool six = a.ss_family == AF_INET6;
-        (void)inet_ntop(a.ss_family, six ? (const void *)&v6->sin6_addr : (const void *)&v4->sin_addr, host, sizeof host);
+        (void)inet_ntop(a.ss_family, six ? (const void *)&v6->sin6_addr : (const void *)&v4->sin_addr, host,
+                        sizeof host);
         port = ntohs(six ? v6->sin6_port : v4->sin_port);
     }
     snprintf(h->address, sizeof h->address, strchr(host, ':') != NULL ? "[%s]:%d" : "%s:%d", host, port);
@@ -117,9 +120,10 @@ int httpd_start(struct httpd *h, const struct httpd_options *o, struct err *e)
     if (fd < 0)
         return -1;
     read_address(h, fd);
-    h->mhd = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, o->on_request, o->ud,
-                              MHD_OPTION_EXTERNAL_LOGGER, on_words, NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
-                              (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S, MHD_OPTION_NOTIFY_COMPLETED,
+    h->mhd = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
+                              o->on_request, o->ud, MHD_OPTION_EXTERNAL_LOGGER, on_words, NULL,
+                              MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
+                              MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S, MHD_OPTION_NOTIFY_COMPLETED,
                               o->on_completed, o->ud, MHD_OPTION_UNESCAPE_CALLBACK, unescape, h, MHD_OPTION_END);
     if (h->mhd == NULL) {
         close(fd);

@@ -1,8 +1,8 @@
 /*
  * httpd: a libmicrohttpd daemon inside the libev loop: what the API server and the receiver stand on.
  *
- * libmicrohttpd runs in external epoll mode: its epoll descriptor is watched, and after each run its own timeout is honoured, or a resumed
- * connection would stall until the next packet.
+ * libmicrohttpd runs in external epoll mode: its epoll descriptor is watched, and after each run its own timeout is
+ * honoured, or a resumed connection would stall until the next packet.
  */
 #ifndef ANZOL_NET_HTTPD_H
 #define ANZOL_NET_HTTPD_H

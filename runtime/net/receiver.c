@@ -104,7 +104,8 @@ static enum MHD_Result answer(struct received *q)
         snprintf(own, sizeof own, "{\"ok\":%s,\"number\":%" PRIu64 "}", q->status < 300 ? "true" : "false", q->number);
         body = bytes_of(own);
     }
-    struct MHD_Response *response = MHD_create_response_from_buffer(body.len, (void *)(uintptr_t)body.data, MHD_RESPMEM_MUST_COPY);
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(body.len, (void *)(uintptr_t)body.data, MHD_RESPMEM_MUST_COPY);
     if (response == NULL)
         return MHD_NO;
     if (body.data == own)
@@ -158,8 +159,8 @@ static enum MHD_Result hold(struct received *q)
     return MHD_YES;
 }
 
-static enum MHD_Result on_request(void *ud, struct MHD_Connection *connection, const char *url, const char *method, const char *version,
-                                  const char *upload, size_t *upload_len, void **state)
+static enum MHD_Result on_request(void *ud, struct MHD_Connection *connection, const char *url, const char *method,
+                                  const char *version, const char *upload, size_t *upload_len, void **state)
 {
     (void)version;
     struct receiver *r = ud;
@@ -215,8 +216,12 @@ struct receiver *receiver_new(const struct receiver_options *o, struct err *e)
         memcpy(statuses, o->statuses, o->status_count * sizeof *statuses);
     r->options = *o;
     r->statuses = statuses;
-    struct httpd_options h = {
-        .loop = o->loop, .listen = o->listen, .raw = true, .on_request = on_request, .on_completed = on_completed, .ud = r};
+    struct httpd_options h = {.loop = o->loop,
+                              .listen = o->listen,
+                              .raw = true,
+                              .on_request = on_request,
+                              .on_completed = on_completed,
+                              .ud = r};
     if (httpd_start(&r->httpd, &h, e) == 0)
         return r;
     free(statuses);

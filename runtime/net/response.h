@@ -10,7 +10,8 @@ struct secrets;
 
 enum { RESPONSE_BODY_CAP = 256 << 10, RESPONSE_HEADERS_CAP = 64 << 10 };
 
-/* One line as it came, with its line end. A status line begins anew: of interim answers and redirects nothing is kept. -1: memory. */
+/* One line as it came, with its line end. A status line begins anew: of interim answers and redirects nothing is kept.
+ * -1: memory. */
 int response_header_line(struct attempt *a, struct bytes line);
 /* A piece of the body. 0 kept; 1: the cap is reached, a->truncated is set and no more is wanted; -1: memory. */
 int response_body(struct attempt *a, size_t cap, struct bytes piece);

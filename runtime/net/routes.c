@@ -20,7 +20,7 @@ struct route {
     const char *method, *path; /* "*" stands for one segment */
     enum name_kind name;
     enum body_kind body;
-    bool open; /* needs no token */
+    bool open;                     /* needs no token */
     const char *const *parameters; /* ends with NULL */
     int (*ask)(struct api_call *c, struct err *e);
 };
@@ -62,7 +62,9 @@ static enum MHD_Result check_parameter(void *data, enum MHD_ValueKind kind, cons
         if (strcmp(p->known[n], name) == 0)
             return MHD_YES;
     const char *near = nearest(name, p->known, n);
-    p->rc = err_set(p->e, ERR_INPUT, 400, near == NULL ? "unknown parameter '%.80s'" : "unknown parameter '%.80s'; did you mean '%s'?", name, near);
+    p->rc = err_set(p->e, ERR_INPUT, 400,
+                    near == NULL ? "unknown parameter '%.80s'" : "unknown parameter '%.80s'; did you mean '%s'?", name,
+                    near);
     return MHD_NO;
 }
 
@@ -142,7 +144,8 @@ static int ask_deliveries(struct api_call *c, struct err *e)
 {
     int64_t limit = LIMIT_DEFAULT;
     struct api_filter f = {.webhook = bytes_of(parameter(c, "webhook"))};
-    if (read_state(c, &f.state, e) != 0 || read_time(c, "since", &f.since_ms, e) != 0 || read_time(c, "until", &f.until_ms, e) != 0 ||
+    if (read_state(c, &f.state, e) != 0 || read_time(c, "since", &f.since_ms, e) != 0 ||
+        read_time(c, "until", &f.until_ms, e) != 0 ||
         read_number("limit", parameter(c, "limit"), 1, LIMIT_MAX, &limit, e) != 0 ||
         read_number("cursor", parameter(c, "cursor"), 1, INT64_MAX, &f.before_seq, e) != 0)
         return -1;
@@ -273,7 +276,8 @@ static int not_found(const char *path, struct err *e)
     for (size_t i = 0; i < ROUTES; i++)
         known[i] = routes[i].path;
     const char *near = nearest(path, known, ROUTES);
-    return err_set(e, ERR_INPUT, 404, near == NULL ? "nothing at %.120s" : "nothing at %.120s; did you mean %s?", path, near);
+    return err_set(e, ERR_INPUT, 404, near == NULL ? "nothing at %.120s" : "nothing at %.120s; did you mean %s?", path,
+                   near);
 }
 
 static int find(struct api_call *c, const char *method, const char *path, struct err *e, const char **allow)

@@ -104,12 +104,12 @@ static void problem(struct api_call *c, const struct err *e, const char *allow)
     char seconds[16];
     buf_init(&text);
     json_write_init(&w, &text);
-    json_object(&w, NULL);
-    json_str(&w, "type", "about:blank");
-    json_str(&w, "title", title_of(status));
-    json_int(&w, "status", status);
-    json_str(&w, "detail", e->message);
-    json_end(&w);
+    json_write_object(&w, NULL);
+    json_write_str(&w, "type", "about:blank");
+    json_write_str(&w, "title", title_of(status));
+    json_write_int(&w, "status", status);
+    json_write_str(&w, "detail", e->message);
+    json_write_end(&w);
     bool in_handler = c->in_handler;
     c->in_handler = true; /* headers come before the connection goes on */
     call_answer_text(c, status, "application/problem+json", &text);
@@ -238,8 +238,8 @@ static enum MHD_Result finish(struct api_call *c)
     return MHD_queue_response(c->connection, (unsigned)c->status, c->response);
 }
 
-static enum MHD_Result on_request(void *ud, struct MHD_Connection *connection, const char *url, const char *method, const char *version,
-                                  const char *upload, size_t *upload_len, void **state)
+static enum MHD_Result on_request(void *ud, struct MHD_Connection *connection, const char *url, const char *method,
+                                  const char *version, const char *upload, size_t *upload_len, void **state)
 {
     (void)version;
     struct api_call *c = *state;
@@ -276,7 +276,8 @@ struct server *server_new(const struct server_options *o, struct err *e)
         s->options.event_max = EVENT_MAX;
     if (s->options.batch_max == 0)
         s->options.batch_max = BATCH_MAX;
-    struct httpd_options h = {.loop = o->loop, .listen = o->listen, .on_request = on_request, .on_completed = on_completed, .ud = s};
+    struct httpd_options h = {
+        .loop = o->loop, .listen = o->listen, .on_request = on_request, .on_completed = on_completed, .ud = s};
     if (httpd_start(&s->httpd, &h, e) == 0)
         return s;
     free(token);

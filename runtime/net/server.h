@@ -1,9 +1,9 @@
 /*
  * server: HTTP in: libmicrohttpd in external epoll mode inside the libev loop, with the API's routes (api.c) on it.
  *
- * The server reads and checks (token, Host, sizes, types, paths, parameters) and calls `struct api_ops`; whoever implements that answers each
- * `struct api_call` exactly once, at once or later (the connection is suspended meanwhile). A call stays valid until
- * it is answered, also when the client has gone.
+ * The server reads and checks (token, Host, sizes, types, paths, parameters) and calls `struct api_ops`; whoever
+ * implements that answers each `struct api_call` exactly once, at once or later (the connection is suspended
+ * meanwhile). A call stays valid until it is answered, also when the client has gone.
  */
 #ifndef ANZOL_NET_SERVER_H
 #define ANZOL_NET_SERVER_H
@@ -60,7 +60,8 @@ struct server_options {
 struct server *server_new(const struct server_options *o, struct err *e);
 /* Accepts no new connection; what is being answered is answered. */
 void server_stop(struct server *s);
-/* Closes everything. Calls not yet answered are answered 503 by the server; answering them afterwards is not allowed. */
+/* Closes everything. Calls not yet answered are answered 503 by the server; answering them afterwards is not allowed.
+ */
 void server_free(struct server *s);
 /* "127.0.0.1:8020": what it really listens on. */
 const char *server_address(const struct server *s);
@@ -71,7 +72,8 @@ size_t server_open_calls(const struct server *s);
 
 /* Answers with JSON; takes the buffer's memory. `retry_after_s` < 0: no such header. */
 void api_answer(struct api_call *c, int status, struct buf *json);
-/* Answers with application/problem+json (RFC 9457): the status from e->code when domain is ERR_INPUT, 503 with Retry-After: 1 for ERR_STORE, else 500. */
+/* Answers with application/problem+json (RFC 9457): the status from e->code when domain is ERR_INPUT, 503 with
+ * Retry-After: 1 for ERR_STORE, else 500. */
 void api_problem(struct api_call *c, const struct err *e);
 
 enum api_line_result { API_LINE_ACCEPTED, API_LINE_DUPLICATE, API_LINE_REJECTED };

@@ -11,11 +11,11 @@ struct curl_transport {
     struct transport base;
     struct transport_options options;
     CURLM *multi;
-    struct ev_timer timeout;    /* when libcurl wants to be called */
-    struct easy *pool;          /* idle handles */
+    struct ev_timer timeout; /* when libcurl wants to be called */
+    struct easy *pool;       /* idle handles */
     int pool_count;
-    struct easy *open;          /* every handle in the multi, for the end; linked by `next` */
-    struct easy *failed;        /* could not begin: told on the next turn */
+    struct easy *open;   /* every handle in the multi, for the end; linked by `next` */
+    struct easy *failed; /* could not begin: told on the next turn */
     struct ev_timer tell_failed;
 };
 

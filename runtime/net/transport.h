@@ -1,9 +1,9 @@
 /*
  * transport: makes the HTTP exchanges, on one libcurl multi handle driven by libev.
  *
- * Through `struct transport` the host reaches whatever makes exchanges: the real one here, a simulated one in tests. An exchange is the
- * caller's memory until its `done`; `done` is called exactly once, on the loop, never from inside transport_start(). Secrets
- * are filled in when the exchange starts and wiped when it ends.
+ * Through `struct transport` the host reaches whatever makes exchanges: the real one here, a simulated one in tests. An
+ * exchange is the caller's memory until its `done`; `done` is called exactly once, on the loop, never from inside
+ * transport_start(). Secrets are filled in when the exchange starts and wiped when it ends.
  */
 #ifndef ANZOL_NET_TRANSPORT_H
 #define ANZOL_NET_TRANSPORT_H
@@ -33,8 +33,8 @@ struct transport {
 struct transport_options {
     struct ev_loop *loop;
     const struct secrets *secrets;
-    size_t body_cap;      /* bytes of a response body kept; 0: 256 KiB */
-    const char *ca_file;  /* NULL: the system's; for tests */
+    size_t body_cap;          /* bytes of a response body kept; 0: 256 KiB */
+    const char *ca_file;      /* NULL: the system's; for tests */
     int64_t (*wall_ms)(void); /* NULL: the system clock */
 };
 

@@ -1,0 +1,409 @@
+#include "host/api.h"
+
+#include "core/units.h"
+#include "host/resend.h"
+#include "host/views.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void answer(struct api_call *c, int status, struct buf *json)
+{
+    struct err e;
+    if (buf_failed(json)) {
+        err_memory(&e);
+        api_problem(c, &e);
+        buf_fini(json);
+    } else
+        api_answer(c, status, json);
+}
+
+/* --- reads ---------------------------------------------------------------------------------------------------- */
+
+/* A call that waits for a read. */
+struct asked {
+    struct store_read read;
+    struct api *api;
+    struct api_call *call;
+    char *webhook; /* the filter's, copied */
+    bool late;     /* of a ?wait= whose time was up */
+};
+
+static struct asked *asked_new(struct api *a, struct api_call *c, enum store_read_kind kind,
+                               void (*done)(struct store_read *, const struct err *))
+{
+    struct asked *q = calloc(1, sizeof *q);
+    struct err e;
+    if (q == NULL) {
+        err_memory(&e);
+        api_problem(c, &e);
+        return NULL;
+    }
+    q->api = a;
+    q->call = c;
+    q->read.kind = kind;
+    q->read.done = done;
+    return q;
+}
+
+static void asked_free(struct asked *q)
+{
+    store_read_fini(&q->read);
+    free(q->webhook);
+    free(q);
+}
+
+static void ask(struct asked *q)
+{
+    store_query(q->api->env->store, &q->read);
+}
+
+static void on_list(struct store_read *r, const struct err *failure)
+{
+    struct asked *q = (struct asked *)r;
+    struct buf json;
+    buf_init(&json);
+    if (failure != NULL)
+        api_problem(q->call, failure);
+    else {
+        view_deliveries(&json, q->api->dispatch, r);
+        answer(q->call, 200, &json);
+    }
+    asked_free(q);
+}
+
+static void on_deliveries(void *ud, const struct api_filter *f, struct api_call *c)
+{
+    struct asked *q = asked_new(ud, c, STORE_READ_LIST, on_list);
+    if (q == NULL)
+        return;
+    q->webhook = f->webhook.len > 0 ? strndup(f->webhook.data, f->webhook.len) : NULL;
+    q->read.limit = f->limit;
+    q->read.filter = (struct store_filter){
+        .webhook = bytes_of(q->webhook),
+        .state = f->state,
+        .since_ms = f->since_ms,
+        .until_ms = f->until_ms,
+        .before_seq = f->before_seq,
+    };
+    ask(q);
+}
+
+static void problem_no_delivery(struct api_call *c, const struct uuid *id)
+{
+    char text[UUID_TEXT_SIZE];
+    struct err e;
+    uuid_format(id, text);
+    err_set(&e, ERR_INPUT, 404, "no delivery %s", text);
+    api_problem(c, &e);
+}
+
+static void on_one(struct store_read *r, const struct err *failure)
+{
+    struct asked *q = (struct asked *)r;
+    struct buf json;
+    buf_init(&json);
+    if (failure != NULL)
+        api_problem(q->call, failure);
+    else if (r->count == 0)
+        problem_no_delivery(q->call, &r->id);
+    else if (q->late) {
+        view_id(&json, &r->id, view_state(q->api->dispatch, &r->rows[0]));
+        answer(q->call, 202, &json);
+    } else {
+        view_delivery(&json, q->api->dispatch, q->api->intake->generation, r);
+        answer(q->call, 200, &json);
+    }
+    asked_free(q);
+}
+
+static void ask_one(struct api *a, const struct uuid *id, struct api_call *c, bool late)
+{
+    struct asked *q = asked_new(a, c, STORE_READ_ONE, on_one);
+    if (q == NULL)
+        return;
+    q->read.id = *id;
+    q->late = late;
+    ask(q);
+}
+
+static void on_waited(void *ud, const struct waiter *w, bool ended)
+{
+    ask_one(ud, &w->id, w->call, !ended);
+}
+
+static void on_delivery_asked(void *ud, struct uuid id, struct api_call *c)
+{
+    ask_one(ud, &id, c, false);
+}
+
+static void on_queued_again(void *ud, const struct err *failure)
+{
+    struct asked *q = ud;
+    struct buf json;
+    buf_init(&json);
+    if (failure != NULL)
+        api_problem(q->call, failure);
+    else {
+        view_id(&json, &q->read.id, delivery_state_name(DELIVERY_QUEUED));
+        answer(q->call, 202, &json);
+    }
+    asked_free(q);
+}
+
+static void on_resend_read(struct store_read *r, const struct err *failure)
+{
+    struct asked *q = (struct asked *)r;
+    struct err e;
+    if (failure != NULL)
+        api_problem(q->call, failure);
+    else if (r->count == 0)
+        problem_no_delivery(q->call, &r->id);
+    else if (resend(q->api->dispatch, &r->rows[0], on_queued_again, q, &e) == 0)
+        return;
+    else
+        api_problem(q->call, &e);
+    asked_free(q);
+}
+
+static void on_resend(void *ud, struct uuid id, struct api_call *c)
+{
+    struct asked *q = asked_new(ud, c, STORE_READ_ONE, on_resend_read);
+    if (q == NULL)
+        return;
+    q->read.id = id;
+    ask(q);
+}
+
+/* --- what enters ---------------------------------------------------------------------------------------------- */
+
+/* A call, or a line of a batch, whose commit is awaited. */
+struct entering {
+    struct api *api;
+    struct api_call *call;
+    struct api_batch *batch;
+    uint64_t line;
+    int64_t wait_ms;
+};
+
+static struct entering *entering_new(struct api *a)
+{
+    struct entering *x = calloc(1, sizeof *x);
+    if (x != NULL)
+        x->api = a;
+    return x;
+}
+
+static void on_event_done(void *ud, const struct intake_result *r, const struct err *failure)
+{
+    struct entering *x = ud;
+    struct buf json;
+    buf_init(&json);
+    if (failure != NULL)
+        api_problem(x->call, failure);
+    else {
+        view_event(&json, &r->event, r->ids, r->count, r->duplicate);
+        answer(x->call, 202, &json);
+    }
+    free(x);
+}
+
+static void on_event(void *ud, struct bytes envelope, struct api_call *c)
+{
+    struct api *a = ud;
+    struct entering *x = entering_new(a);
+    struct err e;
+    if (x != NULL)
+        x->call = c;
+    if ((x == NULL ? err_memory(&e) : intake_event(a->intake, envelope, on_event_done, x, &e)) != 0) {
+        free(x);
+        api_problem(c, &e);
+    }
+}
+
+static void on_line_done(void *ud, const struct intake_result *r, const struct err *failure)
+{
+    struct entering *x = ud;
+    enum api_line_result result = failure != NULL ? API_LINE_REJECTED
+                                  : r->duplicate  ? API_LINE_DUPLICATE
+                                                  : API_LINE_ACCEPTED;
+    api_batch_line(x->batch, x->line, result, failure);
+    free(x);
+}
+
+static void on_batch_line(void *ud, struct bytes envelope, struct api_batch *b, uint64_t line)
+{
+    struct api *a = ud;
+    struct entering *x = entering_new(a);
+    struct err e;
+    if (x != NULL) {
+        x->batch = b;
+        x->line = line;
+    }
+    if ((x == NULL ? err_memory(&e) : intake_event(a->intake, envelope, on_line_done, x, &e)) != 0) {
+        free(x);
+        api_batch_line(b, line, API_LINE_REJECTED, &e);
+    }
+}
+
+static void wait_for_outcome(struct entering *x, const struct intake_result *r)
+{
+    struct api *a = x->api;
+    struct err e;
+    int64_t until = a->env->mono_ns() + x->wait_ms * NS_PER_MS;
+    if (waiters_add(&a->waiters, r->seqs[0], &r->ids[0], x->call, until) != 0) {
+        err_memory(&e);
+        api_problem(x->call, &e);
+    }
+}
+
+static void on_call_done(void *ud, const struct intake_result *r, const struct err *failure)
+{
+    struct entering *x = ud;
+    struct buf json;
+    buf_init(&json);
+    if (failure != NULL)
+        api_problem(x->call, failure);
+    else if (x->wait_ms >= 0)
+        wait_for_outcome(x, r);
+    else {
+        view_id(&json, &r->ids[0], NULL);
+        answer(x->call, 202, &json);
+    }
+    free(x);
+}
+
+static void on_webhook(void *ud, const char *name, struct bytes data, int64_t wait_ms, struct api_call *c)
+{
+    struct api *a = ud;
+    struct entering *x = entering_new(a);
+    struct err e;
+    if (x != NULL) {
+        x->call = c;
+        x->wait_ms = wait_ms;
+    }
+    if ((x == NULL ? err_memory(&e) : intake_call(a->intake, name, data, on_call_done, x, &e)) != 0) {
+        free(x);
+        api_problem(c, &e);
+    }
+}
+
+static bool may_accept(void *ud, struct err *reason)
+{
+    struct api *a = ud;
+    if (a->stopping)
+        err_set(reason, ERR_STORE, 0, "the runtime is stopping");
+    else if (store_pending(a->env->store) < API_WRITES_MAX && store_pending_bytes(a->env->store) < API_WRITES_BYTES_MAX)
+        return true;
+    else
+        err_set(reason, ERR_STORE, 0, "more events arrive than the disk takes; try again in a moment");
+    a->holding = true;
+    return false;
+}
+
+void api_stop(struct api *a)
+{
+    a->stopping = true;
+    waiters_end(&a->waiters);
+}
+
+void api_relax(struct api *a)
+{
+    /* Half empty, so that a batch goes on for a while before it is held again. */
+    if (!a->holding || a->stopping || store_pending(a->env->store) > API_WRITES_MAX / 2 ||
+        store_pending_bytes(a->env->store) > API_WRITES_BYTES_MAX / 2)
+        return;
+    a->holding = false;
+    server_resume(a->server);
+}
+
+/* --- the rest ------------------------------------------------------------------------------------------------- */
+
+static void on_preview(void *ud, const char *name, struct bytes data, struct api_call *c)
+{
+    struct api *a = ud;
+    struct buf json;
+    struct err e;
+    buf_init(&json);
+    if (generation_preview(a->intake->generation, name, data, &json, &e) != 0) {
+        buf_fini(&json);
+        api_problem(c, &e);
+    } else
+        answer(c, 200, &json);
+}
+
+static int ready(void *ud, struct err *e)
+{
+    const struct api *a = ud;
+    if (a->stopping)
+        return err_set(e, ERR_STORE, 0, "the runtime is stopping");
+    return store_health(a->env->store, e);
+}
+
+static struct view_status status_of(struct api *a, struct err *reason)
+{
+    return (struct view_status){
+        .version = ANZOL_VERSION,
+        .pid = (int)getpid(),
+        .started_ms = a->started_ms,
+        .loaded_ms = a->loaded_ms,
+        .not_ready = ready(a, reason) == 0 ? NULL : reason->message,
+        .generation = a->intake->generation,
+        .dispatch = a->dispatch,
+    };
+}
+
+static void on_listing(void *ud, enum api_listing what, struct api_call *c)
+{
+    struct api *a = ud;
+    struct buf json;
+    struct err e;
+    int rc = 0;
+    buf_init(&json);
+    if (what == API_STATUS) {
+        struct view_status s = status_of(a, &e);
+        view_status(&json, &s);
+    } else
+        rc = generation_list(a->intake->generation, what == API_WEBHOOKS ? "webhooks" : "integrations", &json, &e);
+    if (rc != 0) {
+        buf_fini(&json);
+        api_problem(c, &e);
+    } else
+        answer(c, 200, &json);
+}
+
+static void on_metrics(void *ud, struct buf *out)
+{
+    struct err e;
+    struct view_status s = status_of(ud, &e);
+    view_metrics(out, &s);
+}
+
+const struct api_ops api_ops = {
+    .event = on_event,
+    .batch_line = on_batch_line,
+    .may_accept = may_accept,
+    .webhook = on_webhook,
+    .preview = on_preview,
+    .deliveries = on_deliveries,
+    .delivery = on_delivery_asked,
+    .resend = on_resend,
+    .listing = on_listing,
+    .ready = ready,
+    .metrics = on_metrics,
+};
+
+void api_init(struct api *a, struct env *env, struct dispatch *dispatch, struct intake *intake)
+{
+    *a = (struct api){
+        .env = env, .dispatch = dispatch, .intake = intake, .started_ms = env->wall_ms(), .loaded_ms = env->wall_ms()};
+    waiters_init(&a->waiters, env->timers);
+    a->waiters.on_end = on_waited;
+    a->waiters.ud = a;
+}
+
+void api_fini(struct api *a)
+{
+    waiters_fini(&a->waiters);
+}

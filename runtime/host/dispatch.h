@@ -1,0 +1,40 @@
+/*
+ * dispatch: the way of a delivery once it is committed: lane → limiter → transport → retry decision → store.
+ *
+ * It owns the lanes and what is in memory of each. A delivery without the idempotency key is first written down as
+ * sending, so that a crash cannot send it twice: that costs it one more commit. The outcome of an attempt holds no
+ * place at the receiver: the lane sends the next while the last is being recorded, up to a bound.
+ */
+#ifndef ANZOL_HOST_DISPATCH_H
+#define ANZOL_HOST_DISPATCH_H
+
+#include "host/lane.h"
+
+struct dispatch {
+    struct env *env;
+    struct lane *lanes;
+    struct live_table live;
+    size_t bytes;
+    int in_flight; /* exchanges and what is being marked or recorded, all lanes */
+    bool held;     /* starts no attempt: not yet begun, or draining */
+    /* A delivery has reached its final state, committed. May be NULL. */
+    void (*on_final)(void *ud, int64_t seq);
+    void *ud;
+};
+
+/* Held: what is offered stays where it is until dispatch_begin(). */
+void dispatch_init(struct dispatch *d, struct env *env);
+void dispatch_begin(struct dispatch *d);
+/* After store and transport are closed: nothing is in flight any more. */
+void dispatch_fini(struct dispatch *d);
+
+/* The lane of that name, made when there is none. NULL: memory. */
+struct lane *dispatch_lane(struct dispatch *d, struct bytes integration);
+/* Starts no further attempt; what is in flight ends and is recorded. */
+void dispatch_drain(struct dispatch *d);
+/* Ends what is in flight at once, unrecorded: a restart settles it. */
+void dispatch_abort(struct dispatch *d);
+/* True while `seq` is at the receiver or on its way into the record. */
+bool dispatch_sending(const struct dispatch *d, int64_t seq);
+
+#endif

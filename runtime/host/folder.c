@@ -1,0 +1,117 @@
+#include "host/folder.h"
+
+#include "host/env.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { PATH_SIZE = 4096 };
+
+int folder_make(const char *path, struct err *e)
+{
+    if (mkdir(path, 0700) == 0 || errno == EEXIST)
+        return 0;
+    return err_system(e, errno, "cannot make the state folder %s", path);
+}
+
+static int file_in(char out[PATH_SIZE], const char *path, const char *name, struct err *e)
+{
+    int n = snprintf(out, PATH_SIZE, "%s/%s", path, name);
+    return n > 0 && n < PATH_SIZE ? 0 : err_set(e, ERR_USAGE, 0, "the state folder's name is too long");
+}
+
+static int write_all(int fd, const char *data, size_t len)
+{
+    while (len > 0) {
+        ssize_t n = write(fd, data, len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return -1;
+        data += n;
+        len -= (size_t)n;
+    }
+    return 0;
+}
+
+/* Written beside and renamed, so that a reader sees the old or the new, never a part. */
+static int write_file(const char *path, const char *name, const char *text, struct err *e)
+{
+    char file[PATH_SIZE], beside[PATH_SIZE];
+    if (file_in(file, path, name, e) != 0)
+        return -1;
+    int n = snprintf(beside, sizeof beside, "%s.new", file);
+    if (n < 0 || (size_t)n >= sizeof beside)
+        return err_set(e, ERR_USAGE, 0, "the state folder's name is too long");
+    int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return err_system(e, errno, "cannot write %s", beside);
+    int rc = write_all(fd, text, strlen(text));
+    int number = errno;
+    if (close(fd) != 0 && rc == 0) {
+        rc = -1;
+        number = errno;
+    }
+    if (rc == 0 && rename(beside, file) != 0) {
+        rc = -1;
+        number = errno;
+    }
+    return rc == 0 ? 0 : err_system(e, number, "cannot write %s", file);
+}
+
+static int make_token(const char *path, char token[FOLDER_TOKEN_SIZE], struct err *e)
+{
+    unsigned char random[(FOLDER_TOKEN_SIZE - 1) / 2];
+    env_random(random, sizeof random);
+    for (size_t i = 0; i < sizeof random; i++)
+        snprintf(token + 2 * i, 3, "%02x", random[i]);
+    return write_file(path, "token", token, e);
+}
+
+/* A token of the user's own is as good when it is long enough and can stand in a header. */
+static bool usable(const char *token)
+{
+    for (const char *p = token; *p != '\0'; p++)
+        if (!isalnum((unsigned char)*p) && strchr("-._~+/=", *p) == NULL)
+            return false;
+    return strlen(token) >= 16;
+}
+
+int folder_token(const char *path, char token[FOLDER_TOKEN_SIZE], struct err *e)
+{
+    char file[PATH_SIZE];
+    if (file_in(file, path, "token", e) != 0)
+        return -1;
+    FILE *f = fopen(file, "re");
+    if (f == NULL && errno == ENOENT)
+        return make_token(path, token, e);
+    if (f == NULL)
+        return err_system(e, errno, "cannot read %s", file);
+    bool read = fgets(token, FOLDER_TOKEN_SIZE, f) != NULL;
+    fclose(f);
+    if (read)
+        token[strcspn(token, "\r\n")] = '\0';
+    if (!read || !usable(token))
+        return err_set(e, ERR_USAGE, 0,
+                       "%s holds no usable token: expected one line of 16 to 64 letters, digits and -._~+/=; remove "
+                       "the file and one is made",
+                       file);
+    return 0;
+}
+
+int folder_write_address(const char *path, const char *address, struct err *e)
+{
+    return write_file(path, "address", address, e);
+}
+
+void folder_remove_address(const char *path)
+{
+    char file[PATH_SIZE];
+    if (file_in(file, path, "address", NULL) == 0)
+        (void)unlink(file);
+}

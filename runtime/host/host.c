@@ -1,0 +1,391 @@
+#include "host/host.h"
+
+#include "core/secrets.h"
+#include "core/units.h"
+#include "host/api.h"
+#include "host/folder.h"
+
+#include <errno.h>
+#include <ev.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+struct host {
+    struct ev_loop *loop;
+    char *state;
+    char token[FOLDER_TOKEN_SIZE];
+    struct log *log;
+    struct secrets *secrets;
+    struct timers timers;
+    struct env env;
+    struct dispatch dispatch;
+    struct intake intake;
+    struct api api;
+    struct server *server;
+    struct ev_async store_woken;
+    struct ev_io timer_fired;
+    struct ev_prepare before_sleep;
+    int timer_fd;
+    int64_t timer_set_ns; /* what timer_fd is set to; INT64_MAX: nothing */
+    bool stopping;
+    struct timer stop_by; /* a client that never reads its answer does not keep the process */
+    int64_t stop_by_ns;
+};
+
+static const int64_t STOP_WITHIN_NS = 40 * NS_PER_S;
+
+/* --- the loop ------------------------------------------------------------------------------------------------- */
+
+/* On a store thread. */
+static void wake_loop(void *ud)
+{
+    struct host *h = ud;
+    ev_async_send(h->loop, &h->store_woken);
+}
+
+static void stop_when_idle(struct host *h)
+{
+    if (!h->stopping)
+        return;
+    bool idle = h->dispatch.in_flight == 0 && store_pending(h->env.store) == 0 && server_open_calls(h->server) == 0;
+    if (idle || env_mono_ns() >= h->stop_by_ns)
+        ev_break(h->loop, EVBREAK_ALL);
+}
+
+static void on_stop_by(struct timer *t, int64_t now_ns)
+{
+    (void)t, (void)now_ns; /* stop_when_idle() looks once a turn */
+}
+
+static void on_store_woken(struct ev_loop *loop, struct ev_async *w, int events)
+{
+    (void)loop, (void)events;
+    struct host *h = w->data;
+    (void)store_dispatch(h->env.store);
+    api_relax(&h->api);
+}
+
+static void on_timer(struct ev_loop *loop, struct ev_io *w, int events)
+{
+    (void)loop, (void)events;
+    struct host *h = w->data;
+    uint64_t expirations;
+    if (read(h->timer_fd, &expirations, sizeof expirations) < 0 && errno != EAGAIN)
+        log_line(h->log, LOG_ERROR, "timer", LOG_STR("error", strerror(errno)));
+    h->timer_set_ns = INT64_MAX;
+    timers_run(&h->timers, env_mono_ns());
+}
+
+/* libev's own timers have the grain of epoll's, a millisecond: too coarse to pace a thousand requests a second. */
+static void set_timer(struct host *h)
+{
+    int64_t next = timers_next(&h->timers);
+    if (next == h->timer_set_ns)
+        return;
+    int64_t at = next == INT64_MAX ? 0 : next > 0 ? next : 1;
+    struct itimerspec when = {.it_value = {.tv_sec = at / NS_PER_S, .tv_nsec = at % NS_PER_S}};
+    if (timerfd_settime(h->timer_fd, TFD_TIMER_ABSTIME, &when, NULL) == 0)
+        h->timer_set_ns = next;
+    else
+        log_line(h->log, LOG_ERROR, "timer", LOG_STR("error", strerror(errno)));
+}
+
+/* Once a turn: whatever the turn decided takes effect before the loop sleeps. */
+static void on_before_sleep(struct ev_loop *loop, struct ev_prepare *w, int events)
+{
+    (void)loop, (void)events;
+    struct host *h = w->data;
+    set_timer(h);
+    log_flush(h->log);
+    stop_when_idle(h);
+}
+
+static int start_loop(struct host *h, struct err *e)
+{
+    h->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    if (h->timer_fd < 0)
+        return err_system(e, errno, "cannot make a timer");
+    h->timer_set_ns = INT64_MAX;
+    ev_async_init(&h->store_woken, on_store_woken);
+    ev_io_init(&h->timer_fired, on_timer, h->timer_fd, EV_READ);
+    ev_prepare_init(&h->before_sleep, on_before_sleep);
+    h->store_woken.data = h->timer_fired.data = h->before_sleep.data = h;
+    ev_async_start(h->loop, &h->store_woken);
+    ev_io_start(h->loop, &h->timer_fired);
+    ev_prepare_start(h->loop, &h->before_sleep);
+    return 0;
+}
+
+static void stop_loop(struct host *h)
+{
+    ev_async_stop(h->loop, &h->store_woken);
+    ev_io_stop(h->loop, &h->timer_fired);
+    ev_prepare_stop(h->loop, &h->before_sleep);
+    if (h->timer_fd >= 0)
+        close(h->timer_fd);
+}
+
+/* --- starting ------------------------------------------------------------------------------------------------- */
+
+/* Private values are in memory while they are used: no core file, no debugger of the same user. */
+static void harden(void)
+{
+    if (getenv("ANZOL_DUMPABLE") == NULL)
+        (void)prctl(PR_SET_DUMPABLE, 0);
+}
+
+/* A connection a delivery: as many files as the system lets us have. */
+static void raise_file_limit(void)
+{
+    struct rlimit r;
+    if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < r.rlim_max) {
+        r.rlim_cur = r.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &r);
+    }
+}
+
+static int start_secrets(struct host *h, const struct host_options *o, struct err *e)
+{
+    h->secrets = secrets_new(e);
+    if (h->secrets == NULL)
+        return -1;
+    for (size_t i = 0; i < o->env_file_count; i++)
+        if (secrets_read_env_file(o->env_files[i], e) != 0)
+            return -1;
+    h->log->secrets = h->secrets;
+    return 0;
+}
+
+static struct uuid new_delivery_id(void *ud)
+{
+    return env_new_id(ud);
+}
+
+static int64_t script_wall_ms(void *ud)
+{
+    return ((struct env *)ud)->wall_ms();
+}
+
+static int start_scripts(struct host *h, const struct host_options *o, struct err *e)
+{
+    struct generation_options g = {
+        .paths = o->paths,
+        .path_count = o->path_count,
+        .secrets = h->secrets,
+        .log = h->log,
+        .new_id = new_delivery_id,
+        .wall_ms = script_wall_ms,
+        .ud = &h->env,
+    };
+    struct buf errors;
+    buf_init(&errors);
+    int rc = generation_load(&g, &h->intake.generation, &errors, e);
+    if (errors.len > 0)
+        fprintf(stderr, "%.*s%s", (int)errors.len, errors.data, errors.data[errors.len - 1] == '\n' ? "" : "\n");
+    buf_fini(&errors);
+    return rc;
+}
+
+static void on_unknown(void *ud, const struct store_delivery *row)
+{
+    struct host *h = ud;
+    char id[UUID_TEXT_SIZE];
+    uuid_format(&row->id, id);
+    log_line(h->log, LOG_WARN, "delivery.unknown", LOG_BYTES("integration", row->integration),
+             LOG_BYTES("webhook", row->webhook), LOG_STR("delivery", id),
+             LOG_STR("message", "in flight when the runtime died, and without the transactional id"));
+    h->env.counters.unknown++;
+}
+
+static int start_store(struct host *h, const struct host_options *o, struct err *e)
+{
+    struct store_options s = {
+        .folder = h->state, .keep_ms = o->keep_ms, .wake = wake_loop, .ud = h, .on_unknown = on_unknown};
+    h->env.store = store_open(&s, e);
+    if (h->env.store == NULL)
+        return -1;
+    h->env.last_seq = store_last_seq(h->env.store);
+    return 0;
+}
+
+static int start_transport(struct host *h, const struct host_options *o, struct err *e)
+{
+    struct transport_options t = {.loop = h->loop, .secrets = h->secrets, .ca_file = o->ca_file};
+    h->env.transport = transport_new(&t, e);
+    return h->env.transport == NULL ? -1 : 0;
+}
+
+/* Every integration of the scripts gets its lane with its rate. */
+static int set_rates(struct host *h, struct err *e)
+{
+    const struct generation *g = h->intake.generation;
+    for (size_t i = 0; i < generation_integration_count(g); i++) {
+        struct integration_info info = generation_integration(g, i);
+        struct lane *lane = dispatch_lane(&h->dispatch, info.name);
+        if (lane == NULL)
+            return err_memory(e);
+        lane_set_rate(lane, info.rate, info.per_ms, info.concurrency);
+    }
+    return 0;
+}
+
+struct backlog_read {
+    struct store_read read;
+    bool ended;
+    int rc;
+    struct host *host;
+    struct err *e;
+};
+
+static int take_backlog(struct host *h, const struct store_backlog *b, struct err *e)
+{
+    struct lane *lane = dispatch_lane(&h->dispatch, b->integration);
+    if (lane == NULL)
+        return err_memory(e);
+    log_line(h->log, LOG_INFO, "backlog", LOG_STR("integration", lane->name), LOG_INT("queued", b->queued),
+             LOG_INT("waiting", b->waiting));
+    lane_set_backlog(lane, b->queued, b->waiting, b->first_due_ms);
+    return 0;
+}
+
+static void on_backlog(struct store_read *r, const struct err *failure)
+{
+    struct backlog_read *b = (struct backlog_read *)r;
+    b->ended = true;
+    if (failure != NULL) {
+        *b->e = *failure;
+        b->rc = -1;
+    }
+    for (size_t i = 0; b->rc == 0 && i < r->backlog_count; i++)
+        b->rc = take_backlog(b->host, &r->backlogs[i], b->e);
+    store_read_fini(r);
+}
+
+/* What was pending when the last run ended goes on. The loop turns for this one answer alone: nothing is accepted yet.
+ */
+static int start_backlog(struct host *h, struct err *e)
+{
+    struct backlog_read b = {.read = {.kind = STORE_READ_BACKLOG, .done = on_backlog}, .host = h, .e = e};
+    store_query(h->env.store, &b.read);
+    while (!b.ended)
+        ev_run(h->loop, EVRUN_ONCE);
+    return b.rc;
+}
+
+static int start_server(struct host *h, const struct host_options *o, struct err *e)
+{
+    struct server_options s = {.loop = h->loop, .listen = o->listen, .token = h->token, .ops = &api_ops, .ud = &h->api};
+    h->server = server_new(&s, e);
+    if (h->server == NULL)
+        return -1;
+    h->api.server = h->server;
+    return folder_write_address(h->state, server_address(h->server), e);
+}
+
+static void on_final(void *ud, int64_t seq)
+{
+    struct host *h = ud;
+    waiters_final(&h->api.waiters, seq);
+}
+
+static int start_all(struct host *h, const struct host_options *o, struct err *e)
+{
+    if (start_loop(h, e) != 0 || folder_make(h->state, e) != 0 || start_secrets(h, o, e) != 0 ||
+        start_scripts(h, o, e) != 0 || start_store(h, o, e) != 0 || folder_token(h->state, h->token, e) != 0 ||
+        start_transport(h, o, e) != 0)
+        return -1;
+    api_init(&h->api, &h->env, &h->dispatch, &h->intake);
+    if (set_rates(h, e) != 0 || start_backlog(h, e) != 0 || start_server(h, o, e) != 0)
+        return -1;
+    dispatch_begin(&h->dispatch);
+    log_line(h->log, LOG_INFO, "ready", LOG_STR("listen", server_address(h->server)), LOG_STR("state", h->state),
+             LOG_INT("integrations", (int64_t)generation_integration_count(h->intake.generation)),
+             LOG_INT("webhooks", (int64_t)generation_webhook_count(h->intake.generation)));
+    return 0;
+}
+
+struct host *host_start(const struct host_options *o, struct err *e)
+{
+    struct host *h = calloc(1, sizeof *h);
+    if (h == NULL || (h->state = strdup(o->state)) == NULL) {
+        free(h);
+        err_memory(e);
+        return NULL;
+    }
+    harden();
+    raise_file_limit();
+    h->loop = o->loop;
+    h->log = o->log;
+    h->timer_fd = -1;
+    timers_init(&h->timers);
+    timer_init(&h->stop_by, on_stop_by);
+    h->env = (struct env){
+        .mono_ns = env_mono_ns, .wall_ms = env_wall_ms, .random = env_random, .log = h->log, .timers = &h->timers};
+    dispatch_init(&h->dispatch, &h->env);
+    h->dispatch.on_final = on_final;
+    h->dispatch.ud = h;
+    h->intake = (struct intake){.env = &h->env, .dispatch = &h->dispatch};
+    if (start_all(h, o, e) != 0) {
+        host_free(h);
+        return NULL;
+    }
+    return h;
+}
+
+/* --- stopping ------------------------------------------------------------------------------------------------- */
+
+void host_stop(struct host *h)
+{
+    if (h->stopping) {
+        log_line(h->log, LOG_WARN, "stopping", LOG_STR("how", "at once"));
+        dispatch_abort(&h->dispatch);
+        ev_break(h->loop, EVBREAK_ALL);
+        return;
+    }
+    h->stopping = true;
+    log_line(h->log, LOG_INFO, "stopping", LOG_INT("in_flight", h->dispatch.in_flight));
+    folder_remove_address(h->state);
+    h->stop_by_ns = env_mono_ns() + STOP_WITHIN_NS;
+    (void)timer_start(&h->timers, &h->stop_by, h->stop_by_ns);
+    server_stop(h->server);
+    api_stop(&h->api);
+    dispatch_drain(&h->dispatch);
+}
+
+void host_free(struct host *h)
+{
+    if (h == NULL)
+        return;
+    if (h->server != NULL)
+        folder_remove_address(h->state);
+    server_free(h->server);
+    transport_free(h->env.transport);
+    if (h->env.store != NULL)
+        store_close(h->env.store);
+    api_fini(&h->api);
+    dispatch_fini(&h->dispatch);
+    if (h->intake.generation != NULL)
+        generation_unref(h->intake.generation);
+    h->log->secrets = NULL;
+    secrets_free(h->secrets);
+    timers_fini(&h->timers);
+    stop_loop(h);
+    log_flush(h->log);
+    free(h->state);
+    free(h);
+}
+
+const char *host_address(const struct host *h)
+{
+    return server_address(h->server);
+}
+
+const char *host_token(const struct host *h)
+{
+    return h->token;
+}

@@ -1,0 +1,43 @@
+/*
+ * host: owns every subsystem, and the only order in which they start and stop: folder, log, secrets, store, scripts,
+ * transport, dispatch, server. Everything runs on one loop; the store has threads of its own.
+ */
+#ifndef ANZOL_HOST_HOST_H
+#define ANZOL_HOST_HOST_H
+
+#include "core/err.h"
+#include "core/log.h"
+
+struct ev_loop;
+struct host;
+
+struct host_options {
+    struct ev_loop *loop;
+    const char *state;        /* folder */
+    const char *listen;       /* "127.0.0.1:8020" */
+    const char *const *paths; /* scripts */
+    size_t path_count;
+    const char *const *env_files;
+    size_t env_file_count;
+    int64_t keep_ms;     /* retention of finished deliveries; 0: for ever */
+    const char *ca_file; /* NULL: the system's */
+    struct log *log;     /* the caller's; outlives the host */
+};
+
+/*
+ * Loads, opens, recovers, listens. NULL: `e` says why (ERR_SCRIPT: the scripts do not load, each mistake is on stderr
+ * already). From here the host works whenever the loop runs.
+ */
+struct host *host_start(const struct host_options *o, struct err *e);
+/*
+ * Begins to stop: no new call, no new attempt; what is in flight ends and is recorded, then the loop is broken. A
+ * second call ends what is in flight at once.
+ */
+void host_stop(struct host *h);
+/* Tears down in order. After the loop has returned, or at once: what is acknowledged is in the store. NULL is fine. */
+void host_free(struct host *h);
+
+const char *host_address(const struct host *h);
+const char *host_token(const struct host *h);
+
+#endif

@@ -1,0 +1,319 @@
+#include "host/lane.h"
+
+#include "core/request.h"
+#include "core/units.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { READ_AGAIN_MS = 1000, DUE_AT_A_TIME = 256 };
+
+static void on_due(struct timer *t, int64_t now_ns);
+static void refill(struct lane *lane);
+
+/* The limiter allows the next, or a read that failed is due again. */
+static void on_wake(struct timer *t, int64_t now_ns)
+{
+    (void)now_ns;
+    struct lane *lane = (struct lane *)((char *)t - offsetof(struct lane, wake));
+    refill(lane);
+    lane->on_supply(lane);
+}
+
+int lane_init(struct lane *lane, struct env *env, struct bytes name)
+{
+    *lane = (struct lane){.env = env, .concurrency = 64};
+    lane->name = strndup(name.data, name.len);
+    if (lane->name == NULL)
+        return -1;
+    timer_init(&lane->wake, on_wake);
+    timer_init(&lane->due, on_due);
+    live_queue_init(&lane->marked);
+    live_queue_init(&lane->retries);
+    live_queue_init(&lane->ready);
+    live_queue_init(&lane->settled);
+    limiter_init(&lane->limiter, 0, 0, env->mono_ns());
+    return 0;
+}
+
+static void drop(struct lane *lane, struct live *l)
+{
+    live_table_remove(lane->live, l);
+    live_free(l);
+}
+
+static void empty(struct lane *lane, struct live_queue *q)
+{
+    for (struct live *l; (l = live_queue_pop(q)) != NULL;)
+        drop(lane, l);
+}
+
+void lane_fini(struct lane *lane)
+{
+    timer_stop(lane->env->timers, &lane->wake);
+    timer_stop(lane->env->timers, &lane->due);
+    empty(lane, &lane->marked);
+    empty(lane, &lane->retries);
+    empty(lane, &lane->ready);
+    empty(lane, &lane->settled);
+    free(lane->name);
+}
+
+void lane_settle(struct lane *lane, struct live *l)
+{
+    if (lane->due_reading || lane->ready_reading)
+        live_queue_push(&lane->settled, l);
+    else
+        drop(lane, l);
+}
+
+static void read_ended(struct lane *lane, struct store_read *r)
+{
+    store_read_fini(r);
+    if (!lane->due_reading && !lane->ready_reading)
+        empty(lane, &lane->settled);
+    lane->on_supply(lane);
+}
+
+void lane_set_rate(struct lane *lane, double rate, int64_t per_ms, int concurrency)
+{
+    if (rate != lane->rate || per_ms != lane->per_ms)
+        limiter_set_rate(&lane->limiter, rate, per_ms * NS_PER_MS, lane->env->mono_ns());
+    lane->rate = rate;
+    lane->per_ms = per_ms;
+    lane->concurrency = concurrency;
+}
+
+/* Keeps `l` in memory, known by its seq. -1: memory is short; it is freed and stays in the store. */
+static int keep(struct lane *lane, struct live_queue *q, struct live *l)
+{
+    l->lane = lane;
+    if (live_table_add(lane->live, l) != 0) {
+        live_free(l);
+        return -1;
+    }
+    lane->bytes += live_size(l);
+    *lane->all_bytes += live_size(l);
+    live_queue_push(q, l);
+    return 0;
+}
+
+static bool window_full(const struct lane *lane)
+{
+    size_t held = lane->ready.count + lane->retries.count;
+    if (held < LANE_WINDOW_MIN)
+        return false;
+    return held >= LANE_WINDOW || lane->bytes >= LANE_WINDOW_BYTES || *lane->all_bytes >= LANE_ALL_BYTES;
+}
+
+static void spill(struct lane *lane, int64_t seq)
+{
+    lane->spilled = true;
+    if (seq > lane->spill_high)
+        lane->spill_high = seq;
+}
+
+void lane_offer(struct lane *lane, struct live *l)
+{
+    int64_t seq = l->seq;
+    lane->queued_total++;
+    /* Sent again by hand: older than the cursor is, or may be when the read under way ends: the store would not give it
+     * back. */
+    bool behind = seq <= lane->cursor || (lane->ready_reading && seq <= lane->ready_read_high);
+    if (!behind && (lane->spilled || window_full(lane))) {
+        spill(lane, seq);
+        live_free(l);
+    } else if (keep(lane, &lane->ready, l) != 0) {
+        spill(lane, seq);
+        if (seq <= lane->cursor)
+            lane->cursor = seq - 1;
+    } else if (!behind)
+        lane->cursor = seq;
+    refill(lane);
+    lane->on_supply(lane);
+}
+
+struct live *lane_peek(const struct lane *lane)
+{
+    if (lane->marked.head != NULL)
+        return lane->marked.head;
+    return lane->retries.head != NULL ? lane->retries.head : lane->ready.head;
+}
+
+struct live *lane_pop(struct lane *lane)
+{
+    struct live_queue *q = lane->marked.head != NULL    ? &lane->marked
+                           : lane->retries.head != NULL ? &lane->retries
+                                                        : &lane->ready;
+    struct live *l = live_queue_pop(q);
+    if (l != NULL && q != &lane->marked) { /* marked ones were counted out when they were popped to be marked */
+        lane->bytes -= live_size(l);
+        *lane->all_bytes -= live_size(l);
+        refill(lane);
+    }
+    return l;
+}
+
+/* A row of the store as a delivery in memory. NULL: memory. */
+static struct live *from_row(const struct store_delivery *row, bool retry)
+{
+    struct live *l = live_new(&row->id, row->seq, row->webhook, row->request);
+    if (l == NULL)
+        return NULL;
+    struct request_options options;
+    l->attempts = row->attempts;
+    l->tries = row->tries;
+    l->created_ms = row->created_ms;
+    l->first_ms = row->first_ms;
+    l->has_key = request_options_read(&options, row->request, NULL) == 0 && (options.flags & REQUEST_HAS_KEY) != 0;
+    l->retry = retry;
+    return l;
+}
+
+static void log_read_failure(struct lane *lane, const struct err *failure)
+{
+    log_line(lane->env->log, LOG_ERROR, "store.read", LOG_STR("integration", lane->name),
+             LOG_STR("error", failure->message));
+}
+
+static void wake_later(struct lane *lane)
+{
+    (void)timer_start(lane->env->timers, &lane->wake, lane->env->mono_ns() + READ_AGAIN_MS * NS_PER_MS);
+}
+
+/* Returns false when memory ran short: the rest is read again later. */
+static bool take_rows(struct lane *lane, const struct store_read *r)
+{
+    for (size_t i = 0; i < r->count; i++) {
+        const struct store_delivery *row = &r->rows[i];
+        if (live_table_find(lane->live, row->seq) == NULL) {
+            struct live *l = from_row(row, false);
+            if (l == NULL || keep(lane, &lane->ready, l) != 0)
+                return false;
+        }
+        lane->cursor = row->seq;
+    }
+    return true;
+}
+
+static void on_ready_read(struct store_read *r, const struct err *failure)
+{
+    struct lane *lane = (struct lane *)((char *)r - offsetof(struct lane, ready_read));
+    lane->ready_reading = false;
+    if (failure != NULL) {
+        log_read_failure(lane, failure);
+        wake_later(lane);
+    } else if (!take_rows(lane, r))
+        wake_later(lane);
+    else if (!r->more) {
+        /* All that had been left in the store when the read was asked for is in memory now, or gone. */
+        if (lane->ready_read_high > lane->cursor)
+            lane->cursor = lane->ready_read_high;
+        lane->spilled = lane->spill_high > lane->cursor;
+    }
+    read_ended(lane, r);
+}
+
+static void refill(struct lane *lane)
+{
+    if (!lane->spilled || lane->ready_reading || lane->ready.count > LANE_WINDOW / 4 ||
+        (lane->ready.count >= LANE_WINDOW_MIN && window_full(lane)))
+        return;
+    lane->ready_reading = true;
+    lane->ready_read_high = lane->spill_high;
+    lane->ready_read = (struct store_read){
+        .kind = STORE_READ_READY,
+        .done = on_ready_read,
+        .integration = bytes_of(lane->name),
+        .after_seq = lane->cursor,
+        .limit = LANE_WINDOW / 2,
+        .limit_bytes = LANE_WINDOW_BYTES / 2,
+    };
+    store_query(lane->env->store, &lane->ready_read);
+}
+
+static void arm_due(struct lane *lane)
+{
+    if (lane->next_due_ms == 0) {
+        timer_stop(lane->env->timers, &lane->due);
+        return;
+    }
+    int64_t ms = lane->next_due_ms - lane->env->wall_ms();
+    int64_t now = lane->env->mono_ns();
+    (void)timer_start(lane->env->timers, &lane->due, ms > 0 ? now + ms * NS_PER_MS : now);
+}
+
+void lane_wait(struct lane *lane, int64_t due_ms)
+{
+    lane->waiting_total++;
+    if (lane->next_due_ms == 0 || due_ms < lane->next_due_ms)
+        lane->next_due_ms = due_ms;
+    if (!lane->due_reading)
+        arm_due(lane);
+}
+
+static void on_due_read(struct store_read *r, const struct err *failure)
+{
+    struct lane *lane = (struct lane *)((char *)r - offsetof(struct lane, due_read));
+    lane->due_reading = false;
+    int64_t now_ms = lane->env->wall_ms();
+    int64_t known = lane->next_due_ms; /* of one that came to wait while the read was under way */
+    lane->next_due_ms = r->next_due_ms;
+    if (failure != NULL) {
+        log_read_failure(lane, failure);
+        lane->next_due_ms = now_ms + READ_AGAIN_MS;
+    } else if (r->next_due_ms != 0 && r->next_due_ms <= now_ms)
+        lane->next_due_ms = now_ms + 50; /* the limit cut it: more when these have gone */
+    if (known != 0 && (lane->next_due_ms == 0 || known < lane->next_due_ms))
+        lane->next_due_ms = known;
+    for (size_t i = 0; i < r->count; i++) {
+        if (live_table_find(lane->live, r->rows[i].seq) != NULL)
+            continue;
+        struct live *l = from_row(&r->rows[i], true);
+        if (l == NULL || keep(lane, &lane->retries, l) != 0)
+            lane->next_due_ms = now_ms + READ_AGAIN_MS;
+    }
+    arm_due(lane);
+    read_ended(lane, r);
+}
+
+static void on_due(struct timer *t, int64_t now_ns)
+{
+    (void)now_ns;
+    struct lane *lane = (struct lane *)((char *)t - offsetof(struct lane, due));
+    int64_t now_ms = lane->env->wall_ms();
+    if (lane->due_reading || lane->next_due_ms == 0)
+        return;
+    if (lane->retries.count >= DUE_AT_A_TIME)
+        lane->next_due_ms = now_ms + 50;
+    if (lane->next_due_ms > now_ms) { /* the wall clock was set back, or there are enough in memory */
+        arm_due(lane);
+        return;
+    }
+    lane->due_reading = true;
+    lane->next_due_ms = 0;
+    /* Those in memory still stand as waiting in the store: leave room for them in the answer. */
+    size_t room =
+        lane->retries.count + (size_t)(lane->in_flight + lane->marking + lane->recording) + lane->marked.count;
+    lane->due_read = (struct store_read){
+        .kind = STORE_READ_DUE,
+        .done = on_due_read,
+        .integration = bytes_of(lane->name),
+        .now_ms = now_ms,
+        .limit = DUE_AT_A_TIME + (int)room,
+        .limit_bytes = LANE_WINDOW_BYTES,
+    };
+    store_query(lane->env->store, &lane->due_read);
+}
+
+void lane_set_backlog(struct lane *lane, int64_t queued, int64_t waiting, int64_t first_due_ms)
+{
+    lane->queued_total = queued;
+    lane->waiting_total = waiting;
+    lane->next_due_ms = first_due_ms;
+    arm_due(lane);
+    if (queued > 0) {
+        spill(lane, lane->env->last_seq);
+        refill(lane);
+    }
+}

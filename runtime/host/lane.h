@@ -1,0 +1,79 @@
+/*
+ * lane: what one integration has to send, in order, within bounded memory.
+ *
+ * Each integration has a lane of its own, so that a slow or dead one never delays another. A lane keeps a window of
+ * deliveries in memory; what is accepted beyond it stays in the store (the lane is *spilled*) and is read back in order
+ * of acceptance as the window empties. A delivery that waits for its next attempt is in the store alone: the lane knows
+ * the earliest due time and reads what is due then. Due retries go before fresh deliveries, else a backlog would eat
+ * their window.
+ */
+#ifndef ANZOL_HOST_LANE_H
+#define ANZOL_HOST_LANE_H
+
+#include "core/limiter.h"
+#include "host/live.h"
+
+struct dispatch;
+
+enum {
+    LANE_WINDOW = 1024,          /* deliveries in memory, a lane */
+    LANE_WINDOW_MIN = 16,        /* … whatever the others hold */
+    LANE_WINDOW_BYTES = 2 << 20, /* of their requests, a lane */
+    LANE_ALL_BYTES = 16 << 20,   /* … all lanes together */
+};
+
+struct lane {
+    struct lane *next;
+    struct dispatch *dispatch;
+    struct env *env;
+    struct live_table *live;
+    size_t *all_bytes;                 /* shared by all lanes */
+    void (*on_supply)(struct lane *l); /* there may be something to send */
+    char *name;
+    double rate; /* requests per per_ms; 0: no limit */
+    int64_t per_ms;
+    int concurrency;
+    struct limiter limiter;
+    struct timer wake; /* the limiter allows the next request */
+
+    struct live_queue marked;  /* written down as sending (no key): next out */
+    struct live_queue retries; /* due again */
+    struct live_queue ready;   /* fresh */
+    struct live_queue settled; /* recorded while a read was under way, whose answer may still show them as pending */
+    size_t bytes;              /* of what the queues hold */
+    int marking, in_flight, recording;
+    int64_t queued_total, waiting_total; /* pending in all, memory and store */
+
+    bool spilled;
+    int64_t cursor;     /* every queued delivery up to here has been in memory */
+    int64_t spill_high; /* the newest that was left in the store */
+    struct store_read ready_read;
+    bool ready_reading;
+    int64_t ready_read_high; /* spill_high when the read was asked for */
+
+    int64_t next_due_ms; /* of those waiting in the store; 0: none */
+    struct timer due;
+    struct store_read due_read;
+    bool due_reading;
+};
+
+/* 0, or -1: memory. The limiter starts as if a request had just left. */
+int lane_init(struct lane *l, struct env *env, struct bytes name);
+/* Frees what the queues hold. Reads must have ended (the store is closed). */
+void lane_fini(struct lane *l);
+void lane_set_rate(struct lane *l, double rate, int64_t per_ms, int concurrency);
+/* What the store holds of this lane when the host starts. */
+void lane_set_backlog(struct lane *l, int64_t queued, int64_t waiting, int64_t first_due_ms);
+
+/* A committed delivery, fresh (l->retry false). Takes ownership: it is queued, or freed and left in the store. */
+void lane_offer(struct lane *lane, struct live *l);
+/* One is waiting in the store until `due_ms`. */
+void lane_wait(struct lane *lane, int64_t due_ms);
+/* The next to send: marked, then due retries, then fresh ones. NULL: none in memory. */
+struct live *lane_peek(const struct lane *lane);
+/* Takes it out, and reads more from the store when the window runs low. */
+struct live *lane_pop(struct lane *lane);
+/* It is recorded: no longer the lane's to send. Frees it, at once or when no read can bring it back. */
+void lane_settle(struct lane *lane, struct live *l);
+
+#endif

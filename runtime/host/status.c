@@ -1,0 +1,112 @@
+#include "host/views.h"
+
+#include "core/units.h"
+
+#include <inttypes.h>
+
+static void put_counters(struct json_write *w, const struct counters *c)
+{
+    json_write_object(w, "counters");
+    json_write_int(w, "events", (int64_t)c->events);
+    json_write_int(w, "duplicates", (int64_t)c->duplicates);
+    json_write_int(w, "deliveries", (int64_t)c->deliveries);
+    json_write_int(w, "attempts", (int64_t)c->attempts);
+    json_write_int(w, "retries", (int64_t)c->retries);
+    json_write_int(w, "succeeded", (int64_t)c->succeeded);
+    json_write_int(w, "failed", (int64_t)c->failed);
+    json_write_int(w, "unknown", (int64_t)c->unknown);
+    json_write_end(w);
+}
+
+static void put_lane(struct json_write *w, const struct lane *lane, const struct env *env)
+{
+    int64_t pause_ns = lane->limiter.paused_until_ns - env->mono_ns();
+    json_write_object(w, NULL);
+    json_write_str(w, "name", lane->name);
+    json_write_int(w, "queued", lane->queued_total);
+    json_write_int(w, "waiting", lane->waiting_total);
+    json_write_int(w, "in_flight", lane->in_flight);
+    if (lane->rate > 0)
+        json_write_double(w, "rate", lane->rate * 1000 / (double)lane->per_ms);
+    else
+        json_write_null(w, "rate");
+    json_write_time(w, "paused_until", pause_ns > 0 ? env->wall_ms() + pause_ns / NS_PER_MS : 0);
+    json_write_end(w);
+}
+
+void view_status(struct buf *out, const struct view_status *s)
+{
+    const struct env *env = s->dispatch->env;
+    struct json_write w;
+    json_write_init(&w, out);
+    json_write_object(&w, NULL);
+    json_write_str(&w, "version", s->version);
+    json_write_int(&w, "pid", s->pid);
+    json_write_time(&w, "started_at", s->started_ms);
+    json_write_bool(&w, "ready", s->not_ready == NULL);
+    json_write_str(&w, "reason", s->not_ready);
+    json_write_object(&w, "generation");
+    json_write_int(&w, "number", (int64_t)generation_number(s->generation));
+    json_write_time(&w, "loaded_at", s->loaded_ms);
+    json_write_int(&w, "webhooks", (int64_t)generation_webhook_count(s->generation));
+    json_write_int(&w, "integrations", (int64_t)generation_integration_count(s->generation));
+    json_write_end(&w);
+    put_counters(&w, &env->counters);
+    json_write_object(&w, "store");
+    json_write_int(&w, "pending_writes", (int64_t)store_pending(env->store));
+    json_write_end(&w);
+    json_write_array(&w, "integrations");
+    for (const struct lane *lane = s->dispatch->lanes; lane != NULL; lane = lane->next)
+        put_lane(&w, lane, env);
+    json_write_end(&w);
+    json_write_end(&w);
+}
+
+static void counter(struct buf *out, const char *name, const char *help, uint64_t value)
+{
+    buf_printf(out, "# HELP anzol_%s_total %s\n# TYPE anzol_%s_total counter\nanzol_%s_total %" PRIu64 "\n", name, help,
+               name, name, value);
+}
+
+/* One gauge with a line for each lane; `field` is the offset of an int64_t, or of an int when `wide` is false. */
+static void lane_gauge(struct buf *out, const struct dispatch *d, const char *name, const char *help, size_t field,
+                       bool wide)
+{
+    buf_printf(out, "# HELP anzol_%s %s\n# TYPE anzol_%s gauge\n", name, help, name);
+    for (const struct lane *lane = d->lanes; lane != NULL; lane = lane->next) {
+        const char *at = (const char *)lane + field;
+        int64_t value = wide ? *(const int64_t *)(const void *)at : *(const int *)(const void *)at;
+        buf_printf(out, "anzol_%s{integration=\"", name);
+        json_escape(out, bytes_of(lane->name));
+        buf_printf(out, "\"} %" PRId64 "\n", value);
+    }
+}
+
+void view_metrics(struct buf *out, const struct view_status *s)
+{
+    const struct counters *c = &s->dispatch->env->counters;
+    counter(out, "events", "Events accepted.", c->events);
+    counter(out, "events_duplicate", "Events seen before under the same id.", c->duplicates);
+    counter(out, "deliveries", "Deliveries accepted.", c->deliveries);
+    counter(out, "attempts", "HTTP exchanges made.", c->attempts);
+    counter(out, "retries", "Attempts beyond a delivery's first.", c->retries);
+    counter(out, "deliveries_succeeded", "Deliveries that ended with a 2xx.", c->succeeded);
+    counter(out, "deliveries_failed", "Deliveries given up.", c->failed);
+    counter(out, "deliveries_unknown", "Deliveries whose outcome cannot be known.", c->unknown);
+    counter(out, "render_errors", "Deliveries that could not be rendered.", c->render_errors);
+    counter(out, "log_dropped", "Log lines dropped because nobody took them.", s->dispatch->env->log->dropped);
+    buf_printf(out, "# HELP anzol_ready 1 when events are accepted.\n# TYPE anzol_ready gauge\nanzol_ready %d\n",
+               s->not_ready == NULL);
+    buf_printf(out,
+               "# HELP anzol_generation Number of the scripts in force.\n# TYPE anzol_generation "
+               "gauge\nanzol_generation %" PRIu64 "\n",
+               generation_number(s->generation));
+    buf_printf(out,
+               "# HELP anzol_store_pending_writes Writes not yet committed.\n# TYPE anzol_store_pending_writes gauge\n"
+               "anzol_store_pending_writes %zu\n",
+               store_pending(s->dispatch->env->store));
+    lane_gauge(out, s->dispatch, "queued", "Deliveries not yet sent.", offsetof(struct lane, queued_total), true);
+    lane_gauge(out, s->dispatch, "waiting", "Deliveries waiting for their next attempt.",
+               offsetof(struct lane, waiting_total), true);
+    lane_gauge(out, s->dispatch, "in_flight", "Exchanges under way.", offsetof(struct lane, in_flight), false);
+}

@@ -1,0 +1,239 @@
+#include "host/views.h"
+
+#include "core/request.h"
+#include "core/units.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static void put_id(struct json_write *w, const char *key, const struct uuid *id)
+{
+    char text[UUID_TEXT_SIZE];
+    uuid_format(id, text);
+    json_write_str(w, key, text);
+}
+
+void view_event(struct buf *out, const struct uuid *event, const struct uuid *ids, size_t count, bool duplicate)
+{
+    struct json_write w;
+    json_write_init(&w, out);
+    json_write_object(&w, NULL);
+    put_id(&w, "id", event);
+    json_write_array(&w, "deliveries");
+    for (size_t i = 0; i < count; i++)
+        put_id(&w, NULL, &ids[i]);
+    json_write_end(&w);
+    json_write_array(&w, "runs");
+    json_write_end(&w);
+    json_write_bool(&w, "duplicate", duplicate);
+    json_write_end(&w);
+}
+
+void view_id(struct buf *out, const struct uuid *id, const char *state)
+{
+    struct json_write w;
+    json_write_init(&w, out);
+    json_write_object(&w, NULL);
+    put_id(&w, "id", id);
+    if (state != NULL)
+        json_write_str(&w, "state", state);
+    json_write_end(&w);
+}
+
+static void put_error(struct json_write *w, enum attempt_error error, struct bytes message)
+{
+    if (error == ATTEMPT_OK) {
+        json_write_null(w, "error");
+        return;
+    }
+    json_write_object(w, "error");
+    json_write_str(w, "kind", attempt_error_name(error));
+    json_write_bytes(w, "message", message);
+    json_write_end(w);
+}
+
+static void put_status(struct json_write *w, int status)
+{
+    if (status == 0)
+        json_write_null(w, "status");
+    else
+        json_write_int(w, "status", status);
+}
+
+static bool is_sending(const struct dispatch *d, const struct store_delivery *row)
+{
+    return !delivery_state_final(row->state) && dispatch_sending(d, row->seq);
+}
+
+const char *view_state(const struct dispatch *d, const struct store_delivery *row)
+{
+    return delivery_state_name(is_sending(d, row) ? DELIVERY_SENDING : row->state);
+}
+
+static void put_summary(struct json_write *w, const struct dispatch *d, const struct store_delivery *row)
+{
+    put_id(w, "id", &row->id);
+    json_write_bytes(w, "webhook", row->webhook);
+    json_write_bytes(w, "integration", row->integration);
+    json_write_str(w, "state", view_state(d, row));
+    json_write_int(w, "attempt_count", row->attempts);
+    json_write_time(w, "created_at", row->created_ms);
+    json_write_time(w, "next_attempt_at", is_sending(d, row) ? 0 : row->due_ms);
+    json_write_time(w, "finished_at", row->finished_ms);
+    put_status(w, row->status);
+    put_error(w, row->error, row->message);
+}
+
+void view_deliveries(struct buf *out, const struct dispatch *d, const struct store_read *r)
+{
+    struct json_write w;
+    json_write_init(&w, out);
+    json_write_object(&w, NULL);
+    json_write_array(&w, "deliveries");
+    for (size_t i = 0; i < r->count; i++) {
+        json_write_object(&w, NULL);
+        put_summary(&w, d, &r->rows[i]);
+        json_write_end(&w);
+    }
+    json_write_end(&w);
+    if (r->more) {
+        char cursor[24];
+        snprintf(cursor, sizeof cursor, "%" PRId64, r->next_before_seq);
+        json_write_str(&w, "next", cursor);
+    } else
+        json_write_null(&w, "next");
+    json_write_end(&w);
+}
+
+static void put_text(struct json_write *w, const char *key, const struct request_view_text *text)
+{
+    struct buf b;
+    buf_init(&b);
+    request_masked(&b, text);
+    json_write_bytes(w, key, buf_view(&b));
+    buf_fini(&b);
+}
+
+static void put_request(struct json_write *w, struct bytes stored)
+{
+    struct request_view v;
+    if (stored.len == 0 || request_view_read(&v, stored, NULL) != 0) {
+        json_write_null(w, "request");
+        return;
+    }
+    json_write_object(w, "request");
+    json_write_bytes(w, "method", v.method);
+    put_text(w, "url", &v.url);
+    json_write_array(w, "headers");
+    for (size_t i = 0; i < v.header_count; i++) {
+        json_write_object(w, NULL);
+        json_write_bytes(w, "name", v.headers[i].name);
+        put_text(w, "value", &v.headers[i].value);
+        json_write_end(w);
+    }
+    json_write_end(w);
+    if (v.options.flags & REQUEST_HAS_BODY)
+        put_text(w, "body", &v.body);
+    else
+        json_write_null(w, "body");
+    json_write_bool(w, "idempotent", (v.options.flags & REQUEST_HAS_KEY) != 0);
+    json_write_end(w);
+}
+
+/* One "Name: value" line. */
+static void put_header(struct json_write *w, struct bytes line)
+{
+    const char *colon = memchr(line.data, ':', line.len);
+    size_t name_len = colon == NULL ? line.len : (size_t)(colon - line.data);
+    size_t at = colon == NULL ? line.len : name_len + 1;
+    while (at < line.len && line.data[at] == ' ')
+        at++;
+    json_write_object(w, NULL);
+    json_write_bytes(w, "name", (struct bytes){line.data, name_len});
+    json_write_bytes(w, "value", (struct bytes){line.data + at, line.len - at});
+    json_write_end(w);
+}
+
+static void put_response(struct json_write *w, const struct attempt *a)
+{
+    if (a->status == 0) {
+        json_write_null(w, "response");
+        return;
+    }
+    json_write_object(w, "response");
+    json_write_array(w, "headers");
+    for (struct bytes rest = buf_view(&a->headers); rest.len > 0;) {
+        const char *end = memchr(rest.data, '\n', rest.len);
+        size_t len = end == NULL ? rest.len : (size_t)(end - rest.data);
+        put_header(w, (struct bytes){rest.data, len});
+        size_t step = end == NULL ? len : len + 1;
+        rest = (struct bytes){rest.data + step, rest.len - step};
+    }
+    json_write_end(w);
+    json_write_bytes(w, "body", buf_view(&a->body));
+    json_write_bool(w, "truncated", a->truncated);
+    json_write_end(w);
+}
+
+static void put_attempt(struct json_write *w, const struct attempt *a)
+{
+    json_write_object(w, NULL);
+    json_write_int(w, "number", a->number);
+    json_write_int(w, "retry", a->number - 1);
+    json_write_time(w, "started_at", a->started_ms);
+    json_write_double(w, "duration_ms", (double)a->duration_us / 1000);
+    put_status(w, a->status);
+    put_error(w, a->error, bytes_of(a->message));
+    put_response(w, a);
+    json_write_end(w);
+}
+
+static void put_origin(struct json_write *w, const struct store_event *event)
+{
+    if (event->seq == 0) {
+        json_write_null(w, "event");
+        return;
+    }
+    json_write_object(w, "event");
+    put_id(w, "id", &event->id);
+    if (event->key.len > 0)
+        json_write_bytes(w, "key", event->key);
+    else
+        json_write_null(w, "key");
+    json_write_bytes(w, "name", event->name);
+    json_write_end(w);
+}
+
+/* The variables of the last response. A mapping that fails shows why in their place. */
+static void put_vars(struct json_write *w, struct generation *g, const struct store_read *r)
+{
+    const struct attempt *last = r->attempt_count > 0 ? &r->attempts[r->attempt_count - 1] : NULL;
+    if (g == NULL || last == NULL || last->status == 0)
+        return;
+    struct buf vars;
+    struct err e;
+    buf_init(&vars);
+    if (generation_vars(g, r->rows[0].webhook, last->status, buf_view(&last->headers), buf_view(&last->body), &vars,
+                        &e) != 0)
+        json_write_str(w, "vars_error", e.message);
+    else if (vars.len > 0)
+        json_write_raw(w, "vars", buf_view(&vars));
+    buf_fini(&vars);
+}
+
+void view_delivery(struct buf *out, const struct dispatch *d, struct generation *g, const struct store_read *r)
+{
+    struct json_write w;
+    json_write_init(&w, out);
+    json_write_object(&w, NULL);
+    put_summary(&w, d, &r->rows[0]);
+    put_origin(&w, &r->event);
+    put_request(&w, r->rows[0].request);
+    json_write_array(&w, "attempts");
+    for (size_t i = 0; i < r->attempt_count; i++)
+        put_attempt(&w, &r->attempts[i]);
+    json_write_end(&w);
+    put_vars(&w, g, r);
+    json_write_end(&w);
+}

@@ -1,0 +1,34 @@
+/*
+ * views: what the API shows of deliveries and of the runtime, as JSON. Nothing private is in what they read.
+ */
+#ifndef ANZOL_HOST_VIEWS_H
+#define ANZOL_HOST_VIEWS_H
+
+#include "core/json_write.h"
+#include "host/dispatch.h"
+#include "script/generation.h"
+
+/* {"id", "deliveries", "runs", "duplicate"} */
+void view_event(struct buf *out, const struct uuid *event, const struct uuid *ids, size_t count, bool duplicate);
+/* What a delivery is doing now: the store does not know which are in flight. */
+const char *view_state(const struct dispatch *d, const struct store_delivery *row);
+/* {"id"[, "state"]} */
+void view_id(struct buf *out, const struct uuid *id, const char *state);
+/* {"deliveries": […], "next"}: a page of the log. */
+void view_deliveries(struct buf *out, const struct dispatch *d, const struct store_read *r);
+/* One delivery with its request, attempts and, when its webhook maps some, variables. `g` may be NULL. */
+void view_delivery(struct buf *out, const struct dispatch *d, struct generation *g, const struct store_read *r);
+
+struct view_status {
+    const char *version;
+    int pid;
+    int64_t started_ms, loaded_ms;
+    const char *not_ready; /* NULL: ready */
+    const struct generation *generation;
+    const struct dispatch *dispatch;
+};
+void view_status(struct buf *out, const struct view_status *s);
+/* Prometheus text exposition format, version 0.0.4. */
+void view_metrics(struct buf *out, const struct view_status *s);
+
+#endif

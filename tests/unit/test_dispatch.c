@@ -1,0 +1,537 @@
+/*
+ * The way of a delivery under a virtual clock: the real lanes, limiter, retry rule and dispatch on a store and a
+ * transport made of arrays. What the arrays hold is the truth: the store's rows are what a restart would find.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "core/request.h"
+#include "core/units.h"
+#include "host/dispatch.h"
+#include "host/resend.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROWS = 20000 };
+
+/* --- the world ------------------------------------------------------------------------------------------------ */
+
+struct row {
+    struct store_delivery d;
+    struct buf request;
+};
+
+static struct world {
+    int64_t now_ns, wall_ms;
+    struct row rows[ROWS + 1]; /* by seq */
+    int64_t last;
+    struct store_write *writes, **writes_tail;
+    struct store_read *reads, **reads_tail;
+    struct exchange *open[ROWS];
+    int open_count;
+    int64_t sent_seq[4 * ROWS], sent_ns[4 * ROWS];
+    int sent;
+    int status; /* what the receiver answers */
+    enum attempt_class class;
+    int64_t retry_after_ms;
+    bool store_refuses;
+    int final[ROWS + 1];
+} * w;
+
+static struct env env;
+static struct dispatch dispatch;
+static struct timers timers;
+static struct log quiet;
+
+static int64_t mono(void)
+{
+    return w->now_ns;
+}
+
+static int64_t wall(void)
+{
+    return w->wall_ms + w->now_ns / NS_PER_MS;
+}
+
+static void zeros(void *out, size_t len)
+{
+    memset(out, 0, len);
+}
+
+/* The store: `store.h` as the lanes see it. These take the place of the library's. */
+void store_submit(struct store *s, struct store_write *write)
+{
+    (void)s;
+    write->next = NULL;
+    *w->writes_tail = write;
+    w->writes_tail = &write->next;
+}
+
+void store_query(struct store *s, struct store_read *r)
+{
+    (void)s;
+    r->next = NULL;
+    *w->reads_tail = r;
+    w->reads_tail = &r->next;
+}
+
+void store_read_fini(struct store_read *r)
+{
+    free(r->rows);
+    r->rows = NULL;
+}
+
+size_t store_pending(const struct store *s)
+{
+    (void)s;
+    return w->writes != NULL;
+}
+
+static void apply(struct store_write *write)
+{
+    assert_int_equal(write->kind, STORE_UPDATE);
+    struct store_update *u = (struct store_update *)write;
+    struct store_delivery *d = &w->rows[u->row.seq].d;
+    d->state = u->row.state;
+    d->attempts = u->row.attempts;
+    d->tries = u->row.tries;
+    d->first_ms = u->row.first_ms;
+    d->due_ms = u->row.due_ms;
+    d->finished_ms = u->row.finished_ms;
+    d->error = u->row.error;
+    if (u->attempt != NULL)
+        assert_int_equal(u->attempt->number, d->attempts);
+}
+
+static bool wanted(const struct store_read *r, const struct store_delivery *d)
+{
+    if (d->seq == 0)
+        return false;
+    return r->kind == STORE_READ_READY ? d->state == DELIVERY_QUEUED && d->seq > r->after_seq
+                                       : d->state == DELIVERY_WAITING && d->due_ms <= r->now_ms;
+}
+
+static void look_up(struct store_read *r)
+{
+    r->rows = calloc((size_t)r->limit, sizeof *r->rows);
+    for (int64_t i = 1; i <= w->last; i++) {
+        struct store_delivery *d = &w->rows[i].d;
+        if (!wanted(r, d)) {
+            if (r->kind == STORE_READ_DUE && d->state == DELIVERY_WAITING &&
+                (r->next_due_ms == 0 || d->due_ms < r->next_due_ms))
+                r->next_due_ms = d->due_ms;
+        } else if (r->count == (size_t)r->limit) {
+            r->more = true;
+            if (r->kind == STORE_READ_READY)
+                break;
+            if (r->next_due_ms == 0 || d->due_ms < r->next_due_ms)
+                r->next_due_ms = d->due_ms;
+        } else {
+            r->rows[r->count] = *d;
+            r->rows[r->count++].request = buf_view(&w->rows[i].request);
+        }
+    }
+}
+
+/* One turn of the store: reads see what was committed before them. */
+static void turn_store(void)
+{
+    struct store_read *reads = w->reads;
+    w->reads = NULL;
+    w->reads_tail = &w->reads;
+    for (struct store_read *r = reads; r != NULL; r = r->next)
+        look_up(r);
+    struct store_write *writes = w->store_refuses ? NULL : w->writes;
+    if (!w->store_refuses) {
+        w->writes = NULL;
+        w->writes_tail = &w->writes;
+    }
+    for (struct store_write *x = writes, *next; x != NULL; x = next) {
+        next = x->next;
+        apply(x);
+        x->done(x, NULL);
+    }
+    /* The answers come after commits that happened meanwhile: what they show is old. */
+    for (struct store_read *r = reads, *next; r != NULL; r = next) {
+        next = r->next;
+        r->done(r, NULL);
+    }
+}
+
+static void on_start(struct transport *t, struct exchange *x)
+{
+    (void)t;
+    struct flight *f = (struct flight *)((char *)x - offsetof(struct flight, exchange));
+    const struct store_delivery *d = &w->rows[f->live->seq].d;
+    /* Without the key it stands as sending before it leaves. */
+    assert_true(f->live->has_key || d->state == DELIVERY_SENDING);
+    assert_false(delivery_state_final(d->state));
+    w->sent_seq[w->sent] = f->live->seq;
+    w->sent_ns[w->sent++] = w->now_ns;
+    w->open[w->open_count++] = x;
+}
+
+static void on_cancel(struct transport *t, struct exchange *x)
+{
+    (void)t;
+    for (int i = 0; i < w->open_count; i++)
+        if (w->open[i] == x)
+            w->open[i] = w->open[--w->open_count];
+}
+
+static struct transport transport = {.start = on_start, .cancel = on_cancel};
+
+static void answer_all(void)
+{
+    int n = w->open_count;
+    struct exchange **open = calloc((size_t)n + 1, sizeof(struct exchange *));
+    memcpy(open, w->open, (size_t)n * sizeof *open);
+    w->open_count = 0;
+    for (int i = 0; i < n; i++) {
+        struct attempt *a = &open[i]->attempt;
+        a->started_ms = wall();
+        a->status = w->class == ATTEMPT_ANSWERED ? w->status : 0;
+        a->class = w->class;
+        a->error = w->class == ATTEMPT_ANSWERED ? ATTEMPT_OK : ATTEMPT_TIMEOUT;
+        a->retry_after_ms = w->retry_after_ms;
+        open[i]->done(open[i]);
+    }
+    free(open);
+}
+
+static void run_for(int64_t ms, int64_t step_us, bool answers)
+{
+    for (int64_t end = w->now_ns + ms * NS_PER_MS; w->now_ns < end; w->now_ns += step_us * 1000) {
+        timers_run(&timers, w->now_ns);
+        turn_store();
+        if (answers)
+            answer_all();
+    }
+}
+
+static void on_final(void *ud, int64_t seq)
+{
+    (void)ud;
+    w->final[seq]++;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    w = calloc(1, sizeof *w);
+    w->now_ns = 1000 * NS_PER_S;
+    w->wall_ms = 1700000000000;
+    w->status = 200;
+    w->retry_after_ms = -1;
+    w->writes_tail = &w->writes;
+    w->reads_tail = &w->reads;
+    quiet = (struct log){.fd = -1, .level = LOG_ERROR + 1};
+    timers_init(&timers);
+    env = (struct env){
+        .mono_ns = mono, .wall_ms = wall, .random = zeros, .log = &quiet, .timers = &timers, .transport = &transport};
+    dispatch_init(&dispatch, &env);
+    dispatch.on_final = on_final;
+    dispatch_begin(&dispatch);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    dispatch_fini(&dispatch);
+    timers_fini(&timers);
+    for (int64_t i = 1; i <= w->last; i++)
+        buf_fini(&w->rows[i].request);
+    free(w);
+    return 0;
+}
+
+static void put_request(struct buf *out, bool key, int delays)
+{
+    struct request_options o = {.flags = key ? REQUEST_HAS_KEY : 0, .timeout_ms = 1000, .connect_ms = 1000};
+    o.retry = (struct retry_policy){.delay_count = (uint8_t)delays,
+                                    .on = RETRY_ON_5XX | RETRY_ON_TIMEOUT,
+                                    .within_ms = 60000,
+                                    .delays_ms = {1000, 2000, 4000},
+                                    .codes = {429},
+                                    .code_count = 1};
+    struct request_piece url = {.literal = bytes_of("http://h/")};
+    assert_int_equal(request_put_head(out, &o, bytes_of("POST"), NULL), 0);
+    assert_int_equal(request_put_url(out, (struct request_text){&url, 1}, NULL), 0);
+    assert_int_equal(request_put_header_count(out, 0, NULL), 0);
+    assert_int_equal(request_put_body(out, (struct request_text){NULL, 0}, NULL), 0);
+}
+
+/* A committed delivery. */
+static int64_t accept(struct lane *lane, bool key, int delays)
+{
+    struct row *r = &w->rows[++w->last];
+    put_request(&r->request, key, delays);
+    r->d = (struct store_delivery){.seq = w->last,
+                                   .state = DELIVERY_QUEUED,
+                                   .created_ms = wall(),
+                                   .webhook = bytes_of("w"),
+                                   .integration = bytes_of(lane->name)};
+    struct live *l = live_new(&r->d.id, r->d.seq, r->d.webhook, buf_view(&r->request));
+    l->created_ms = r->d.created_ms;
+    l->has_key = key;
+    env.last_seq = w->last;
+    lane_offer(lane, l);
+    return w->last;
+}
+
+static struct lane *shop(double rate, int concurrency)
+{
+    struct lane *lane = dispatch_lane(&dispatch, bytes_of("shop"));
+    assert_non_null(lane);
+    lane_set_rate(lane, rate, 1000, concurrency);
+    return lane;
+}
+
+/* --- the tests ------------------------------------------------------------------------------------------------ */
+
+static void test_backlog_beyond_the_window_goes_out_once_and_in_order(void **state)
+{
+    (void)state;
+    struct lane *lane = shop(0, 64);
+    for (int i = 0; i < ROWS; i++)
+        accept(lane, true, 3);
+    assert_true(lane->spilled);
+    assert_true(dispatch.live.count <= LANE_WINDOW + 64);
+    run_for(2000, 1000, true);
+    assert_int_equal(w->sent, ROWS);
+    for (int i = 0; i < ROWS; i++) {
+        assert_int_equal(w->sent_seq[i], i + 1);
+        assert_int_equal(w->final[i + 1], 1);
+    }
+    assert_false(lane->spilled);
+    assert_int_equal(dispatch.live.count, 0);
+    assert_int_equal(dispatch.bytes, 0);
+    assert_int_equal(lane->queued_total, 0);
+}
+
+static void test_concurrency_is_kept(void **state)
+{
+    (void)state;
+    struct lane *lane = shop(0, 7);
+    for (int i = 0; i < 100; i++)
+        accept(lane, i % 2 == 0, 3);
+    run_for(50, 1000, false);
+    assert_int_equal(w->open_count, 7);
+}
+
+static void test_rate_holds_over_every_window(void **state)
+{
+    (void)state;
+    struct lane *lane = shop(50, 64);
+    for (int i = 0; i < 500; i++)
+        accept(lane, i % 3 != 0, 3); /* some without the key: marked first */
+    run_for(10300, 100, true);
+    assert_int_equal(w->sent, 500);
+    for (int i = 0; i + 50 < w->sent; i++)
+        assert_true(w->sent_ns[i + 50] - w->sent_ns[i] >= NS_PER_S);
+}
+
+static void test_waiting_is_not_in_memory_and_comes_back(void **state)
+{
+    (void)state;
+    struct lane *lane = shop(0, 64);
+    w->status = 503;
+    int64_t seq = accept(lane, true, 3);
+    run_for(100, 1000, true);
+    assert_int_equal(w->rows[seq].d.state, DELIVERY_WAITING);
+    assert_int_equal(dispatch.live.count, 0);
+    run_for(10000, 1000, true);
+    assert_int_equal(w->sent, 4);
+    assert_int_equal(w->rows[seq].d.state, DELIVERY_FAILED);
+    assert_int_equal(w->rows[seq].d.attempts, 4);
+    assert_int_equal(w->final[seq], 1);
+    assert_true(w->sent_ns[1] - w->sent_ns[0] >= 950 * NS_PER_MS);
+    assert_true(w->sent_ns[3] - w->sent_ns[2] >= 3800 * NS_PER_MS);
+}
+
+static void test_due_retries_go_before_a_backlog(void **state)
+{
+    (void)state;
+    struct lane *lane = shop(10, 64);
+    w->status = 503;
+    int64_t first = accept(lane, true, 3);
+    run_for(300, 1000, true);
+    w->status = 200;
+    for (int i = 0; i < 200; i++)
+        accept(lane, true, 3);
+    run_for(2000, 1000, true);
+    assert_int_equal(w->rows[first].d.state, DELIVERY_SUCCEEDED);
+}
+
+static void test_thousands_of_retries_are_each_sent_once_a_round(void **state)
+{
+    (void)state;
+    struct lane *lane = shop(0, 64);
+    w->status = 500;
+    for (int i = 0; i < 3000; i++)
+        accept(lane, true, 1);
+    run_for(20000, 1000, true);
+    assert_int_equal(w->sent, 6000);
+    for (int i = 1; i <= 3000; i++) {
+        assert_int_equal(w->rows[i].d.attempts, 2);
+        assert_int_equal(w->final[i], 1);
+    }
+}
+
+static void test_ambiguous_without_the_key_is_unknown(void **state)
+{
+    (void)state;
+    struct lane *lane = shop(0, 64);
+    w->class = ATTEMPT_AMBIGUOUS;
+    int64_t keyless = accept(lane, false, 3), keyed = accept(lane, true, 3);
+    run_for(100, 1000, true);
+    assert_int_equal(w->rows[keyless].d.state, DELIVERY_UNKNOWN);
+    assert_int_equal(w->rows[keyed].d.state, DELIVERY_WAITING);
+}
+
+static void test_retry_after_pauses_the_lane(void **state)
+{
+    (void)state;
+    struct lane *lane = shop(0, 64);
+    w->status = 429;
+    w->retry_after_ms = 5000;
+    accept(lane, true, 3);
+    run_for(10, 1000, true);
+    w->status = 200;
+    accept(lane, true, 3);
+    run_for(4900, 1000, true);
+    assert_int_equal(w->sent, 1);
+    run_for(1000, 1000, true);
+    assert_int_equal(w->sent, 3);
+}
+
+static void test_window_that_passed_gives_up_without_sending(void **state)
+{
+    (void)state;
+    struct lane *lane = shop(0, 64);
+    w->status = 503;
+    int64_t seq = accept(lane, true, 3);
+    run_for(20, 1000, true);
+    limiter_pause(&lane->limiter, w->now_ns + 100 * NS_PER_S);
+    run_for(101000, 10000, true);
+    assert_int_equal(w->sent, 1);
+    assert_int_equal(w->rows[seq].d.state, DELIVERY_FAILED);
+    assert_int_equal(w->rows[seq].d.error, ATTEMPT_WINDOW);
+    assert_int_equal(w->final[seq], 1);
+}
+
+static void test_refusing_store_bounds_what_is_sent(void **state)
+{
+    (void)state;
+    struct lane *lane = shop(0, 64);
+    for (int i = 0; i < 2000; i++)
+        accept(lane, true, 3);
+    w->store_refuses = true;
+    run_for(1000, 1000, true);
+    assert_true(w->sent <= 256 + 64);
+    w->store_refuses = false;
+    run_for(2000, 1000, true);
+    assert_int_equal(w->sent, 2000);
+}
+
+static void test_drain_puts_marked_ones_back(void **state)
+{
+    (void)state;
+    struct lane *lane = shop(10, 64);
+    int64_t seq = accept(lane, false, 3);
+    run_for(97, 1000, false); /* marked, not yet allowed to leave */
+    assert_int_equal(w->rows[seq].d.state, DELIVERY_SENDING);
+    assert_int_equal(w->sent, 0);
+    dispatch_drain(&dispatch);
+    run_for(500, 1000, true);
+    assert_int_equal(w->rows[seq].d.state, DELIVERY_QUEUED);
+    assert_int_equal(w->sent, 0);
+    assert_int_equal(dispatch.in_flight, 0);
+    assert_int_equal(w->final[seq], 0);
+}
+
+static void on_resent(void *ud, const struct err *failure)
+{
+    assert_null(failure);
+    ++*(int *)ud;
+}
+
+static void test_resend_goes_out_again_once(void **state)
+{
+    (void)state;
+    struct lane *lane = shop(0, 64);
+    int64_t seq = accept(lane, true, 3);
+    int resent = 0;
+    struct err e;
+    run_for(100, 1000, true);
+    struct store_delivery row = w->rows[seq].d;
+    row.request = buf_view(&w->rows[seq].request);
+    /* Twice at the same time: one sending. */
+    assert_int_equal(resend(&dispatch, &row, on_resent, &resent, &e), 0);
+    assert_int_equal(resend(&dispatch, &row, on_resent, &resent, &e), 0);
+    run_for(100, 1000, true);
+    assert_int_equal(resent, 2);
+    assert_int_equal(w->sent, 2);
+    assert_int_equal(w->rows[seq].d.attempts, 2);
+    assert_int_equal(w->rows[seq].d.state, DELIVERY_SUCCEEDED);
+    row.state = DELIVERY_WAITING;
+    assert_int_equal(resend(&dispatch, &row, on_resent, &resent, &e), -1);
+    assert_int_equal(e.code, 409);
+}
+
+static void test_restart_goes_on_with_what_the_store_holds(void **state)
+{
+    (void)state;
+    struct lane *lane = shop(0, 4);
+    for (int i = 0; i < 3000; i++)
+        accept(lane, true, 3);
+    run_for(20, 1000, true);
+    int before = w->sent;
+    assert_true(before < 3000);
+    /* The process dies: only the rows are left. */
+    w->open_count = 0;
+    w->writes = NULL;
+    w->writes_tail = &w->writes;
+    w->reads = NULL;
+    w->reads_tail = &w->reads;
+    dispatch_fini(&dispatch);
+    dispatch_init(&dispatch, &env);
+    dispatch.on_final = on_final;
+    int64_t queued = 0;
+    for (int i = 1; i <= 3000; i++)
+        queued += w->rows[i].d.state == DELIVERY_QUEUED;
+    lane = shop(0, 64);
+    lane_set_backlog(lane, queued, 0, 0);
+    dispatch_begin(&dispatch);
+    run_for(1000, 1000, true);
+    assert_true(w->sent <= 3000 + 4 + 4); /* again: those in flight, and those being recorded */
+    for (int i = 1; i <= 3000; i++)
+        assert_int_equal(w->rows[i].d.state, DELIVERY_SUCCEEDED);
+}
+
+#define test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        test(test_backlog_beyond_the_window_goes_out_once_and_in_order),
+        test(test_concurrency_is_kept),
+        test(test_rate_holds_over_every_window),
+        test(test_waiting_is_not_in_memory_and_comes_back),
+        test(test_due_retries_go_before_a_backlog),
+        test(test_thousands_of_retries_are_each_sent_once_a_round),
+        test(test_ambiguous_without_the_key_is_unknown),
+        test(test_retry_after_pauses_the_lane),
+        test(test_window_that_passed_gives_up_without_sending),
+        test(test_refusing_store_bounds_what_is_sent),
+        test(test_drain_puts_marked_ones_back),
+        test(test_resend_goes_out_again_once),
+        test(test_restart_goes_on_with_what_the_store_holds),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
