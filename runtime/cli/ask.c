@@ -1,0 +1,74 @@
+#include "cli/ask.h"
+
+#include "cli/cli.h"
+#include "core/request.h"
+
+#include <jansson.h>
+#include <stdio.h>
+
+static json_t *parse(const struct client_answer *a)
+{
+    return json_loadb(a->body.len > 0 ? a->body.data : "", a->body.len, JSON_ALLOW_NUL, NULL);
+}
+
+/* RFC 9457: "detail" is written for people. */
+static int problem(const struct ask *q, const struct client_answer *a)
+{
+    json_t *root = parse(a);
+    const char *detail = json_string_value(json_object_get(root, "detail"));
+    if (detail == NULL)
+        detail = json_string_value(json_object_get(root, "title"));
+    if (a->status == 401)
+        cli_say(q->command, "the daemon refuses the token of the state folder %s", q->state);
+    else if (detail != NULL)
+        cli_say(q->command, "%s", detail);
+    else
+        cli_say(q->command, "the daemon answered %d", a->status);
+    json_decref(root);
+    return EXIT_FAILED;
+}
+
+int ask(const struct ask *q, const char *path, struct client_answer *a)
+{
+    struct err e;
+    err_clear(&e);
+    if (client_call(q->state, q->method, path, q->type, q->body, q->timeout_ms, a, &e) != 0)
+        return cli_fail(q->command, &e);
+    if (a->status >= 200 && a->status < 300)
+        return EXIT_OK;
+    int code = problem(q, a);
+    buf_fini(&a->body);
+    return code;
+}
+
+int ask_json(const struct ask *q, const char *path, struct client_answer *a, struct json_t **root)
+{
+    int code = ask(q, path, a);
+    if (code != EXIT_OK)
+        return code;
+    *root = parse(a);
+    if (*root != NULL)
+        return EXIT_OK;
+    cli_say(q->command, "the daemon's answer is not JSON");
+    buf_fini(&a->body);
+    return EXIT_FAILED;
+}
+
+void ask_print(const struct client_answer *a)
+{
+    if (a->body.len > 0)
+        fwrite(a->body.data, 1, a->body.len, stdout);
+    if (a->body.len == 0 || a->body.data[a->body.len - 1] != '\n')
+        putchar('\n');
+}
+
+const char *ask_text(const struct json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text != NULL ? text : "";
+}
+
+int ask_append(struct buf *path, const char *text)
+{
+    return request_percent_encode(path, bytes_of(text));
+}

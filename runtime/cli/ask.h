@@ -1,0 +1,32 @@
+/*
+ * ask: one call to the daemon's API, its problems said on stderr.
+ */
+#ifndef ANZOL_CLI_ASK_H
+#define ANZOL_CLI_ASK_H
+
+#include "core/buf.h"
+#include "net/client.h"
+
+struct json_t; /* Jansson's */
+
+struct ask {
+    const char *command; /* for messages */
+    const char *state;
+    const char *method;
+    const char *type; /* of the body; NULL: none */
+    struct bytes body;
+    int64_t timeout_ms; /* 0: 30 s */
+};
+
+/* EXIT_OK with a 2xx answer in `a` (buf_fini(&a->body) it); else the exit code, everything said, nothing to release. */
+int ask(const struct ask *q, const char *path, struct client_answer *a);
+/* The same with the answer parsed (json_decref() it). */
+int ask_json(const struct ask *q, const char *path, struct client_answer *a, struct json_t **root);
+/* The answer as it is, and a line break: for --json. */
+void ask_print(const struct client_answer *a);
+/* The string at `key`; "" when there is none. */
+const char *ask_text(const struct json_t *object, const char *key);
+/* Appends `text` percent-encoded, for a path or a query. */
+int ask_append(struct buf *path, const char *text);
+
+#endif

@@ -1,0 +1,159 @@
+#include "cli/daemon.h"
+
+#include "core/log.h"
+#include "core/units.h"
+
+#include <ev.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+static const int64_t KEEP_DEFAULT_MS = 30LL * 24 * 3600 * MS_PER_S;
+
+static const char *const levels[] = {"debug", "info", "warn", "error"};
+static const char *const formats[] = {"text", "json"};
+
+void daemon_options_init(struct daemon_options *o, struct cli_option out[DAEMON_OPTIONS])
+{
+    *o = (struct daemon_options){.state = cli_default_state(), .listen = "127.0.0.1:8020"};
+    const struct cli_option all[DAEMON_OPTIONS] = {
+        CLI_STATE(&o->state),
+        {.name = "listen", .letter = 'l', .text = &o->listen},
+        {.name = "env-file", .texts = &o->env_files},
+        {.name = "keep", .text = &o->keep},
+        {.name = "ca-file", .text = &o->ca_file},
+        {.name = "log-level", .text = &o->log_level},
+        {.name = "log-format", .text = &o->log_format},
+    };
+    memcpy(out, all, sizeof all);
+}
+
+/* "0" keeps for ever, which no duration says. */
+static int read_keep(const char *text, int64_t *ms)
+{
+    *ms = KEEP_DEFAULT_MS;
+    return text == NULL || units_parse_duration(bytes_of(text), ms) == 0 ? 0 : -1;
+}
+
+static int check(const struct daemon_options *o, const char *command, int64_t *keep_ms)
+{
+    if (o->log_level != NULL && !cli_one_of(command, "log-level", o->log_level, levels, sizeof levels / sizeof *levels))
+        return EXIT_USAGE;
+    if (o->log_format != NULL &&
+        !cli_one_of(command, "log-format", o->log_format, formats, sizeof formats / sizeof *formats))
+        return EXIT_USAGE;
+    if (read_keep(o->keep, keep_ms) != 0)
+        return cli_misuse(command, "--keep: found '%s'; expected a duration such as 30d or 12h, or 0 for ever",
+                          o->keep);
+    return EXIT_OK;
+}
+
+struct daemon {
+    struct host *host;
+    struct log log;
+    struct ev_signal term, interrupt, hangup;
+};
+
+static void on_stop(struct ev_loop *loop, struct ev_signal *w, int events)
+{
+    (void)loop, (void)events;
+    struct daemon *d = w->data;
+    host_stop(d->host);
+}
+
+static void on_hangup(struct ev_loop *loop, struct ev_signal *w, int events)
+{
+    (void)loop, (void)events;
+    struct daemon *d = w->data;
+    log_line(&d->log, LOG_WARN, "reload",
+             LOG_STR("message", "this version does not reload: restart it to use changed scripts"));
+}
+
+static void start_signals(struct daemon *d, struct ev_loop *loop)
+{
+    ev_signal_init(&d->term, on_stop, SIGTERM);
+    ev_signal_init(&d->interrupt, on_stop, SIGINT);
+    ev_signal_init(&d->hangup, on_hangup, SIGHUP);
+    d->term.data = d->interrupt.data = d->hangup.data = d;
+    ev_signal_start(loop, &d->term);
+    ev_signal_start(loop, &d->interrupt);
+    ev_signal_start(loop, &d->hangup);
+}
+
+static void stop_signals(struct daemon *d, struct ev_loop *loop)
+{
+    ev_signal_stop(loop, &d->term);
+    ev_signal_stop(loop, &d->interrupt);
+    ev_signal_stop(loop, &d->hangup);
+}
+
+static void open_log(struct daemon *d, const struct daemon_options *o)
+{
+    log_init(&d->log, STDERR_FILENO);
+    for (size_t i = 0; o->log_level != NULL && i < sizeof levels / sizeof *levels; i++)
+        if (strcmp(o->log_level, levels[i]) == 0)
+            d->log.level = (enum log_level)i;
+    if (o->log_format != NULL)
+        d->log.format = strcmp(o->log_format, "json") == 0 ? LOG_JSON : LOG_TEXT;
+}
+
+static int start_host(struct daemon *d, const struct daemon_options *o, int64_t keep_ms, const char *command,
+                      struct ev_loop *loop)
+{
+    struct host_options h = {
+        .loop = loop,
+        .state = o->state,
+        .listen = o->listen,
+        .paths = o->paths,
+        .path_count = o->path_count,
+        .env_files = o->env_files.items,
+        .env_file_count = o->env_files.count,
+        .keep_ms = keep_ms,
+        .ca_file = o->ca_file,
+        .log = &d->log,
+    };
+    struct err e;
+    err_clear(&e);
+    d->host = host_start(&h, &e);
+    if (d->host != NULL)
+        return 0;
+    return cli_fail(command, &e);
+}
+
+static int serve(struct daemon *d, const struct daemon_options *o, int64_t keep_ms, const char *command,
+                 const struct daemon_hooks *hooks, struct ev_loop *loop)
+{
+    int code = start_host(d, o, keep_ms, command, loop);
+    if (code != 0)
+        return code;
+    start_signals(d, loop);
+    if (hooks != NULL && hooks->ready != NULL)
+        hooks->ready(hooks->ud, loop, d->host);
+    ev_run(loop, 0);
+    stop_signals(d, loop);
+    host_free(d->host);
+    return 0;
+}
+
+int daemon_run(const struct daemon_options *o, const char *command, const struct daemon_hooks *hooks)
+{
+    struct daemon d = {0};
+    int64_t keep_ms;
+    int code = check(o, command, &keep_ms);
+    if (code != EXIT_OK)
+        return code;
+    struct ev_loop *loop = ev_default_loop(EVFLAG_AUTO);
+    if (loop == NULL) {
+        cli_say(command, "the event loop does not start");
+        return EXIT_FAILED;
+    }
+    open_log(&d, o);
+    code = hooks != NULL && hooks->before != NULL ? hooks->before(hooks->ud, loop) : 0;
+    if (code == 0)
+        code = serve(&d, o, keep_ms, command, hooks, loop);
+    if (hooks != NULL && hooks->after != NULL)
+        hooks->after(hooks->ud);
+    log_fini(&d.log);
+    ev_loop_destroy(loop);
+    return code;
+}

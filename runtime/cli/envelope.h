@@ -1,0 +1,12 @@
+/*
+ * envelope: an event as the API takes it. (A file of its own: core/json_write.h and Jansson share names.)
+ */
+#ifndef ANZOL_CLI_ENVELOPE_H
+#define ANZOL_CLI_ENVELOPE_H
+
+#include "core/buf.h"
+
+/* Appends {"name", "id"?, "data"}; `data` is JSON and goes in as it is; `id` may be NULL. Failures are the buffer's. */
+void envelope_write(struct buf *out, const char *name, const char *id, struct bytes data);
+
+#endif

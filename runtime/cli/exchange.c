@@ -1,0 +1,220 @@
+#include "cli/exchange.h"
+
+#include "cli/ask.h"
+#include "core/units.h"
+
+#include <jansson.h>
+#include <string.h>
+
+static struct bytes string_at(const json_t *object, const char *key)
+{
+    const json_t *s = json_object_get(object, key);
+    return (struct bytes){json_string_value(s), json_string_length(s)};
+}
+
+/* --- a request ------------------------------------------------------------------------------------------------- */
+
+/* Where a header comes from is worth a word when it is inherited or takes an inherited one's place. */
+static void print_header(const struct render *r, const json_t *header)
+{
+    render_header(r, string_at(header, "name"), string_at(header, "value"));
+    if (json_is_true(json_object_get(header, "overrides")))
+        render_text(r, STYLE_DIM, "  (overrides the integration's)");
+    else if (strcmp(ask_text(header, "from"), "integration") == 0)
+        render_text(r, STYLE_DIM, "  (from the integration)");
+    fputc('\n', r->out);
+}
+
+static void print_headers(const struct render *r, const json_t *headers)
+{
+    size_t i;
+    json_t *header;
+    json_array_foreach(headers, i, header) print_header(r, header);
+}
+
+void exchange_print_request(const struct render *r, const struct json_t *request)
+{
+    struct bytes body = string_at(request, "body");
+    render_text(r, STYLE_BOLD, "%s %s", ask_text(request, "method"), ask_text(request, "url"));
+    fputc('\n', r->out);
+    print_headers(r, json_object_get(request, "headers"));
+    if (body.len > 0)
+        fputc('\n', r->out);
+    render_body(r, body);
+}
+
+/* --- an attempt ------------------------------------------------------------------------------------------------ */
+
+static void print_duration(const struct render *r, double ms)
+{
+    if (ms < 10)
+        render_text(r, STYLE_DIM, "%.2f ms", ms);
+    else if (ms < 1000)
+        render_text(r, STYLE_DIM, "%.0f ms", ms);
+    else
+        render_text(r, STYLE_DIM, "%.2f s", ms / 1000);
+}
+
+/* "503", or "timeout: no answer within 30s", or both. */
+static void print_outcome(const struct render *r, const json_t *of)
+{
+    const json_t *error = json_object_get(of, "error");
+    int status = (int)json_integer_value(json_object_get(of, "status"));
+    if (status != 0)
+        render_text(r, style_of_status(status), "%d", status);
+    if (!json_is_object(error))
+        return;
+    render_text(r, STYLE_BAD, "%s%s", status != 0 ? "  " : "", ask_text(error, "kind"));
+    if (ask_text(error, "message")[0] != '\0')
+        render_text(r, STYLE_PLAIN, ": %s", ask_text(error, "message"));
+}
+
+static void print_response(const struct render *r, const json_t *response)
+{
+    struct bytes body = string_at(response, "body");
+    print_headers(r, json_object_get(response, "headers"));
+    if (body.len > 0)
+        fputc('\n', r->out);
+    render_body(r, body);
+    if (json_is_true(json_object_get(response, "truncated")))
+        render_text(r, STYLE_DIM, "(the rest of the body was not kept)\n");
+}
+
+static void print_attempt(const struct render *r, const json_t *attempt)
+{
+    char time[RENDER_TIME_SIZE];
+    const json_t *response = json_object_get(attempt, "response");
+    render_time_text(r, ask_text(attempt, "started_at"), time);
+    fputc('\n', r->out);
+    render_text(r, STYLE_BOLD, "attempt %" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(attempt, "number")));
+    fprintf(r->out, "  %s  ", time);
+    print_duration(r, json_number_value(json_object_get(attempt, "duration_ms")));
+    fputs("  ", r->out);
+    print_outcome(r, attempt);
+    fputc('\n', r->out);
+    if (json_is_object(response))
+        print_response(r, response);
+}
+
+/* --- a delivery ------------------------------------------------------------------------------------------------ */
+
+static void print_label(const struct render *r, const char *label)
+{
+    render_text(r, STYLE_DIM, "%-10s", label);
+}
+
+static void print_time(const struct render *r, const char *label, const json_t *of, const char *key)
+{
+    char time[RENDER_TIME_SIZE];
+    if (ask_text(of, key)[0] == '\0')
+        return;
+    render_time_text(r, ask_text(of, key), time);
+    print_label(r, label);
+    fprintf(r->out, "%s\n", time);
+}
+
+static void print_event(const struct render *r, const json_t *event)
+{
+    if (!json_is_object(event))
+        return;
+    print_label(r, "event");
+    render_text(r, STYLE_PLAIN, "%s  %s", ask_text(event, "name"), ask_text(event, "id"));
+    if (ask_text(event, "key")[0] != '\0')
+        render_text(r, STYLE_PLAIN, "  (id %s)", ask_text(event, "key"));
+    fputc('\n', r->out);
+}
+
+static void print_head(const struct render *r, const json_t *d)
+{
+    const char *state = ask_text(d, "state");
+    render_text(r, STYLE_BOLD, "%s", ask_text(d, "id"));
+    fputs("  ", r->out);
+    render_text(r, style_of_state(state), "%s\n", state);
+    print_label(r, "webhook");
+    render_text(r, STYLE_PLAIN, "%s  (integration %s)\n", ask_text(d, "webhook"), ask_text(d, "integration"));
+    print_event(r, json_object_get(d, "event"));
+    print_time(r, "accepted", d, "created_at");
+    print_time(r, "next try", d, "next_attempt_at");
+    print_time(r, "finished", d, "finished_at");
+    if (json_array_size(json_object_get(d, "attempts")) == 0 && json_is_object(json_object_get(d, "error"))) {
+        print_label(r, "error");
+        print_outcome(r, d);
+        fputc('\n', r->out);
+    }
+    if (json_is_false(json_object_get(json_object_get(d, "request"), "idempotent"))) {
+        print_label(r, "retries");
+        fputs("only of what never left: the request carries no transactional id\n", r->out);
+    }
+}
+
+/* --- variables ------------------------------------------------------------------------------------------------- */
+
+static const char *skip_string(const char *p, const char *end)
+{
+    for (p++; p < end && *p != '"'; p++)
+        p += *p == '\\' && p + 1 < end;
+    return p < end ? p + 1 : end;
+}
+
+/* The first byte after the value that starts at `p`. */
+static const char *skip_value(const char *p, const char *end)
+{
+    int depth = 0;
+    while (p < end) {
+        if (*p == '"') {
+            p = skip_string(p, end);
+            continue;
+        }
+        if (depth == 0 && (*p == ',' || *p == '}'))
+            break;
+        depth += (*p == '{' || *p == '[') - (*p == '}' || *p == ']');
+        p++;
+    }
+    return p;
+}
+
+/*
+ * The text of a member of the outermost object of valid JSON: Jansson would write numbers its own way. Empty: not
+ * there.
+ */
+static struct bytes member(struct bytes json, const char *name)
+{
+    const char *p = memchr(json.data, '{', json.len), *end = json.data + json.len;
+    size_t len = strlen(name);
+    while (p != NULL && (p = memchr(p, '"', (size_t)(end - p))) != NULL) {
+        const char *key = p + 1;
+        const char *value = memchr(skip_string(p, end), ':', (size_t)(end - skip_string(p, end)));
+        if (value == NULL)
+            break;
+        p = skip_value(value + 1, end);
+        if ((size_t)(value - key) > len && memcmp(key, name, len) == 0 && key[len] == '"')
+            return (struct bytes){value + 1, (size_t)(p - value - 1)};
+    }
+    return (struct bytes){NULL, 0};
+}
+
+static void print_vars(const struct render *r, const json_t *d, struct bytes text)
+{
+    struct bytes vars = member(text, "vars");
+    if (ask_text(d, "vars_error")[0] != '\0')
+        render_text(r, STYLE_BAD, "\nvariables: %s\n", ask_text(d, "vars_error"));
+    if (vars.len == 0)
+        return;
+    render_text(r, STYLE_BOLD, "\nvariables\n");
+    render_json(r, vars);
+    fputc('\n', r->out);
+}
+
+void exchange_print_delivery(const struct render *r, const struct json_t *delivery, struct bytes text)
+{
+    size_t i;
+    json_t *attempt;
+    const json_t *request = json_object_get(delivery, "request");
+    print_head(r, delivery);
+    if (json_is_object(request)) {
+        fputc('\n', r->out);
+        exchange_print_request(r, request);
+    }
+    json_array_foreach(json_object_get(delivery, "attempts"), i, attempt) print_attempt(r, attempt);
+    print_vars(r, delivery, text);
+}

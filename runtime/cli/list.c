@@ -1,0 +1,184 @@
+#include "cli/ask.h"
+#include "cli/cli.h"
+#include "cli/render.h"
+
+#include <jansson.h>
+#include <string.h>
+
+static const char help[] = "anzol list                                integrations, each with its webhooks\n"
+                           "anzol list --json | jq -r '.webhooks[].name'\n"
+                           "\n"
+                           "What the daemon's scripts define.\n"
+                           "\n"
+                           "  -s, --state DIR         the daemon's folder (default .anzol, or $ANZOL_STATE)\n"
+                           "      --json              {\"integrations\":[…],\"webhooks\":[…]}\n"
+                           "  -h, --help\n";
+
+/* One of the two halves. */
+struct half {
+    struct client_answer answer;
+    json_t *root;
+};
+
+static int fetch(const char *state, const char *path, struct half *h)
+{
+    struct ask q = {.command = "list", .state = state, .method = "GET"};
+    return ask_json(&q, path, &h->answer, &h->root);
+}
+
+static void release(struct half *h)
+{
+    json_decref(h->root);
+    buf_fini(&h->answer.body);
+}
+
+/* --- JSON: the two objects as one, as they came ----------------------------------------------------------------- */
+
+static struct bytes inside(const struct client_answer *a)
+{
+    const char *first = memchr(a->body.data, '{', a->body.len), *last = memrchr(a->body.data, '}', a->body.len);
+    if (first == NULL || last == NULL)
+        return (struct bytes){"", 0};
+    return (struct bytes){first + 1, (size_t)(last - first - 1)};
+}
+
+static void print_json(const struct half *a, const struct half *b)
+{
+    struct bytes one = inside(&a->answer), two = inside(&b->answer);
+    putchar('{');
+    fwrite(one.data, 1, one.len, stdout);
+    putchar(',');
+    fwrite(two.data, 1, two.len, stdout);
+    puts("}");
+}
+
+/* --- words ----------------------------------------------------------------------------------------------------- */
+
+static void print_number(const struct render *r, const json_t *n)
+{
+    render_text(r, STYLE_PLAIN, "%.15g", json_number_value(n));
+}
+
+static void print_rate(const struct render *r, const json_t *integration)
+{
+    const json_t *rate = json_object_get(integration, "rate");
+    const char *per = ask_text(integration, "per");
+    if (json_is_number(rate)) {
+        fputs(", ", r->out);
+        print_number(r, rate);
+        render_text(r, STYLE_PLAIN, " per %s", per[0] != '\0' ? per : "1s");
+    }
+    if (json_is_number(json_object_get(integration, "concurrency"))) {
+        fputs(", ", r->out);
+        print_number(r, json_object_get(integration, "concurrency"));
+        fputs(" at a time", r->out);
+    }
+}
+
+static void print_note(const struct render *r, const char *indent, const json_t *of)
+{
+    const char *name = ask_text(of, "display_name"), *text = ask_text(of, "description");
+    if (name[0] != '\0' || text[0] != '\0')
+        render_text(r, STYLE_PLAIN, "%s%s%s%s\n", indent, name, name[0] != '\0' && text[0] != '\0' ? ": " : "", text);
+}
+
+static void print_headers(const struct render *r, const json_t *integration)
+{
+    size_t i;
+    json_t *h;
+    json_array_foreach(json_object_get(integration, "headers"), i, h)
+        render_text(r, STYLE_DIM, "  %s: %s\n", ask_text(h, "name"), ask_text(h, "value"));
+}
+
+static void print_retry(const struct render *r, const json_t *webhook)
+{
+    size_t i;
+    json_t *delay;
+    const json_t *retry = json_object_get(webhook, "retry");
+    if (json_is_false(json_object_get(webhook, "idempotent"))) {
+        render_text(r, STYLE_DIM, "    retried only when it never left: no transactional id\n");
+        return;
+    }
+    if (!json_is_object(retry))
+        return;
+    render_text(r, STYLE_DIM, "    retried after");
+    json_array_foreach(json_object_get(retry, "delays"), i, delay) render_text(
+        r, STYLE_DIM, "%s%s", i == 0 ? " " : ", ", json_string_value(delay) != NULL ? json_string_value(delay) : "");
+    render_text(r, STYLE_DIM, " within %s\n", ask_text(retry, "within"));
+}
+
+static void print_webhook(const struct render *r, const json_t *w)
+{
+    fputs("\n  ", r->out);
+    render_text(r, STYLE_NAME, "%s", ask_text(w, "name"));
+    if (ask_text(w, "on")[0] != '\0')
+        render_text(r, STYLE_PLAIN, "  on %s", ask_text(w, "on"));
+    render_text(r, STYLE_DIM, "  %s\n", ask_text(w, "where"));
+    print_note(r, "    ", w);
+    render_text(r, STYLE_PLAIN, "    %s %s\n", ask_text(w, "method"), ask_text(w, "url"));
+    print_retry(r, w);
+}
+
+static void print_integration(const struct render *r, const json_t *integration, const json_t *webhooks)
+{
+    size_t i;
+    json_t *w;
+    const char *name = ask_text(integration, "name");
+    render_text(r, STYLE_BOLD, "%s", name);
+    render_text(r, STYLE_DIM, "  %s\n", ask_text(integration, "where"));
+    print_note(r, "  ", integration);
+    render_text(r, STYLE_PLAIN, "  %s", ask_text(integration, "url"));
+    print_rate(r, integration);
+    fputc('\n', r->out);
+    print_headers(r, integration);
+    json_array_foreach(webhooks, i, w)
+    {
+        if (strcmp(ask_text(w, "integration"), name) == 0)
+            print_webhook(r, w);
+    }
+}
+
+static void print(const struct half *integrations, const struct half *webhooks)
+{
+    size_t i;
+    json_t *one;
+    struct render r;
+    render_init(&r, stdout);
+    json_array_foreach(json_object_get(integrations->root, "integrations"), i, one)
+    {
+        if (i > 0)
+            putchar('\n');
+        print_integration(&r, one, json_object_get(webhooks->root, "webhooks"));
+    }
+}
+
+int command_list(int argc, char **argv)
+{
+    const char *state = cli_default_state();
+    bool json = false;
+    struct half integrations, webhooks;
+    const struct cli_option options[] = {CLI_STATE(&state), CLI_JSON(&json)};
+    const struct cli_line line = {
+        .command = "list",
+        .help = help,
+        .operands = "",
+        .options = options,
+        .option_count = sizeof options / sizeof *options,
+    };
+    int code = cli_parse(&line, argc, argv);
+    if (code >= 0)
+        return code;
+    code = fetch(state, "/v1/integrations", &integrations);
+    if (code != EXIT_OK)
+        return code;
+    code = fetch(state, "/v1/webhooks", &webhooks);
+    if (code == EXIT_OK) {
+        if (json)
+            print_json(&integrations, &webhooks);
+        else
+            print(&integrations, &webhooks);
+        release(&webhooks);
+    }
+    release(&integrations);
+    return code;
+}

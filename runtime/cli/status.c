@@ -1,0 +1,149 @@
+#include "cli/ask.h"
+#include "cli/cli.h"
+#include "cli/table.h"
+#include "core/units.h"
+
+#include <jansson.h>
+
+static const char help[] = "anzol status\n"
+                           "anzol status --json | jq .counters\n"
+                           "\n"
+                           "What the daemon is doing: its scripts, what it did since its start, what waits where.\n"
+                           "\n"
+                           "  -s, --state DIR         the daemon's folder (default .anzol, or $ANZOL_STATE)\n"
+                           "      --json              the daemon's answer as it is\n"
+                           "  -h, --help\n";
+
+static json_int_t int_at(const json_t *object, const char *key)
+{
+    return json_integer_value(json_object_get(object, key));
+}
+
+static const char *plural(json_int_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
+static void print_head(const struct render *r, const json_t *s)
+{
+    int64_t started = 0;
+    char up[32] = "";
+    if (units_parse_time(bytes_of(ask_text(s, "started_at")), 0, &started) == 0 && r->now_ms > started)
+        units_format_duration((r->now_ms - started) / MS_PER_S * MS_PER_S, up);
+    render_text(r, STYLE_BOLD, "anzol %s", ask_text(s, "version"));
+    render_text(r, STYLE_PLAIN, ", process %" JSON_INTEGER_FORMAT ", up %s, ", int_at(s, "pid"), up);
+    if (json_is_true(json_object_get(s, "ready")))
+        render_text(r, STYLE_GOOD, "ready\n");
+    else
+        render_text(r, STYLE_BAD, "not ready: %s\n", ask_text(s, "reason"));
+}
+
+static void print_scripts(const struct render *r, const json_t *g)
+{
+    char time[RENDER_TIME_SIZE];
+    json_int_t integrations = int_at(g, "integrations"), webhooks = int_at(g, "webhooks");
+    render_time_text(r, ask_text(g, "loaded_at"), time);
+    render_text(r, STYLE_DIM, "%-12s", "scripts");
+    render_text(r, STYLE_PLAIN,
+                "%" JSON_INTEGER_FORMAT " integration%s, %" JSON_INTEGER_FORMAT
+                " webhook%s, generation %" JSON_INTEGER_FORMAT " loaded %s\n",
+                integrations, plural(integrations), webhooks, plural(webhooks), int_at(g, "number"), time);
+}
+
+static void print_counters(const struct render *r, const json_t *c)
+{
+    json_int_t duplicates = int_at(c, "duplicates"), retries = int_at(c, "retries"), unknown = int_at(c, "unknown");
+    render_text(r, STYLE_DIM, "%-12s", "events");
+    render_text(r, STYLE_PLAIN, "%" JSON_INTEGER_FORMAT " accepted", int_at(c, "events"));
+    if (duplicates > 0)
+        render_text(r, STYLE_PLAIN, ", %" JSON_INTEGER_FORMAT " duplicate%s", duplicates, plural(duplicates));
+    render_text(r, STYLE_DIM, "\n%-12s", "deliveries");
+    render_text(r, STYLE_PLAIN, "%" JSON_INTEGER_FORMAT " accepted, %" JSON_INTEGER_FORMAT " succeeded, ",
+                int_at(c, "deliveries"), int_at(c, "succeeded"));
+    render_text(r, int_at(c, "failed") > 0 ? STYLE_BAD : STYLE_PLAIN, "%" JSON_INTEGER_FORMAT " failed",
+                int_at(c, "failed"));
+    if (unknown > 0)
+        render_text(r, STYLE_WARN, ", %" JSON_INTEGER_FORMAT " unknown", unknown);
+    render_text(r, STYLE_DIM, "\n%-12s", "attempts");
+    render_text(r, STYLE_PLAIN, "%" JSON_INTEGER_FORMAT ", %" JSON_INTEGER_FORMAT " of them retr%s\n",
+                int_at(c, "attempts"), retries, retries == 1 ? "y" : "ies");
+}
+
+static void add_lane(struct table *t, const struct render *r, const json_t *lane)
+{
+    char paused[RENDER_TIME_SIZE];
+    const json_t *rate = json_object_get(lane, "rate");
+    render_time_text(r, ask_text(lane, "paused_until"), paused);
+    table_add(t, STYLE_PLAIN, "%s", ask_text(lane, "name"));
+    table_add(t, STYLE_PLAIN, "%" JSON_INTEGER_FORMAT, int_at(lane, "queued"));
+    table_add(t, STYLE_PLAIN, "%" JSON_INTEGER_FORMAT, int_at(lane, "in_flight"));
+    table_add(t, STYLE_PLAIN, "%" JSON_INTEGER_FORMAT, int_at(lane, "waiting"));
+    if (json_is_number(rate))
+        table_add(t, STYLE_PLAIN, "%.6g/s", json_number_value(rate));
+    else
+        table_add(t, STYLE_DIM, "no limit");
+    table_add(t, STYLE_WARN, "%s", paused);
+}
+
+/* "waiting" is for a retry. */
+static int print_lanes(const struct render *r, const json_t *lanes)
+{
+    static const char *const titles[] = {"INTEGRATION", "QUEUED", "IN FLIGHT", "TO RETRY", "RATE", "PAUSED UNTIL"};
+    struct table t;
+    size_t i;
+    json_t *lane;
+    if (json_array_size(lanes) == 0)
+        return 0;
+    table_init(&t, titles, sizeof titles / sizeof *titles);
+    json_array_foreach(lanes, i, lane) add_lane(&t, r, lane);
+    fputc('\n', r->out);
+    int rc = table_print(&t, r);
+    table_fini(&t);
+    return rc;
+}
+
+static int print(const json_t *s)
+{
+    struct render r;
+    json_int_t pending = int_at(json_object_get(s, "store"), "pending_writes");
+    render_init(&r, stdout);
+    print_head(&r, s);
+    print_scripts(&r, json_object_get(s, "generation"));
+    print_counters(&r, json_object_get(s, "counters"));
+    if (pending > 0)
+        render_text(&r, STYLE_PLAIN, "%-12s%" JSON_INTEGER_FORMAT " not yet on disk\n", "writes", pending);
+    if (print_lanes(&r, json_object_get(s, "integrations")) == 0)
+        return EXIT_OK;
+    cli_say("status", "out of memory");
+    return EXIT_FAILED;
+}
+
+int command_status(int argc, char **argv)
+{
+    const char *state = cli_default_state();
+    bool json = false;
+    struct client_answer a;
+    json_t *root;
+    const struct cli_option options[] = {CLI_STATE(&state), CLI_JSON(&json)};
+    const struct cli_line line = {
+        .command = "status",
+        .help = help,
+        .operands = "",
+        .options = options,
+        .option_count = sizeof options / sizeof *options,
+    };
+    int code = cli_parse(&line, argc, argv);
+    if (code >= 0)
+        return code;
+    struct ask q = {.command = "status", .state = state, .method = "GET"};
+    code = ask_json(&q, "/v1/status", &a, &root);
+    if (code != EXIT_OK)
+        return code;
+    if (json)
+        ask_print(&a);
+    else
+        code = print(root);
+    json_decref(root);
+    buf_fini(&a.body);
+    return code;
+}
