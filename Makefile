@@ -33,7 +33,7 @@ ALL_CFLAGS := -std=c11 -D_GNU_SOURCE -DANZOL_VERSION='"$(ANZOL_VERSION)"' \
 LIBS       := $(shell pkg-config --libs $(PKG) 2>/dev/null) -lev -lpthread -lm
 
 SOURCES    = $(foreach m,$(MODULES),$(wildcard runtime/$(m)/*.c))
-OBJECTS    = $(SOURCES:runtime/%.c=$(BUILD)/%.o) $(if $(filter script,$(MODULES)),$(BUILD)/stdlib.o)
+OBJECTS    = $(SOURCES:runtime/%.c=$(BUILD)/%.o) $(if $(filter script,$(MODULES)),$(BUILD)/stdlib_data.o)
 STDLIB     = $(sort $(shell find stdlib -name '*.lua'))
 UNIT       = $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 TEST_ENV   = ANZOL=$(abspath $(BUILD))/anzol BUILD=$(abspath $(BUILD))
@@ -53,11 +53,11 @@ $(BUILD)/%.o: runtime/%.c
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # The Lua library travels inside the binary, under its chunk names.
-$(BUILD)/stdlib.c: $(STDLIB) runtime/script/embed.sh
+$(BUILD)/stdlib_data.c: $(STDLIB) runtime/script/embed.sh
 	@mkdir -p $(@D)
 	sh runtime/script/embed.sh $(STDLIB) > $@.tmp
 	mv $@.tmp $@
-$(BUILD)/stdlib.o: $(BUILD)/stdlib.c
+$(BUILD)/stdlib_data.o: $(BUILD)/stdlib_data.c
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libanzol.a

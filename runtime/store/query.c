@@ -11,6 +11,8 @@
 #define JOIN_REQUEST     " LEFT JOIN requests r ON r.seq = d.seq "
 #define PENDING          " d." SCHEMA_PENDING " "
 
+/* "due_ms > 0" says nothing new, but without it the index is taken to be out of order, and all that wait would be
+ * sorted. */
 int query_prepare(struct reader *rd, struct err *e)
 {
     const struct sqlite_text texts[] = {
@@ -18,7 +20,7 @@ int query_prepare(struct reader *rd, struct err *e)
          "SELECT " ROW_WITH_REQUEST "INDEXED BY deliveries_pending" JOIN_REQUEST "WHERE d.integration = ?1 AND" PENDING
          "AND d.state = 0 AND d.due_ms = 0 AND d.seq > ?2 ORDER BY d.seq"},
         {&rd->due, "SELECT " ROW_WITH_REQUEST "INDEXED BY deliveries_pending" JOIN_REQUEST
-                   "WHERE d.integration = ?1 AND" PENDING "AND d.state = 2 ORDER BY d.due_ms, d.seq"},
+                   "WHERE d.integration = ?1 AND" PENDING "AND d.state = 2 AND d.due_ms > 0 ORDER BY d.due_ms, d.seq"},
         {&rd->backlog, "SELECT d.integration, d.state, count(*), min(d.due_ms) "
                        "FROM deliveries d INDEXED BY deliveries_pending WHERE" PENDING
                        "GROUP BY d.integration, d.state ORDER BY d.integration, d.state"},

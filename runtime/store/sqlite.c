@@ -122,6 +122,7 @@ int sqlite_number(struct sqlite *c, const char *sql, int64_t *out, struct err *e
 int sqlite_run(sqlite3_stmt *st)
 {
     int rc;
+    errno = 0; /* SQLite does not keep what makes a COMMIT fail: sqlite_fail() looks here */
     while ((rc = sqlite3_step(st)) == SQLITE_ROW)
         ;
     int reset = sqlite3_reset(st);
@@ -196,7 +197,9 @@ static int fail_io(const struct sqlite *c, int rc, int number, struct err *e)
 
 int sqlite_fail(struct sqlite *c, int rc, struct err *e)
 {
-    int number = c->db != NULL ? sqlite3_system_errno(c->db) : 0;
+    int number = errno, known = c->db != NULL ? sqlite3_system_errno(c->db) : 0;
+    if (known != 0)
+        number = known;
     switch (rc & 0xff) {
     case SQLITE_FULL:
         return fail_io(c, rc, ENOSPC, e);
