@@ -83,3 +83,8 @@ void limiter_resume(struct limiter *l)
 {
     l->paused_until_ns = INT64_MIN;
 }
+
+int64_t limiter_pause_left(const struct limiter *l, int64_t now_ns)
+{
+    return l->paused_until_ns > now_ns ? sum(l->paused_until_ns, -now_ns) : 0;
+}

@@ -32,5 +32,7 @@ int64_t limiter_wait(const struct limiter *l, int64_t now_ns);
 /* No request before `until_ns` (an earlier, longer pause stands). */
 void limiter_pause(struct limiter *l, int64_t until_ns);
 void limiter_resume(struct limiter *l);
+/* Nanoseconds the pause lasts; 0: none. */
+int64_t limiter_pause_left(const struct limiter *l, int64_t now_ns);
 
 #endif

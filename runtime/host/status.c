@@ -20,7 +20,7 @@ static void put_counters(struct json_write *w, const struct counters *c)
 
 static void put_lane(struct json_write *w, const struct lane *lane, const struct env *env)
 {
-    int64_t pause_ns = lane->limiter.paused_until_ns - env->mono_ns();
+    int64_t pause_ns = limiter_pause_left(&lane->limiter, env->mono_ns());
     json_write_object(w, NULL);
     json_write_str(w, "name", lane->name);
     json_write_int(w, "queued", lane->queued_total);
