@@ -1,5 +1,5 @@
--- A first script. Show what it would send:  anzol preview order_paid --data scripts/quickstart.json scripts/quickstart.lua
--- (`anzol listen` is the receiver on port 8021; `anzol dev scripts` starts everything at once.)
+-- A first script. See what it would send:  anzol preview order_paid scripts --data scripts/quickstart.json
+-- Deliver it to a receiver of your own:    anzol dev scripts --emit order.paid --data scripts/quickstart.json
 
 integration "shop" {                      -- a service that receives; its webhooks share what is written here
   name    = "Shop CRM",

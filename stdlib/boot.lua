@@ -4,8 +4,8 @@ local native = ...
 
 package.loaded["stdlib.native"] = native
 
-local concat, format, ipairs, pairs, sort, tostring, type =
-  table.concat, string.format, ipairs, pairs, table.sort, tostring, type
+local concat, find, format, ipairs, pairs, sort, tostring, type =
+  table.concat, string.find, string.format, ipairs, pairs, table.sort, tostring, type
 
 local build = require "stdlib.template.build"
 local mistakes = require "stdlib.mistakes"
@@ -63,10 +63,14 @@ function boot.webhook_count()
   return #webhooks
 end
 
--- A raised value as a message; Lua's own messages keep their place.
-local function message_of(e)
-  if type(e) == "string" then return e end
-  return "the script raised " .. runtime.kind(e) .. (type(e) == "table" and ": " .. tostring(e) or "")
+-- A raised value as a message with a place: its own, or the webhook's.
+local function message_of(e, r)
+  if type(e) ~= "string" then
+    e = "the script raised " .. runtime.kind(e) .. (type(e) == "table" and ": " .. tostring(e) or "")
+  end
+  e = mistakes.plain(e)
+  if not r or find(e, "^[^\n]-:%d+: ") then return e end
+  return format("%s:%d: %s: %s", r.def.path, r.def.line, r.def.label, e)
 end
 
 local function send(r, data, id)
@@ -76,7 +80,7 @@ end
 -- Renders and emits one delivery; false: the data may have been changed by a function of the script.
 local function deliver(r, data)
   local ok, why = protected(send, r, data, native.new_id())
-  if not ok then native.emit_failed(r.name, r.integration, message_of(why)) end
+  if not ok then native.emit_failed(r.name, r.integration, message_of(why, r)) end
   return r.body_call == nil
 end
 
@@ -150,7 +154,7 @@ function boot.call(name, raw)
   local r, data, why = prepare(name, raw)
   if not r then return nil, data, why end
   local ok, bad = protected(send, r, data, native.new_id())
-  if not ok then return nil, 422, message_of(bad) end
+  if not ok then return nil, 422, message_of(bad, r) end
   return true
 end
 
@@ -159,7 +163,7 @@ function boot.preview(name, raw)
   local r, data, why = prepare(name, raw)
   if not r then return nil, data, why end
   local ok, result = protected(view.preview, r, data)
-  if not ok then return nil, 422, message_of(result) end
+  if not ok then return nil, 422, message_of(result, r) end
   return result
 end
 

@@ -1,7 +1,7 @@
 -- mistakes: what is wrong with the scripts, collected while they load and told all at once, in the order of the files.
 
 local concat, ipairs, sort = table.concat, ipairs, table.sort
-local format = string.format
+local format, gsub = string.format, string.gsub
 
 local mistakes = {}
 
@@ -56,6 +56,11 @@ function mistakes.take()
   local errors, warnings = told(found), told(warned)
   found, warned = {}, {}
   return errors, warnings
+end
+
+-- A message without a place inside this library, which says nothing to a script's author.
+function mistakes.plain(message)
+  return (gsub(message, "^stdlib/[^:]*:%d+: ", ""))
 end
 
 -- "; did you mean 'near'?", or "" without one.

@@ -7,6 +7,7 @@ local error, pcall, rawget, setmetatable, sort, tonumber, tostring, type =
 
 local native = require "stdlib.native"
 local dsl = require "stdlib.dsl"
+local mistakes = require "stdlib.mistakes"
 local null = native.json_null
 
 local response = {}
@@ -113,7 +114,7 @@ local function by_function(mapping, status, headers, body)
   if vars == nil then return nil end
   if type(vars) ~= "table" then return nil, "the response function returned " .. dsl.kind(vars) .. ", not a table" end
   local encoded, text = pcall(native.json_encode, vars)
-  if not encoded then return nil, "the response function: " .. text end
+  if not encoded then return nil, "the response function: " .. mistakes.plain(text) end
   return text
 end
 

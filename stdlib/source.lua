@@ -184,10 +184,13 @@ function source.line(def, path)
   return hit and list[hit.key].line or def.line
 end
 
+-- The column, in characters, of a byte; behind the end counts as the end.
 local function column_of(text, at)
-  local start = at
+  local start = math.min(at, #text + 1)
+  at = start
   while start > 1 and byte(text, start - 1) ~= 10 do start = start - 1 end
-  return (utf8.len(text, start, math.max(start, at - 1), true) or at - start) + (at > start and 1 or 0)
+  if at == start then return 1 end
+  return (utf8.len(text, start, at - 1, true) or at - start) + 1
 end
 
 local function line_of(text, t, at)

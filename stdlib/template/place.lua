@@ -115,7 +115,7 @@ local function plain(nodes)
   for _, node in ipairs(nodes) do
     if node.k == "out" then
       if node.e.k == "call" and node.e.key == "raw" then return false end
-    elseif node.k ~= "text" and node.k ~= "slot" then
+    elseif node.k ~= "text" and node.k ~= "slot" and node.k ~= "set" then
       return false
     end
   end
@@ -127,7 +127,9 @@ local function sample(nodes)
   local out, map, length = {}, {}, 0
   for i, node in ipairs(nodes) do
     local s = node.s
-    if node.k ~= "text" then
+    if node.k == "set" then
+      s = ""
+    elseif node.k ~= "text" then
       local before, after = out[i - 1] or "", nodes[i + 1] and nodes[i + 1].s or ""
       local digits = find(before, "[%w.+-]$") or find(after, "^[%w.+-]")
       s = node.place == "json_string" and "x" or digits and "1" or '""'

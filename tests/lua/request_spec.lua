@@ -100,13 +100,13 @@ describe("a body function", function()
   it("fails with its line", function()
     assert.matches("^s%.lua:3: attempt to index a nil value", fails "function(data) return data.a.b end")
     assert.equal("s.lua:3: oops", fails "function() error 'oops' end")
-    assert.equal("the script raised an object: " , (fails("function() error {} end"):gsub("table: .*", "")))
+    assert.equal("s.lua:2: webhook 'w': the script raised an object: " , (fails("function() error {} end"):gsub("table: .*", "")))
   end)
 
   it("must return something", function()
-    assert.equal("the body function returned nothing; expected a table or a string", fails "function() end")
-    assert.equal("the body function returned a number; expected a table or a string", fails "function() return 5 end")
-    assert.equal("cannot encode a function", fails "function() return { print } end")
+    assert.equal("s.lua:2: webhook 'w': the body function returned nothing; expected a table or a string", fails "function() end")
+    assert.equal("s.lua:2: webhook 'w': the body function returned a number; expected a table or a string", fails "function() return 5 end")
+    assert.equal("s.lua:2: webhook 'w': cannot encode a function", fails "function() return { print } end")
   end)
 
   it("returns no marks and no circles", function()
@@ -115,7 +115,9 @@ describe("a body function", function()
       local _, message = helper.sent(script .. helper.webhook("body = " .. body), {}, { secrets = { S = true } })
       return message
     end
-    assert.equal("each() and when() are for table bodies; in a function write a loop", failing "function() return { m } end")
-    assert.equal("the body is nested too deeply, or holds itself", failing "function() local t = {} t[1] = t return t end")
+    assert.equal("s.lua:3: webhook 'w': each() and when() are for table bodies; in a function write a loop",
+      failing "function() return { m } end")
+    assert.equal("s.lua:3: webhook 'w': the body is nested too deeply, or holds itself",
+      failing "function() local t = {} t[1] = t return t end")
   end)
 end)
