@@ -110,13 +110,13 @@ lint: deps-test
 check-asan: deps-test
 	@$(MAKE) --no-print-directory -j2 BUILD=build-asan CFLAGS="-O1 -g -fno-omit-frame-pointer" \
 	    SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all" all unit
-	@BUILD=$(abspath build-asan) ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 tests/run unit e2e
+	@WRAPPED=1 PATIENCE=120 BUILD=$(abspath build-asan) ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 tests/run unit e2e
 
 .PHONY: check-valgrind
 check-valgrind: deps-test
 	$(call install,valgrind)
 	@$(MAKE) --no-print-directory -j2 all unit
-	@BUILD=$(abspath $(BUILD)) ANZOL=$(abspath tests)/valgrind WRAP_UNIT="$(abspath tests)/valgrind-unit" tests/run unit e2e
+	@WRAPPED=1 PATIENCE=300 BUILD=$(abspath $(BUILD)) ANZOL=$(abspath tests)/valgrind WRAP_UNIT="$(abspath tests)/valgrind-unit" tests/run unit e2e
 
 # The load tests in the sizes that the README's figures stand for; prints the figures.
 .PHONY: figures

@@ -62,10 +62,15 @@ void ask_print(const struct client_answer *a)
         putchar('\n');
 }
 
+const char *ask_text_of(const struct json_t *string)
+{
+    const char *text = json_string_value(string);
+    return text != NULL ? text : "";
+}
+
 const char *ask_text(const struct json_t *object, const char *key)
 {
-    const char *text = json_string_value(json_object_get(object, key));
-    return text != NULL ? text : "";
+    return ask_text_of(json_object_get(object, key));
 }
 
 int ask_append(struct buf *path, const char *text)

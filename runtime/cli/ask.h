@@ -26,6 +26,8 @@ int ask_json(const struct ask *q, const char *path, struct client_answer *a, str
 void ask_print(const struct client_answer *a);
 /* The string at `key`; "" when there is none. */
 const char *ask_text(const struct json_t *object, const char *key);
+/* The same of a string itself. */
+const char *ask_text_of(const struct json_t *string);
 /* Appends `text` percent-encoded, for a path or a query. */
 int ask_append(struct buf *path, const char *text);
 

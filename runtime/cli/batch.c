@@ -38,10 +38,8 @@ static const char *name_of(const struct batch *b)
 /* The daemon counts the lines of a piece; people, those of the file. */
 static int keep_rejected(struct batch *b, json_t *list)
 {
-    size_t i;
-    json_t *one;
-    json_array_foreach(list, i, one)
-    {
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        json_t *one = json_array_get(list, i);
         json_int_t line = json_integer_value(json_object_get(one, "line")) + (json_int_t)b->lines;
         b->any_rejected = true;
         if (!b->json)
@@ -171,7 +169,7 @@ int batch_send(const char *state, const char *path, bool json)
                 .type = "application/x-ndjson",
                 .timeout_ms = PIECE_TIMEOUT_MS},
         .fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC),
-        .rejected = json_loads("[]", 0, NULL), /* json_array() is core/json_write.h's name */
+        .rejected = json_array(),
     };
     int code = EXIT_FAILED;
     buf_init(&b.text);

@@ -151,8 +151,6 @@ static int print(const json_t *root)
     static const char *const titles[] = {"ID", "TIME", "WEBHOOK", "STATE", "TRIES", "RESULT"};
     struct render r;
     struct table t;
-    size_t i;
-    json_t *d;
     const json_t *list = json_object_get(root, "deliveries");
     if (json_array_size(list) == 0) {
         cli_say("deliveries", "none");
@@ -160,7 +158,8 @@ static int print(const json_t *root)
     }
     render_init(&r, stdout);
     table_init(&t, titles, sizeof titles / sizeof *titles);
-    json_array_foreach(list, i, d) add_row(&t, &r, d);
+    for (size_t i = 0; i < json_array_size(list); i++)
+        add_row(&t, &r, json_array_get(list, i));
     int rc = table_print(&t, &r);
     table_fini(&t);
     if (rc != 0)

@@ -31,11 +31,10 @@ struct emit {
 
 static void print_answer(const json_t *root, const char *event)
 {
-    size_t i;
-    json_t *one;
     const json_t *deliveries = json_object_get(root, "deliveries");
     printf("event     %s\n", ask_text(root, "id"));
-    json_array_foreach(deliveries, i, one) printf("delivery  %s\n", json_string_value(one));
+    for (size_t i = 0; i < json_array_size(deliveries); i++)
+        printf("delivery  %s\n", ask_text_of(json_array_get(deliveries, i)));
     if (json_is_true(json_object_get(root, "duplicate")))
         cli_say("emit", "an event with this id came before; it is not processed again");
     else if (json_array_size(deliveries) == 0)

@@ -1,5 +1,5 @@
 /*
- * envelope: an event as the API takes it. (A file of its own: core/json_write.h and Jansson share names.)
+ * envelope: an event as the API takes it.
  */
 #ifndef ANZOL_CLI_ENVELOPE_H
 #define ANZOL_CLI_ENVELOPE_H

@@ -27,9 +27,8 @@ static void print_header(const struct render *r, const json_t *header)
 
 static void print_headers(const struct render *r, const json_t *headers)
 {
-    size_t i;
-    json_t *header;
-    json_array_foreach(headers, i, header) print_header(r, header);
+    for (size_t i = 0; i < json_array_size(headers); i++)
+        print_header(r, json_array_get(headers, i));
 }
 
 void exchange_print_request(const struct render *r, const struct json_t *request)
@@ -207,14 +206,13 @@ static void print_vars(const struct render *r, const json_t *d, struct bytes tex
 
 void exchange_print_delivery(const struct render *r, const struct json_t *delivery, struct bytes text)
 {
-    size_t i;
-    json_t *attempt;
-    const json_t *request = json_object_get(delivery, "request");
+    const json_t *request = json_object_get(delivery, "request"), *attempts = json_object_get(delivery, "attempts");
     print_head(r, delivery);
     if (json_is_object(request)) {
         fputc('\n', r->out);
         exchange_print_request(r, request);
     }
-    json_array_foreach(json_object_get(delivery, "attempts"), i, attempt) print_attempt(r, attempt);
+    for (size_t i = 0; i < json_array_size(attempts); i++)
+        print_attempt(r, json_array_get(attempts, i));
     print_vars(r, delivery, text);
 }

@@ -84,17 +84,16 @@ static void print_note(const struct render *r, const char *indent, const json_t 
 
 static void print_headers(const struct render *r, const json_t *integration)
 {
-    size_t i;
-    json_t *h;
-    json_array_foreach(json_object_get(integration, "headers"), i, h)
+    const json_t *headers = json_object_get(integration, "headers");
+    for (size_t i = 0; i < json_array_size(headers); i++) {
+        const json_t *h = json_array_get(headers, i);
         render_text(r, STYLE_DIM, "  %s: %s\n", ask_text(h, "name"), ask_text(h, "value"));
+    }
 }
 
 static void print_retry(const struct render *r, const json_t *webhook)
 {
-    size_t i;
-    json_t *delay;
-    const json_t *retry = json_object_get(webhook, "retry");
+    const json_t *retry = json_object_get(webhook, "retry"), *delays = json_object_get(retry, "delays");
     if (json_is_false(json_object_get(webhook, "idempotent"))) {
         render_text(r, STYLE_DIM, "    retried only when it never left: no transactional id\n");
         return;
@@ -102,8 +101,8 @@ static void print_retry(const struct render *r, const json_t *webhook)
     if (!json_is_object(retry))
         return;
     render_text(r, STYLE_DIM, "    retried after");
-    json_array_foreach(json_object_get(retry, "delays"), i, delay) render_text(
-        r, STYLE_DIM, "%s%s", i == 0 ? " " : ", ", json_string_value(delay) != NULL ? json_string_value(delay) : "");
+    for (size_t i = 0; i < json_array_size(delays); i++)
+        render_text(r, STYLE_DIM, "%s%s", i == 0 ? " " : ", ", ask_text_of(json_array_get(delays, i)));
     render_text(r, STYLE_DIM, " within %s\n", ask_text(retry, "within"));
 }
 
@@ -121,8 +120,6 @@ static void print_webhook(const struct render *r, const json_t *w)
 
 static void print_integration(const struct render *r, const json_t *integration, const json_t *webhooks)
 {
-    size_t i;
-    json_t *w;
     const char *name = ask_text(integration, "name");
     render_text(r, STYLE_BOLD, "%s", name);
     render_text(r, STYLE_DIM, "  %s\n", ask_text(integration, "where"));
@@ -131,8 +128,8 @@ static void print_integration(const struct render *r, const json_t *integration,
     print_rate(r, integration);
     fputc('\n', r->out);
     print_headers(r, integration);
-    json_array_foreach(webhooks, i, w)
-    {
+    for (size_t i = 0; i < json_array_size(webhooks); i++) {
+        const json_t *w = json_array_get(webhooks, i);
         if (strcmp(ask_text(w, "integration"), name) == 0)
             print_webhook(r, w);
     }
@@ -140,15 +137,13 @@ static void print_integration(const struct render *r, const json_t *integration,
 
 static void print(const struct half *integrations, const struct half *webhooks)
 {
-    size_t i;
-    json_t *one;
     struct render r;
+    const json_t *list = json_object_get(integrations->root, "integrations");
     render_init(&r, stdout);
-    json_array_foreach(json_object_get(integrations->root, "integrations"), i, one)
-    {
+    for (size_t i = 0; i < json_array_size(list); i++) {
         if (i > 0)
             putchar('\n');
-        print_integration(&r, one, json_object_get(webhooks->root, "webhooks"));
+        print_integration(&r, json_array_get(list, i), json_object_get(webhooks->root, "webhooks"));
     }
 }
 

@@ -30,11 +30,9 @@ struct preview {
 
 static void print_notes(const struct render *r, const json_t *root)
 {
-    size_t i;
-    json_t *name;
-    json_array_foreach(json_object_get(root, "deselected"), i, name)
-        render_text(r, STYLE_DIM, "(without the integration's %s)\n",
-                    json_string_value(name) != NULL ? json_string_value(name) : "");
+    const json_t *names = json_object_get(root, "deselected");
+    for (size_t i = 0; i < json_array_size(names); i++)
+        render_text(r, STYLE_DIM, "(without the integration's %s)\n", ask_text_of(json_array_get(names, i)));
     if (json_is_false(json_object_get(root, "idempotent")))
         cli_say("preview", "no ${WebhookRequest.TransactionalId} in it: retried only when it certainly never left");
 }

@@ -90,12 +90,11 @@ static int print_lanes(const struct render *r, const json_t *lanes)
 {
     static const char *const titles[] = {"INTEGRATION", "QUEUED", "IN FLIGHT", "TO RETRY", "RATE", "PAUSED UNTIL"};
     struct table t;
-    size_t i;
-    json_t *lane;
     if (json_array_size(lanes) == 0)
         return 0;
     table_init(&t, titles, sizeof titles / sizeof *titles);
-    json_array_foreach(lanes, i, lane) add_lane(&t, r, lane);
+    for (size_t i = 0; i < json_array_size(lanes); i++)
+        add_lane(&t, r, json_array_get(lanes, i));
     fputc('\n', r->out);
     int rc = table_print(&t, r);
     table_fini(&t);
