@@ -1,14 +1,14 @@
 #include "host/api.h"
 
 #include "core/units.h"
-#include "host/resend.h"
+#include "host/api_read.h"
 #include "host/views.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static void answer(struct api_call *c, int status, struct buf *json)
+void api_reply(struct api_call *c, int status, struct buf *json)
 {
     struct err e;
     if (buf_failed(json)) {
@@ -19,161 +19,24 @@ static void answer(struct api_call *c, int status, struct buf *json)
         api_answer(c, status, json);
 }
 
-/* --- reads ---------------------------------------------------------------------------------------------------- */
-
-/* A call that waits for a read. */
-struct asked {
-    struct store_read read;
-    struct api *api;
-    struct api_call *call;
-    char *webhook; /* the filter's, copied */
-    bool late;     /* of a ?wait= whose time was up */
-};
-
-static struct asked *asked_new(struct api *a, struct api_call *c, enum store_read_kind kind,
-                               void (*done)(struct store_read *, const struct err *))
+static void on_waited(void *ud, const struct waiter *w, bool ended)
 {
-    struct asked *q = calloc(1, sizeof *q);
-    struct err e;
-    if (q == NULL) {
-        err_memory(&e);
-        api_problem(c, &e);
-        return NULL;
-    }
-    q->api = a;
-    q->call = c;
-    q->read.kind = kind;
-    q->read.done = done;
-    return q;
-}
-
-static void asked_free(struct asked *q)
-{
-    store_read_fini(&q->read);
-    free(q->webhook);
-    free(q);
-}
-
-static void ask(struct asked *q)
-{
-    store_query(q->api->env->store, &q->read);
-}
-
-static void on_list(struct store_read *r, const struct err *failure)
-{
-    struct asked *q = (struct asked *)r;
-    struct buf json;
-    buf_init(&json);
-    if (failure != NULL)
-        api_problem(q->call, failure);
-    else {
-        view_deliveries(&json, q->api->dispatch, r);
-        answer(q->call, 200, &json);
-    }
-    asked_free(q);
+    api_read_one(ud, &w->id, w->call, !ended);
 }
 
 static void on_deliveries(void *ud, const struct api_filter *f, struct api_call *c)
 {
-    struct asked *q = asked_new(ud, c, STORE_READ_LIST, on_list);
-    if (q == NULL)
-        return;
-    q->webhook = f->webhook.len > 0 ? strndup(f->webhook.data, f->webhook.len) : NULL;
-    q->read.limit = f->limit;
-    q->read.filter = (struct store_filter){
-        .webhook = bytes_of(q->webhook),
-        .state = f->state,
-        .since_ms = f->since_ms,
-        .until_ms = f->until_ms,
-        .before_seq = f->before_seq,
-    };
-    ask(q);
+    api_read_list(ud, f, c);
 }
 
-static void problem_no_delivery(struct api_call *c, const struct uuid *id)
+static void on_delivery(void *ud, struct uuid id, struct api_call *c)
 {
-    char text[UUID_TEXT_SIZE];
-    struct err e;
-    uuid_format(id, text);
-    err_set(&e, ERR_INPUT, 404, "no delivery %s", text);
-    api_problem(c, &e);
-}
-
-static void on_one(struct store_read *r, const struct err *failure)
-{
-    struct asked *q = (struct asked *)r;
-    struct buf json;
-    buf_init(&json);
-    if (failure != NULL)
-        api_problem(q->call, failure);
-    else if (r->count == 0)
-        problem_no_delivery(q->call, &r->id);
-    else if (q->late) {
-        view_id(&json, &r->id, view_state(q->api->dispatch, &r->rows[0]));
-        answer(q->call, 202, &json);
-    } else {
-        view_delivery(&json, q->api->dispatch, q->api->intake->generation, r);
-        answer(q->call, 200, &json);
-    }
-    asked_free(q);
-}
-
-static void ask_one(struct api *a, const struct uuid *id, struct api_call *c, bool late)
-{
-    struct asked *q = asked_new(a, c, STORE_READ_ONE, on_one);
-    if (q == NULL)
-        return;
-    q->read.id = *id;
-    q->late = late;
-    ask(q);
-}
-
-static void on_waited(void *ud, const struct waiter *w, bool ended)
-{
-    ask_one(ud, &w->id, w->call, !ended);
-}
-
-static void on_delivery_asked(void *ud, struct uuid id, struct api_call *c)
-{
-    ask_one(ud, &id, c, false);
-}
-
-static void on_queued_again(void *ud, const struct err *failure)
-{
-    struct asked *q = ud;
-    struct buf json;
-    buf_init(&json);
-    if (failure != NULL)
-        api_problem(q->call, failure);
-    else {
-        view_id(&json, &q->read.id, delivery_state_name(DELIVERY_QUEUED));
-        answer(q->call, 202, &json);
-    }
-    asked_free(q);
-}
-
-static void on_resend_read(struct store_read *r, const struct err *failure)
-{
-    struct asked *q = (struct asked *)r;
-    struct err e;
-    if (failure != NULL)
-        api_problem(q->call, failure);
-    else if (r->count == 0)
-        problem_no_delivery(q->call, &r->id);
-    else if (resend(q->api->dispatch, &r->rows[0], on_queued_again, q, &e) == 0)
-        return;
-    else
-        api_problem(q->call, &e);
-    asked_free(q);
+    api_read_one(ud, &id, c, false);
 }
 
 static void on_resend(void *ud, struct uuid id, struct api_call *c)
 {
-    struct asked *q = asked_new(ud, c, STORE_READ_ONE, on_resend_read);
-    if (q == NULL)
-        return;
-    q->read.id = id;
-    ask(q);
+    api_read_and_resend(ud, &id, c);
 }
 
 /* --- what enters ---------------------------------------------------------------------------------------------- */
@@ -204,7 +67,7 @@ static void on_event_done(void *ud, const struct intake_result *r, const struct 
         api_problem(x->call, failure);
     else {
         view_event(&json, &r->event, r->ids, r->count, r->duplicate);
-        answer(x->call, 202, &json);
+        api_reply(x->call, 202, &json);
     }
     free(x);
 }
@@ -269,7 +132,7 @@ static void on_call_done(void *ud, const struct intake_result *r, const struct e
         wait_for_outcome(x, r);
     else {
         view_id(&json, &r->ids[0], NULL);
-        answer(x->call, 202, &json);
+        api_reply(x->call, 202, &json);
     }
     free(x);
 }
@@ -330,7 +193,7 @@ static void on_preview(void *ud, const char *name, struct bytes data, struct api
         buf_fini(&json);
         api_problem(c, &e);
     } else
-        answer(c, 200, &json);
+        api_reply(c, 200, &json);
 }
 
 static int ready(void *ud, struct err *e)
@@ -370,7 +233,7 @@ static void on_listing(void *ud, enum api_listing what, struct api_call *c)
         buf_fini(&json);
         api_problem(c, &e);
     } else
-        answer(c, 200, &json);
+        api_reply(c, 200, &json);
 }
 
 static void on_metrics(void *ud, struct buf *out)
@@ -387,7 +250,7 @@ const struct api_ops api_ops = {
     .webhook = on_webhook,
     .preview = on_preview,
     .deliveries = on_deliveries,
-    .delivery = on_delivery_asked,
+    .delivery = on_delivery,
     .resend = on_resend,
     .listing = on_listing,
     .ready = ready,
