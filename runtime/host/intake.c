@@ -63,7 +63,8 @@ static int add_failed(struct admission *a, struct store_delivery *row, const str
         return -1;
     memcpy(text, r->webhook.data, r->webhook.len);
     memcpy(text + r->webhook.len, r->error, message_len);
-    row->webhook = (struct bytes){text, r->webhook.len};
+    row->webhook.data = text;
+    row->webhook.len = r->webhook.len;
     row->message = (struct bytes){text + r->webhook.len, message_len};
     row->state = DELIVERY_FAILED;
     row->error = ATTEMPT_RENDER;

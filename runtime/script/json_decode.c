@@ -16,14 +16,12 @@ static bool push_value(lua_State *L, json_t *v, int depth);
 
 static bool push_array(lua_State *L, json_t *v, int depth)
 {
-    size_t i, n = json_array_size(v);
-    json_t *item;
+    size_t n = json_array_size(v);
     lua_createtable(L, n > INT_MAX ? INT_MAX : (int)n, 0);
     lua_pushvalue(L, METATABLE);
     lua_setmetatable(L, -2);
-    json_array_foreach(v, i, item)
-    {
-        if (!push_value(L, item, depth))
+    for (size_t i = 0; i < n; i++) {
+        if (!push_value(L, json_array_get(v, i), depth))
             return false;
         lua_rawseti(L, -2, (lua_Integer)i + 1);
     }
