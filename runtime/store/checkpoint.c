@@ -3,9 +3,9 @@
 #include "store/internal.h"
 
 enum {
-    PAGES = 2000,       /* 8 MB of log: enough that pages written again and again are moved once */
-    PAGES_AGAIN = 500,  /* after one that could not finish */
-    PAGES_FORCE = 8000, /* the readers never left a gap: make one */
+    PAGES = 1000,       /* 8 MB of log: enough that pages written again and again are moved once */
+    PAGES_AGAIN = 250,  /* after one that could not finish */
+    PAGES_FORCE = 4000, /* the readers never left a gap: make one */
 };
 
 /* No statement of the reader is open from here until let_readers(). */

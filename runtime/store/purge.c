@@ -7,7 +7,7 @@
 
 enum {
     STEP_ROWS = 200,
-    VACUUM_PAGES = 64,
+    VACUUM_PAGES = 16,
     VACUUM_ABOVE = 1024, /* free pages that are kept in any case: the next rows need them again */
 };
 static const int64_t STEP_NS = 2 * NS_PER_MS;
@@ -33,10 +33,10 @@ int purge_prepare(struct purge *p, struct sqlite *c, struct err *e)
         {&p->drop_event, "DELETE FROM events WHERE seq = ?1"},
         {&p->page_count, "PRAGMA page_count"},
         {&p->free_count, "PRAGMA freelist_count"},
-        {&p->vacuum, "PRAGMA incremental_vacuum(64)"},
+        {&p->vacuum, "PRAGMA incremental_vacuum(16)"},
         {NULL, NULL},
     };
-    _Static_assert(VACUUM_PAGES == 64, "the pragma takes no parameter");
+    _Static_assert(VACUUM_PAGES == 16, "the pragma takes no parameter");
     return sqlite_prepare(c, texts, e);
 }
 

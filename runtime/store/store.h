@@ -8,7 +8,8 @@
  * is the caller's memory and is not touched by the caller until its `done` ran.
  *
  * Promise: done(failure NULL) of a write means committed and synced. Writes of one store complete in the order they
- * were submitted.
+ * were submitted (but for accepts that fail while updates are kept, see store_health). A read's done runs after the
+ * done of every write that its answer may show.
  */
 #ifndef ANZOL_STORE_STORE_H
 #define ANZOL_STORE_STORE_H
@@ -69,7 +70,10 @@ struct store_accept {
     struct buf first_ids; /* 16 bytes a delivery; the caller buf_fini()s */
 };
 
-/* The new face of one delivery, and the attempt that led to it. Also: marked sending, queued again, canceled. */
+/*
+ * The new face of one delivery, and the attempt that led to it. Also: marked sending, queued again, canceled. Fails
+ * when the row is not there (removed by age).
+ */
 struct store_update {
     struct store_write base;
     struct store_delivery row;     /* seq says which; id, event_seq, created_ms, names and request are not written */
@@ -139,7 +143,10 @@ struct store_options {
  * error ATTEMPT_CRASH), starts the threads. NULL on failure: `e` says what is wrong with which file and what to do.
  */
 struct store *store_open(const struct store_options *o, struct err *e);
-/* Commits what was submitted, runs no callback any more, joins the threads, checkpoints. */
+/*
+ * Commits what was submitted, runs no callback any more, joins the threads, checkpoints. Answers nobody was told of are
+ * released. NULL is fine.
+ */
 void store_close(struct store *s);
 /* The highest seq in use (deliveries and events). */
 int64_t store_last_seq(const struct store *s);

@@ -142,7 +142,7 @@ static void test_log_is_bounded(void **state)
     }
     fixture_wait(f, &q.done);
     store_read_fini(&q.read);
-    assert_true(most > 0 && most < 96 << 20);
+    assert_true(most > 0 && most < 64 << 20);
     fixture_close(f);
     assert_int_equal(size_of(f, "anzol.db-wal"), 0);
     assert_true(size_of(f, "anzol.db") > 60 * 200 * 8000);
