@@ -1,6 +1,8 @@
 #include "core/json_write.h"
 #include "net/call.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,8 +13,12 @@ struct rejected {
     char *error;
 };
 
+enum cut { CUT_NOT, CUT_LENGTH, CUT_STOP };
+
 struct api_batch {
-    struct api_call *call;
+    struct api_call *call;          /* NULL: it has ended, lines are still unanswered */
+    struct api_batch *next, **link; /* among those without a call */
+    const struct server *server;
     struct buf line; /* the piece of a line that came with the last bytes */
     bool line_too_long;
     uint64_t number; /* lines begun */
@@ -20,26 +26,58 @@ struct api_batch {
     uint64_t accepted, duplicates, rejected_total, refused; /* refused: by the store, of the rejected */
     struct rejected *rejected;
     size_t rejected_count;
-    bool ended, too_long;
+    bool ended;
+    enum cut cut;
 };
 
 struct api_batch *batch_new(struct api_call *c)
 {
     struct api_batch *b = calloc(1, sizeof *b);
-    if (b != NULL)
-        b->call = c;
+    if (b == NULL)
+        return NULL;
+    b->call = c;
+    b->server = c->server;
     return b;
 }
 
-void batch_free(struct api_batch *b)
+static void batch_free(struct api_batch *b)
 {
-    if (b == NULL)
-        return;
     for (size_t i = 0; i < b->rejected_count; i++)
         free(b->rejected[i].error);
     free(b->rejected);
     buf_fini(&b->line);
     free(b);
+}
+
+static void batch_free_one_left(struct api_batch *b)
+{
+    *b->link = b->next;
+    if (b->next != NULL)
+        b->next->link = b->link;
+    batch_free(b);
+}
+
+void batch_leave(struct api_batch *b)
+{
+    if (b == NULL)
+        return;
+    if (b->unanswered == 0) {
+        batch_free(b);
+        return;
+    }
+    struct server *s = b->call->server;
+    b->call = NULL;
+    b->next = s->left;
+    b->link = &s->left;
+    if (s->left != NULL)
+        s->left->link = &b->next;
+    s->left = b;
+}
+
+void batch_free_left(struct server *s)
+{
+    while (s->left != NULL)
+        batch_free_one_left(s->left);
 }
 
 /* --- the answer ----------------------------------------------------------------------------------------------- */
@@ -68,29 +106,28 @@ static void put_counts(struct api_batch *b, struct json_write *w)
         json_write_int(w, "rejected_total", (int64_t)b->rejected_total);
 }
 
-static void answer_too_long(struct api_batch *b)
+/* Not all of it was taken: what the client may send again begins at the line after the last one taken. */
+static void answer_cut(struct api_batch *b)
 {
     struct buf text;
     struct json_write w;
+    char detail[200];
+    bool long_one = b->cut == CUT_LENGTH;
+    int status = long_one ? 413 : 503;
+    snprintf(detail, sizeof detail, "%s: the lines before line %" PRIu64 " were processed; send it and the rest again",
+             long_one ? "the batch is too long" : "the runtime is stopping", b->number + 1);
     buf_init(&text);
-    json_write_init(&w, &text);
-    json_write_object(&w, NULL);
-    json_write_str(&w, "type", "about:blank");
-    json_write_str(&w, "title", "Content Too Large");
-    json_write_int(&w, "status", 413);
-    json_write_str(
-        &w, "detail",
-        "the batch is longer than a batch may be: what stands before that was processed, send the rest again");
+    call_problem_begin(&w, &text, status, detail);
     put_counts(b, &w);
     json_write_end(&w);
-    call_answer_text(b->call, 413, "application/problem+json", &text);
+    call_answer_text(b->call, status, CALL_PROBLEM_TYPE, &text);
 }
 
 static void answer(struct api_batch *b)
 {
     struct err e;
-    if (b->too_long) {
-        answer_too_long(b);
+    if (b->cut != CUT_NOT) {
+        answer_cut(b);
         return;
     }
     if (b->refused > 0 && b->refused == b->rejected_total && b->accepted + b->duplicates == 0) {
@@ -122,9 +159,10 @@ static void reject(struct api_batch *b, uint64_t line, const struct err *e)
             return; /* counted all the same */
         b->rejected = more;
     }
-    char *text = strdup(e->message);
-    if (text != NULL)
-        b->rejected[b->rejected_count++] = (struct rejected){line, text};
+    struct rejected *r = &b->rejected[b->rejected_count];
+    r->line = line;
+    r->error = strdup(e->message);
+    b->rejected_count += r->error != NULL;
 }
 
 void api_batch_line(struct api_batch *b, uint64_t line, enum api_line_result result, const struct err *e)
@@ -136,22 +174,41 @@ void api_batch_line(struct api_batch *b, uint64_t line, enum api_line_result res
         b->duplicates++;
     else
         b->accepted++;
-    if (b->call->suspended && batch_may_resume(b))
+    if (b->call != NULL && b->call->suspended && batch_may_resume(b))
         call_resume(b->call);
+    else if (b->call == NULL && b->unanswered == 0)
+        batch_free_one_left(b);
 }
 
-static bool has_room(const struct api_batch *b)
+static bool may_accept(const struct api_batch *b)
 {
     struct err why;
-    const struct server_options *o = &b->call->server->options;
-    return b->unanswered < UNANSWERED_MAX && o->ops->may_accept(o->ud, &why);
+    return b->server->options.ops->may_accept(b->server->options.ud, &why);
 }
 
+/* A server that stops and takes nothing more will not take it later either. */
+static bool has_room(struct api_batch *b)
+{
+    if (b->unanswered >= UNANSWERED_MAX)
+        return false;
+    if (may_accept(b))
+        return true;
+    if (b->server->stopping)
+        b->cut = CUT_STOP;
+    return false;
+}
+
+/* Not for every line that is answered: each resume costs a turn. */
 bool batch_may_resume(const struct api_batch *b)
 {
-    if (b->ended)
+    if (b->ended || b->cut != CUT_NOT)
         return b->unanswered == 0;
-    return b->unanswered <= UNANSWERED_MAX / 2 && has_room(b);
+    return b->unanswered <= UNANSWERED_MAX / 2 && (b->server->stopping || may_accept(b));
+}
+
+bool batch_is_cut(const struct api_batch *b)
+{
+    return b->cut != CUT_NOT;
 }
 
 static struct bytes without_return(struct bytes line)
@@ -172,14 +229,14 @@ static bool blank(struct bytes line)
 static void reject_long(struct api_batch *b)
 {
     struct err e;
-    err_set(&e, ERR_INPUT, 413, "the event is longer than %zu bytes", b->call->server->options.event_max);
+    err_set(&e, ERR_INPUT, 413, "the event is longer than %zu bytes", b->server->options.event_max);
     reject(b, b->number, &e);
 }
 
 /* One whole line; there is room for it. */
 static void take(struct api_batch *b, struct bytes line)
 {
-    const struct server_options *o = &b->call->server->options;
+    const struct server_options *o = &b->server->options;
     b->number++;
     line = without_return(line);
     if (b->line_too_long || line.len > o->event_max)
@@ -194,7 +251,7 @@ static void take(struct api_batch *b, struct bytes line)
 /* Keeps the beginning of a line; of one that is too long only that it is. */
 static void keep(struct api_batch *b, const char *data, size_t len)
 {
-    if (b->line.len + len > b->call->server->options.event_max + 1 || buf_append(&b->line, data, len) != 0) {
+    if (b->line.len + len > b->server->options.event_max + 1 || buf_append(&b->line, data, len) != 0) {
         b->line_too_long = true;
         buf_clear(&b->line);
     }
@@ -215,14 +272,14 @@ static void take_with_beginning(struct api_batch *b, const char *data, size_t le
 size_t batch_feed(struct api_batch *b, const char *data, size_t len)
 {
     size_t done = 0;
-    while (done < len && !b->too_long) {
+    while (done < len && b->cut == CUT_NOT) {
         const char *end = memchr(data + done, '\n', len - done);
         size_t piece = end == NULL ? len - done : (size_t)(end - (data + done));
         if (end != NULL && !has_room(b))
-            return done;
+            return b->cut == CUT_NOT ? done : len;
         b->total += piece + (end != NULL);
-        if (b->total > b->call->server->options.batch_max) {
-            b->too_long = true;
+        if (b->total > b->server->options.batch_max) {
+            b->cut = CUT_LENGTH;
             break;
         }
         if (end == NULL) {
@@ -238,12 +295,12 @@ size_t batch_feed(struct api_batch *b, const char *data, size_t len)
 
 bool batch_end(struct api_batch *b)
 {
-    if (!b->ended && !b->too_long && (b->line.len > 0 || b->line_too_long)) {
-        if (!has_room(b))
-            return false;
+    bool last = !b->ended && b->cut == CUT_NOT && (b->line.len > 0 || b->line_too_long);
+    if (last && has_room(b)) {
         take(b, buf_view(&b->line));
         buf_clear(&b->line);
-    }
+    } else if (last && b->cut == CUT_NOT)
+        return false;
     b->ended = true;
     if (b->unanswered > 0)
         return false;

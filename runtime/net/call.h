@@ -1,28 +1,34 @@
 /*
- * call: one request to the API, from its first header to its answer. Shared by server.c (its life), routes.c (what it
- * asks) and batch.c (events, one a line); nobody else's business.
+ * call: one request to the API, from its first header to its answer. Shared by server.c (its life), guard.c (may it),
+ * routes.c (what it asks) and batch.c (events, one a line); nobody else's business.
  */
 #ifndef ANZOL_NET_CALL_H
 #define ANZOL_NET_CALL_H
 
+#include "core/json_write.h"
 #include "net/httpd.h"
 #include "net/server.h"
 
 struct route;
 struct api_batch;
 
+#define CALL_PROBLEM_TYPE "application/problem+json"
+
+enum body_kind { BODY_NONE, BODY_DATA, BODY_EVENT };
+
 struct api_call {
     struct api_call *next, **link; /* among the server's */
     struct server *server;
     struct MHD_Connection *connection;
     const struct route *route;
-    const char *kind; /* the Content-Type asked for, without parameters */
-    char name[256];   /* the path's own part: a webhook's name or an id */
+    bool is_batch;
+    char name[256]; /* the path's own part: a webhook's name or an id */
     struct uuid id;
     struct buf body;
     size_t body_max, discarded;
     struct api_batch *batch;
-    struct MHD_Response *response; /* set: answered, to be queued when libmicrohttpd asks */
+    bool answered;                 /* to be queued when libmicrohttpd asks */
+    struct MHD_Response *response; /* NULL though answered: memory was short */
     int status;
     bool asked; /* handed to the ops */
     bool suspended;
@@ -34,12 +40,15 @@ struct server {
     struct server_options options;
     char *token;
     struct api_call *calls;
+    struct api_batch *left; /* batches whose client has gone while lines are unanswered */
     size_t open;
     bool stopping;
 };
 
 /* --- server.c */
-/* Answers with text of any kind. */
+/* Begins a problem (RFC 9457): the caller may add members, ends the object and answers. */
+void call_problem_begin(struct json_write *w, struct buf *text, int status, const char *detail);
+/* Answers with text of any kind; takes the buffer's memory. */
 void call_answer_text(struct api_call *c, int status, const char *type, struct buf *text);
 void call_suspend(struct api_call *c);
 void call_resume(struct api_call *c);
@@ -52,11 +61,33 @@ void call_resume(struct api_call *c);
 int call_route(struct api_call *c, const char *method, const char *path, struct err *e, const char **allow);
 /* The whole body is there: parameters are read and the ops are called. -1: the problem. */
 int call_ask(struct api_call *c, struct err *e);
-bool call_is_batch(const struct api_call *c);
+
+/* --- guard.c: may it be asked */
+/* Was the name we were called by one of ours? 403. */
+int guard_host(const struct api_call *c, struct err *e);
+int guard_token(const struct api_call *c, struct err *e);
+/* Type and declared size of what comes along; sets c->is_batch and c->body_max. */
+int guard_body(struct api_call *c, enum body_kind kind, struct err *e);
+
+/* --- params.c: the query, read strictly. What is not given leaves `out` as it is. */
+/* `known` ends with NULL and may be NULL; 32 names at most. */
+int params_check(const struct api_call *c, const char *const *known, struct err *e);
+/* NULL: not given. */
+const char *params_text(const struct api_call *c, const char *name);
+/* From 1 to `most`. */
+int params_number(const struct api_call *c, const char *name, int64_t most, int64_t *out, struct err *e);
+int params_time(const struct api_call *c, const char *name, int64_t *wall_ms, struct err *e);
+int params_wait(const struct api_call *c, int64_t *ms, struct err *e);
+int params_state(const struct api_call *c, int *out, struct err *e);
 
 /* --- batch.c */
 struct api_batch *batch_new(struct api_call *c);
-void batch_free(struct api_batch *b);
+/* The call has ended. The batch stays until its lines are answered. NULL is fine. */
+void batch_leave(struct api_batch *b);
+/* The server ends: no line will be answered any more. */
+void batch_free_left(struct server *s);
+/* What comes is not for it any more. */
+bool batch_is_cut(const struct api_batch *b);
 /* Takes lines out of the piece; returns how many bytes were taken. Fewer than all: no room now, the call is to be
  * suspended. */
 size_t batch_feed(struct api_batch *b, const char *data, size_t len);

@@ -3,29 +3,36 @@
 #include "core/secrets.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 enum { LINE_MAX_LEN = 256, TIMEOUT_MS = 30000 };
+static const size_t ANSWER_MAX = (size_t)256 << 20; /* 1,000 deliveries with what they answered are less */
 
-static int read_line(const char *state, const char *name, char out[LINE_MAX_LEN])
+static int read_line(const char *state, const char *name, char out[LINE_MAX_LEN], struct err *e)
 {
     char path[4096];
     int n = snprintf(path, sizeof path, "%s/%s", state, name);
-    FILE *f = n > 0 && (size_t)n < sizeof path ? fopen(path, "re") : NULL;
+    if (n < 0 || (size_t)n >= sizeof path)
+        return err_set(e, ERR_USAGE, 0, "the state folder's name is too long");
+    FILE *f = fopen(path, "re");
+    if (f == NULL && errno == ENOENT)
+        return err_set(e, ERR_NET, 0, "no daemon runs in the state folder %s; start one with: anzol run scripts",
+                       state);
     if (f == NULL)
-        return -1;
+        return err_system(e, errno, "cannot read %s", path);
     char *line = fgets(out, LINE_MAX_LEN, f);
     fclose(f);
-    if (line == NULL)
-        return -1;
-    out[strcspn(out, "\r\n")] = '\0';
-    return out[0] == '\0' ? -1 : 0;
+    if (line != NULL)
+        out[strcspn(out, "\r\n")] = '\0';
+    return line == NULL || out[0] == '\0' ? err_set(e, ERR_SYSTEM, 0, "%s is empty", path) : 0;
 }
 
 static size_t on_body(char *data, size_t size, size_t count, void *ud)
 {
-    return buf_append(ud, data, size * count) == 0 ? size * count : 0;
+    struct buf *body = ud;
+    return body->len < ANSWER_MAX && buf_append(body, data, size * count) == 0 ? size * count : 0;
 }
 
 static struct curl_slist *headers_of(const char *token, const char *type)
@@ -76,9 +83,8 @@ int client_call(const char *state, const char *method, const char *path, const c
     char address[LINE_MAX_LEN], token[LINE_MAX_LEN], url[4096];
     *a = (struct client_answer){0};
     buf_init(&a->body);
-    if (read_line(state, "address", address) != 0 || read_line(state, "token", token) != 0)
-        return err_set(e, ERR_NET, 0, "no daemon runs in the state folder %s; start one with: anzol run scripts",
-                       state);
+    if (read_line(state, "address", address, e) != 0 || read_line(state, "token", token, e) != 0)
+        return -1;
     int n = snprintf(url, sizeof url, "http://%s%s", address, path);
     if (n < 0 || (size_t)n >= sizeof url)
         return err_set(e, ERR_USAGE, 0, "the request's path is too long");
@@ -93,6 +99,9 @@ int client_call(const char *state, const char *method, const char *path, const c
     if (code == CURLE_OK)
         return 0;
     buf_fini(&a->body);
+    if (code == CURLE_COULDNT_CONNECT)
+        return err_set(e, ERR_NET, (int)code,
+                       "no daemon answers at %s (state folder %s); start one with: anzol run scripts", address, state);
     return err_set(e, ERR_NET, (int)code, "no answer from the daemon at %s (state folder %s): %s", address, state,
                    curl_easy_strerror(code));
 }

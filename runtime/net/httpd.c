@@ -4,11 +4,20 @@
 #include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 enum { BACKLOG = 1024, CONNECTIONS_MAX = 4096, IDLE_S = 75 };
+
+/* getaddrinfo() takes names of services too, and cuts numbers to 16 bits. */
+static bool port_is_right(const char *port)
+{
+    size_t len = strlen(port);
+    return len > 0 && len <= 5 && strspn(port, "0123456789") == len && atoi(port) <= 65535;
+}
 
 static int split(const char *listen, char host[64], char port[16], struct err *e)
 {
@@ -19,8 +28,7 @@ static int split(const char *listen, char host[64], char port[16], struct err *e
         to--;
     }
     size_t len = colon == NULL ? 0 : (size_t)(to - from);
-    if (colon == NULL || len >= 64 || strlen(colon + 1) == 0 || strlen(colon + 1) >= 16 ||
-        (from == listen && memchr(from, ':', len) != NULL))
+    if (colon == NULL || len >= 64 || !port_is_right(colon + 1) || (from == listen && memchr(from, ':', len) != NULL))
         return err_set(e, ERR_USAGE, 0, "cannot listen on '%s': expected HOST:PORT, as in 127.0.0.1:8020 or [::1]:8020",
                        listen);
     memcpy(host, from, len);
@@ -31,30 +39,45 @@ static int split(const char *listen, char host[64], char port[16], struct err *e
     return 0;
 }
 
-static int bind_to(const struct addrinfo *a, struct err *e, const char *listen_on)
+static int bind_to(const struct addrinfo *a)
 {
     int one = 1;
     int fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
-        return err_system(e, errno, "cannot listen on %s", listen_on);
+        return -1;
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     if (bind(fd, a->ai_addr, a->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
         return fd;
-    err_system(e, errno, "cannot listen on %s", listen_on);
+    int number = errno;
     close(fd);
+    errno = number;
     return -1;
+}
+
+/* A name can have several addresses, not all of them of this machine; one that is in use is not stepped around. */
+static int bind_first(const struct addrinfo *a, struct err *e, const char *listen_on)
+{
+    int fd = -1;
+    errno = 0;
+    for (; a != NULL && fd < 0 && errno != EADDRINUSE; a = a->ai_next)
+        fd = bind_to(a);
+    if (fd < 0)
+        return err_set(e, ERR_SYSTEM, errno, "cannot listen on %s: %s; choose another with --listen", listen_on,
+                       strerror(errno));
+    return fd;
 }
 
 static int open_socket(const char *listen_on, char host[64], struct err *e)
 {
     char port[16];
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found = NULL;
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV}, *found = NULL;
     if (split(listen_on, host, port, e) != 0)
         return -1;
-    int rc = getaddrinfo(host, port, &hints, &found);
+    /* Of the two addresses of localhost the one that everybody tries. */
+    int rc = getaddrinfo(strcasecmp(host, "localhost") == 0 ? "127.0.0.1" : host, port, &hints, &found);
     if (rc != 0)
         return err_set(e, ERR_SYSTEM, 0, "cannot listen on %s: %s", listen_on, gai_strerror(rc));
-    int fd = bind_to(found, e, listen_on);
+    int fd = bind_first(found, e, listen_on);
     freeaddrinfo(found);
     return fd;
 }
@@ -76,16 +99,24 @@ static void read_address(struct httpd *h, int fd)
     snprintf(h->address, sizeof h->address, strchr(host, ':') != NULL ? "[%s]:%d" : "%s:%d", host, port);
 }
 
-/* Runs once, and sees to it that it runs again when libmicrohttpd wants to. The loop has its turn in between. */
+/*
+ * Runs once, and sees to it that it runs again when libmicrohttpd wants to. The loop has its turn in between; a timer
+ * of 0 would make it sleep for libev's shortest wait, a millisecond, where an idle watcher does not.
+ */
 static void run(struct httpd *h)
 {
     MHD_UNSIGNED_LONG_LONG ms;
     (void)MHD_run(h->mhd);
-    ev_timer_stop(h->loop, &h->again);
-    if (MHD_get_timeout(h->mhd, &ms) == MHD_YES) {
-        ev_timer_set(&h->again, (double)ms / 1000.0, 0.);
-        ev_timer_start(h->loop, &h->again);
+    ev_idle_stop(h->loop, &h->soon);
+    ev_timer_stop(h->loop, &h->later);
+    if (MHD_get_timeout(h->mhd, &ms) != MHD_YES)
+        return;
+    if (ms == 0) {
+        ev_idle_start(h->loop, &h->soon);
+        return;
     }
+    ev_timer_set(&h->later, (double)ms / 1000.0, 0.);
+    ev_timer_start(h->loop, &h->later);
 }
 
 static void on_ready(struct ev_loop *loop, struct ev_io *w, int events)
@@ -94,7 +125,13 @@ static void on_ready(struct ev_loop *loop, struct ev_io *w, int events)
     run(w->data);
 }
 
-static void on_again(struct ev_loop *loop, struct ev_timer *w, int events)
+static void on_soon(struct ev_loop *loop, struct ev_idle *w, int events)
+{
+    (void)loop, (void)events;
+    run(w->data);
+}
+
+static void on_later(struct ev_loop *loop, struct ev_timer *w, int events)
 {
     (void)loop, (void)events;
     run(w->data);
@@ -106,16 +143,9 @@ static void on_words(void *ud, const char *format, va_list args)
     (void)ud, (void)format, (void)args;
 }
 
-static size_t unescape(void *ud, struct MHD_Connection *connection, char *text)
-{
-    const struct httpd *h = ud;
-    (void)connection;
-    return h->raw ? strlen(text) : MHD_http_unescape(text);
-}
-
 int httpd_start(struct httpd *h, const struct httpd_options *o, struct err *e)
 {
-    *h = (struct httpd){.loop = o->loop, .raw = o->raw};
+    *h = (struct httpd){.loop = o->loop};
     int fd = open_socket(o->listen, h->host, e);
     if (fd < 0)
         return -1;
@@ -124,15 +154,17 @@ int httpd_start(struct httpd *h, const struct httpd_options *o, struct err *e)
                               o->on_request, o->ud, MHD_OPTION_EXTERNAL_LOGGER, on_words, NULL,
                               MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
                               MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S, MHD_OPTION_NOTIFY_COMPLETED,
-                              o->on_completed, o->ud, MHD_OPTION_UNESCAPE_CALLBACK, unescape, h, MHD_OPTION_END);
+                              o->on_completed, o->ud, MHD_OPTION_URI_LOG_CALLBACK, o->on_target, o->ud, MHD_OPTION_END);
     if (h->mhd == NULL) {
         close(fd);
         return err_set(e, ERR_SYSTEM, 0, "the HTTP server on %s does not start", o->listen);
     }
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(h->mhd, MHD_DAEMON_INFO_EPOLL_FD);
     ev_io_init(&h->ready, on_ready, info->epoll_fd, EV_READ);
-    ev_timer_init(&h->again, on_again, 0., 0.);
-    h->ready.data = h->again.data = h;
+    ev_idle_init(&h->soon, on_soon);
+    ev_set_priority(&h->soon, EV_MAXPRI); /* its turn comes however busy the others are */
+    ev_timer_init(&h->later, on_later, 0., 0.);
+    h->ready.data = h->soon.data = h->later.data = h;
     ev_io_start(h->loop, &h->ready);
     return 0;
 }
@@ -147,16 +179,15 @@ void httpd_quiesce(struct httpd *h)
 void httpd_stop(struct httpd *h)
 {
     ev_io_stop(h->loop, &h->ready);
-    ev_timer_stop(h->loop, &h->again);
+    ev_idle_stop(h->loop, &h->soon);
+    ev_timer_stop(h->loop, &h->later);
     MHD_stop_daemon(h->mhd);
     h->mhd = NULL;
 }
 
 void httpd_kick(struct httpd *h)
 {
-    ev_timer_stop(h->loop, &h->again);
-    ev_timer_set(&h->again, 0., 0.);
-    ev_timer_start(h->loop, &h->again);
+    ev_idle_start(h->loop, &h->soon);
 }
 
 void httpd_run(struct httpd *h)

@@ -17,19 +17,20 @@ struct httpd {
     struct ev_loop *loop;
     struct MHD_Daemon *mhd;
     struct ev_io ready;
-    struct ev_timer again;
-    char address[96]; /* "127.0.0.1:8020" */
-    char host[64];    /* the host part, without brackets */
-    bool raw;
+    struct ev_idle soon;   /* there is more to do: on the loop's next turn */
+    struct ev_timer later; /* a connection that times out */
+    char address[96];      /* "127.0.0.1:8020" */
+    char host[64];         /* the host part, without brackets */
 };
 
 struct httpd_options {
     struct ev_loop *loop;
     const char *listen; /* "HOST:PORT", "[V6]:PORT", ":PORT" (loopback) */
-    bool raw;           /* paths and arguments as they came, percent-encoding and all */
+    /* The target as it came, percent-encoding, query and all; gives the request's first state. NULL: not asked for. */
+    void *(*on_target)(void *ud, const char *target, struct MHD_Connection *connection);
     MHD_AccessHandlerCallback on_request;
     MHD_RequestCompletedCallback on_completed;
-    void *ud; /* the first argument of both */
+    void *ud; /* the first argument of each */
 };
 
 int httpd_start(struct httpd *h, const struct httpd_options *o, struct err *e);

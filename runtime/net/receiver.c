@@ -25,7 +25,7 @@ struct received {
     struct buf body, headers, path;
     uint64_t number;
     int status;
-    bool seen, due, suspended;
+    bool begun, seen, due, suspended;
     struct ev_timer delay;
 };
 
@@ -47,15 +47,6 @@ static enum MHD_Result on_header(void *ud, enum MHD_ValueKind kind, const char *
     return MHD_YES;
 }
 
-static enum MHD_Result on_argument(void *ud, enum MHD_ValueKind kind, const char *name, const char *value)
-{
-    (void)kind;
-    struct received *q = ud;
-    bool first = memchr(q->path.data, '?', q->path.len) == NULL;
-    buf_printf(&q->path, "%c%s%s%s", first ? '?' : '&', name, value == NULL ? "" : "=", value == NULL ? "" : value);
-    return MHD_YES;
-}
-
 static void show(struct received *q, const char *method, const char *url)
 {
     struct receiver *r = q->receiver;
@@ -64,8 +55,6 @@ static void show(struct received *q, const char *method, const char *url)
     q->seen = true;
     if (r->options.on_request == NULL)
         return;
-    buf_append_str(&q->path, url);
-    MHD_get_connection_values(q->connection, MHD_GET_ARGUMENT_KIND, on_argument, q);
     MHD_get_connection_values(q->connection, MHD_HEADER_KIND, on_header, q);
     const char *path = buf_cstr(&q->path), *headers = buf_cstr(&q->headers);
     struct receiver_request shown = {
@@ -159,18 +148,28 @@ static enum MHD_Result hold(struct received *q)
     return MHD_YES;
 }
 
+/* What is shown is what came: what libmicrohttpd gives later is decoded. */
+static void *on_target(void *ud, const char *target, struct MHD_Connection *connection)
+{
+    struct received *q = calloc(1, sizeof *q);
+    if (q == NULL)
+        return NULL;
+    q->receiver = ud;
+    q->connection = connection;
+    buf_append_str(&q->path, target == NULL ? "/" : target);
+    return q;
+}
+
 static enum MHD_Result on_request(void *ud, struct MHD_Connection *connection, const char *url, const char *method,
                                   const char *version, const char *upload, size_t *upload_len, void **state)
 {
-    (void)version;
+    (void)connection, (void)version;
     struct receiver *r = ud;
     struct received *q = *state;
-    if (q == NULL) {
-        q = *state = calloc(1, sizeof *q);
-        if (q == NULL)
-            return MHD_NO;
-        q->receiver = r;
-        q->connection = connection;
+    if (q == NULL)
+        return MHD_NO;
+    if (!q->begun) {
+        q->begun = true;
         return MHD_YES;
     }
     if (*upload_len > 0) {
@@ -218,7 +217,7 @@ struct receiver *receiver_new(const struct receiver_options *o, struct err *e)
     r->statuses = statuses;
     struct httpd_options h = {.loop = o->loop,
                               .listen = o->listen,
-                              .raw = true,
+                              .on_target = on_target,
                               .on_request = on_request,
                               .on_completed = on_completed,
                               .ud = r};

@@ -4,11 +4,13 @@
 #include "core/secrets.h"
 #include "net/call.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
-enum { EVENT_MAX = 1 << 20, BATCH_MAX = 16 << 20, DISCARD_MAX = 64 << 20, RETRY_AFTER_S = 1 };
+enum { EVENT_MAX = 1 << 20, BATCH_MAX = 16 << 20, DISCARD_MAX = 64 << 20 };
+
+#define RETRY_AFTER_S "1"
 
 /* --- answers -------------------------------------------------------------------------------------------------- */
 
@@ -27,65 +29,49 @@ void call_resume(struct api_call *c)
     httpd_kick(&c->server->httpd);
 }
 
-static void set_response(struct api_call *c, int status, struct MHD_Response *response)
+/* Where memory is short, an answer without a body still tells. */
+static struct MHD_Response *response_of(struct buf *text, const char *type, int *status)
 {
+    static char none[] = "";
+    size_t len;
+    char *data = buf_take(text, &len);
+    if (data == NULL) {
+        *status = 500;
+        return MHD_create_response_from_buffer(0, none, MHD_RESPMEM_PERSISTENT);
+    }
+    struct MHD_Response *r = MHD_create_response_from_buffer(len, data, MHD_RESPMEM_MUST_FREE);
+    if (r == NULL)
+        free(data);
+    else
+        (void)MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+    return r;
+}
+
+/* `allow` is the header of a 405. */
+static void answer(struct api_call *c, int status, const char *type, struct buf *text, const char *allow)
+{
+    struct MHD_Response *r = response_of(text, type, &status);
+    c->answered = true;
+    c->response = r;
     c->status = status;
-    c->response = response;
+    if (r != NULL && status == 503)
+        (void)MHD_add_response_header(r, MHD_HTTP_HEADER_RETRY_AFTER, RETRY_AFTER_S);
+    if (r != NULL && status == 401)
+        (void)MHD_add_response_header(r, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
+    if (r != NULL && allow != NULL)
+        (void)MHD_add_response_header(r, MHD_HTTP_HEADER_ALLOW, allow);
     if (!c->in_handler)
         call_resume(c);
 }
 
 void call_answer_text(struct api_call *c, int status, const char *type, struct buf *text)
 {
-    size_t len;
-    char *data = buf_take(text, &len);
-    struct MHD_Response *r = NULL;
-    if (data != NULL) {
-        r = MHD_create_response_from_buffer(len, data, MHD_RESPMEM_MUST_FREE);
-        if (r == NULL)
-            free(data);
-    }
-    if (r == NULL) {
-        /* Memory is short: an answer without a body still tells. */
-        static char none[] = "";
-        r = MHD_create_response_from_buffer(0, none, MHD_RESPMEM_PERSISTENT);
-        status = 500;
-    } else
-        (void)MHD_add_response_header(r, "Content-Type", type);
-    set_response(c, status, r);
+    answer(c, status, type, text, NULL);
 }
 
 void api_answer(struct api_call *c, int status, struct buf *json)
 {
-    call_answer_text(c, status, "application/json", json);
-}
-
-static const char *title_of(int status)
-{
-    switch (status) {
-    case 400:
-        return "Bad Request";
-    case 401:
-        return "Unauthorized";
-    case 403:
-        return "Forbidden";
-    case 404:
-        return "Not Found";
-    case 405:
-        return "Method Not Allowed";
-    case 409:
-        return "Conflict";
-    case 413:
-        return "Content Too Large";
-    case 415:
-        return "Unsupported Media Type";
-    case 422:
-        return "Unprocessable Content";
-    case 503:
-        return "Service Unavailable";
-    default:
-        return "Internal Server Error";
-    }
+    answer(c, status, "application/json", json, NULL);
 }
 
 static int status_of(const struct err *e)
@@ -95,34 +81,25 @@ static int status_of(const struct err *e)
     return e->domain == ERR_INPUT && e->code >= 400 && e->code <= 599 ? e->code : 500;
 }
 
-/* `allow` is the header of a 405. */
+void call_problem_begin(struct json_write *w, struct buf *text, int status, const char *detail)
+{
+    json_write_init(w, text);
+    json_write_object(w, NULL);
+    json_write_str(w, "type", "about:blank");
+    json_write_str(w, "title", MHD_get_reason_phrase_for((unsigned)status));
+    json_write_int(w, "status", status);
+    json_write_str(w, "detail", detail);
+}
+
 static void problem(struct api_call *c, const struct err *e, const char *allow)
 {
     struct buf text;
     struct json_write w;
     int status = status_of(e);
-    char seconds[16];
     buf_init(&text);
-    json_write_init(&w, &text);
-    json_write_object(&w, NULL);
-    json_write_str(&w, "type", "about:blank");
-    json_write_str(&w, "title", title_of(status));
-    json_write_int(&w, "status", status);
-    json_write_str(&w, "detail", e->message);
+    call_problem_begin(&w, &text, status, e->message);
     json_write_end(&w);
-    bool in_handler = c->in_handler;
-    c->in_handler = true; /* headers come before the connection goes on */
-    call_answer_text(c, status, "application/problem+json", &text);
-    c->in_handler = in_handler;
-    snprintf(seconds, sizeof seconds, "%d", RETRY_AFTER_S);
-    if (c->response != NULL && status == 503)
-        (void)MHD_add_response_header(c->response, "Retry-After", seconds);
-    if (c->response != NULL && status == 401)
-        (void)MHD_add_response_header(c->response, "WWW-Authenticate", "Bearer");
-    if (c->response != NULL && allow != NULL)
-        (void)MHD_add_response_header(c->response, "Allow", allow);
-    if (!in_handler)
-        call_resume(c);
+    answer(c, status, CALL_PROBLEM_TYPE, &text, allow);
 }
 
 void api_problem(struct api_call *c, const struct err *e)
@@ -161,10 +138,31 @@ static void on_completed(void *ud, struct MHD_Connection *connection, void **sta
     s->open--;
     if (c->response != NULL)
         MHD_destroy_response(c->response);
-    batch_free(c->batch);
+    batch_leave(c->batch);
     buf_fini(&c->body);
     free(c);
     *state = NULL;
+}
+
+static enum MHD_Result queue(struct api_call *c)
+{
+    if (c->response == NULL)
+        return MHD_NO;
+    if (c->server->stopping)
+        (void)MHD_add_response_header(c->response, MHD_HTTP_HEADER_CONNECTION, "close");
+    return MHD_queue_response(c->connection, (unsigned)c->status, c->response);
+}
+
+/*
+ * Before the body libmicrohttpd answers and closes, and a client that is still sending may lose the answer with the
+ * connection. So that is for those who wait for "100 Continue", and for those who would send more than we forget.
+ */
+static bool refuses_body(const struct api_call *c)
+{
+    const char *expect = MHD_lookup_connection_value(c->connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_EXPECT);
+    const char *len = MHD_lookup_connection_value(c->connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    return c->answered && ((expect != NULL && strcasecmp(expect, "100-continue") == 0) ||
+                           (len != NULL && strtoull(len, NULL, 10) > DISCARD_MAX));
 }
 
 static enum MHD_Result begin(struct api_call *c, const char *method, const char *url)
@@ -173,11 +171,11 @@ static enum MHD_Result begin(struct api_call *c, const char *method, const char 
     const char *allow;
     if (call_route(c, method, url, &e, &allow) != 0)
         problem(c, &e, allow);
-    else if (call_is_batch(c) && (c->batch = batch_new(c)) == NULL) {
+    else if (c->is_batch && (c->batch = batch_new(c)) == NULL) {
         err_memory(&e);
         api_problem(c, &e);
     }
-    return MHD_YES;
+    return refuses_body(c) ? queue(c) : MHD_YES;
 }
 
 static void keep_body(struct api_call *c, const char *data, size_t len)
@@ -197,13 +195,13 @@ static void keep_body(struct api_call *c, const char *data, size_t len)
 static enum MHD_Result receive(struct api_call *c, const char *data, size_t *len)
 {
     size_t taken = *len;
-    if (c->response != NULL) {
+    if (c->answered || (c->batch != NULL && batch_is_cut(c->batch))) {
         c->discarded += taken;
         if (c->discarded > DISCARD_MAX)
             return MHD_NO;
     } else if (c->batch != NULL) {
         taken = batch_feed(c->batch, data, *len);
-        if (taken < *len && c->response == NULL)
+        if (taken < *len)
             call_suspend(c);
     } else
         keep_body(c, data, *len);
@@ -227,15 +225,12 @@ static void ask(struct api_call *c)
 
 static enum MHD_Result finish(struct api_call *c)
 {
-    if (c->response == NULL)
+    if (!c->answered)
         ask(c);
-    if (c->response == NULL) {
-        call_suspend(c);
-        return MHD_YES;
-    }
-    if (c->server->stopping)
-        (void)MHD_add_response_header(c->response, "Connection", "close");
-    return MHD_queue_response(c->connection, (unsigned)c->status, c->response);
+    if (c->answered)
+        return queue(c);
+    call_suspend(c);
+    return MHD_YES;
 }
 
 static enum MHD_Result on_request(void *ud, struct MHD_Connection *connection, const char *url, const char *method,
@@ -291,6 +286,7 @@ void server_stop(struct server *s)
         return;
     s->stopping = true;
     httpd_quiesce(&s->httpd);
+    server_resume(s);
 }
 
 /* Suspended connections cannot be stopped: each call that waits is answered first. */
@@ -300,7 +296,7 @@ static void answer_waiting(struct server *s)
     err_set(&e, ERR_STORE, 0, "the runtime has stopped");
     for (struct api_call *c = s->calls; c != NULL; c = c->next)
         if (c->suspended) {
-            if (c->response == NULL)
+            if (!c->answered)
                 api_problem(c, &e);
             call_resume(c);
         }
@@ -314,6 +310,7 @@ void server_free(struct server *s)
     answer_waiting(s);
     httpd_run(&s->httpd);
     httpd_stop(&s->httpd);
+    batch_free_left(s);
     secrets_wipe(s->token, strlen(s->token));
     free(s->token);
     free(s);

@@ -1,0 +1,114 @@
+#include "net/call.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+enum { NO_BODY_MAX = 4096 };
+
+static const char *header(const struct api_call *c, const char *name)
+{
+    return MHD_lookup_connection_value(c->connection, MHD_HEADER_KIND, name);
+}
+
+/* --- who asks ------------------------------------------------------------------------------------------------- */
+
+static bool is_address(const char *host)
+{
+    unsigned char out[16];
+    return inet_pton(AF_INET, host, out) == 1 || inet_pton(AF_INET6, host, out) == 1;
+}
+
+static bool is_localhost(const char *host)
+{
+    static const char tail[] = ".localhost";
+    size_t len = strlen(host), tail_len = sizeof tail - 1;
+    return strcasecmp(host, tail + 1) == 0 || (len > tail_len && strcasecmp(host + len - tail_len, tail) == 0);
+}
+
+/* A page of another site can make a browser call us under that site's name (DNS rebinding): such a Host is refused.
+ * Browsers always send one. */
+static bool host_is_ours(const struct api_call *c)
+{
+    char host[256];
+    const char *given = header(c, MHD_HTTP_HEADER_HOST);
+    if (given == NULL || strlen(given) >= sizeof host)
+        return given == NULL;
+    strcpy(host, given + (given[0] == '['));
+    char *end = given[0] == '[' ? strchr(host, ']') : strrchr(host, ':');
+    if (end != NULL)
+        *end = '\0';
+    return is_localhost(host) || is_address(host) || strcasecmp(host, c->server->httpd.host) == 0;
+}
+
+int guard_host(const struct api_call *c, struct err *e)
+{
+    if (host_is_ours(c))
+        return 0;
+    return err_set(e, ERR_INPUT, 403, "the Host header names another host; expected localhost, an IP address or %s",
+                   c->server->httpd.host);
+}
+
+/* As long for a wrong token as for the right one. */
+static bool same(const char *given, const char *token)
+{
+    size_t len = strlen(given), expected = strlen(token);
+    unsigned char differs = len != expected;
+    for (size_t i = 0; i < expected; i++)
+        differs |= (unsigned char)(token[i] ^ (i < len ? given[i] : 0));
+    return differs == 0 && expected > 0;
+}
+
+int guard_token(const struct api_call *c, struct err *e)
+{
+    const char *given = header(c, MHD_HTTP_HEADER_AUTHORIZATION);
+    if (given != NULL && strncasecmp(given, "Bearer ", 7) == 0 && same(given + 7, c->server->token))
+        return 0;
+    return err_set(e, ERR_INPUT, 401, "expected 'Authorization: Bearer TOKEN' with the token of the state folder");
+}
+
+/* --- what comes with it --------------------------------------------------------------------------------------- */
+
+/* "application/json; charset=utf-8" is application/json. */
+static struct bytes media_type(const char *type)
+{
+    return (struct bytes){type, strcspn(type, "; \t")};
+}
+
+static bool type_is(const char *type, const char *wanted)
+{
+    struct bytes t = media_type(type);
+    return t.len == strlen(wanted) && strncasecmp(t.data, wanted, t.len) == 0;
+}
+
+/* anything+json is JSON too. */
+static bool type_is_json(const char *type)
+{
+    struct bytes t = media_type(type);
+    return type_is(type, "application/json") || (t.len > 5 && strncasecmp(t.data + t.len - 5, "+json", 5) == 0);
+}
+
+static int check_type(struct api_call *c, bool batch_allowed, struct err *e)
+{
+    const char *type = header(c, MHD_HTTP_HEADER_CONTENT_TYPE);
+    if (type != NULL && type_is_json(type))
+        return 0;
+    c->is_batch = batch_allowed && type != NULL && type_is(type, "application/x-ndjson");
+    if (c->is_batch)
+        return 0;
+    const char *expected = batch_allowed ? "application/json or application/x-ndjson" : "application/json";
+    return err_set(e, ERR_INPUT, 415, "Content-Type is %.80s; expected %s", type == NULL ? "missing" : type, expected);
+}
+
+int guard_body(struct api_call *c, enum body_kind kind, struct err *e)
+{
+    const struct server_options *o = &c->server->options;
+    const char *text = header(c, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    if (kind != BODY_NONE && check_type(c, kind == BODY_EVENT, e) != 0)
+        return -1;
+    c->body_max = kind == BODY_NONE ? NO_BODY_MAX : c->is_batch ? o->batch_max : o->event_max;
+    if (text != NULL && strtoull(text, NULL, 10) > c->body_max)
+        return err_set(e, ERR_INPUT, 413, "the body is %.20s bytes long; expected %zu at most", text, c->body_max);
+    return 0;
+}
