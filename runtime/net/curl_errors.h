@@ -16,6 +16,7 @@ struct curl_failure {
     enum attempt_error sent_error;
     enum attempt_class sent_class;
     const char *words;
+    const char *sent_words; /* NULL: the same */
 };
 
 extern const struct curl_failure curl_failures[];

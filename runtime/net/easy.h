@@ -1,36 +1,42 @@
 /*
- * easy: one libcurl easy handle making one exchange: set up from the stored request, secrets filled in, and read out at
- * the end. The transport owns these and uses them again.
+ * easy: one libcurl easy handle, making one exchange after another: set up from the stored request, its callbacks,
+ * and the attempt filled from how it ended. The transport owns these and drives them.
+ *
+ * What never changes is set once; at the end the handle lets go of everything that belongs to the exchange.
  */
 #ifndef ANZOL_NET_EASY_H
 #define ANZOL_NET_EASY_H
 
 #include "net/transport.h"
+#include "net/wire.h"
 
 #include <curl/curl.h>
 
 struct easy {
-    struct easy *next; /* in the transport's pool, or among those to finish */
+    struct easy *next, *prev; /* the transport's: idle ones, open ones */
     CURL *curl;
+    const struct transport_options *options; /* the transport's, with every default filled in */
     struct exchange *exchange;
-    struct request_view view;
-    struct curl_slist *headers;
-    struct buf url, body, scratch; /* filled: wiped at the end */
-    const struct transport_options *options;
+    struct wire wire;
     int64_t started_ns;
-    long sends;   /* how often the request began to leave */
-    bool foreign; /* a redirect led to another origin */
-    bool full;    /* stopped at the cap */
+    long sends;       /* how often the request began to leave */
+    bool head_done;   /* the head of the final response is there: what still comes as headers are trailers */
+    bool left_origin; /* a redirect led elsewhere */
     char words[CURL_ERROR_SIZE];
 };
 
+/* NULL: memory. */
 struct easy *easy_new(const struct transport_options *o);
 void easy_free(struct easy *x);
 /* Makes the handle ready to be added to the multi. -1: the request cannot be made; the attempt says why. */
 int easy_begin(struct easy *x, struct exchange *exchange);
-/* Fills the attempt from how the transfer ended. */
+/* Fills the attempt from how the transfer ended; the handle is still what it was. */
 void easy_read(struct easy *x, CURLcode code);
-/* Wipes what was filled; the handle can be used again. */
+/* Lets go of the exchange and wipes what was filled. Not while the handle is in the multi. */
 void easy_end(struct easy *x);
+
+/* An exchange that fails before there is a transfer: the attempt's times and words. */
+void easy_refuse(struct exchange *exchange, const struct transport_options *o, enum attempt_error error,
+                 enum attempt_class class, const char *words);
 
 #endif

@@ -8,14 +8,25 @@
 
 struct secrets;
 
-enum { RESPONSE_BODY_CAP = 256 << 10, RESPONSE_HEADERS_CAP = 64 << 10 };
+enum {
+    RESPONSE_BODY_CAP = 256 << 10,
+    RESPONSE_HEADERS_CAP = 64 << 10,
+    /* Read beyond the cap, so that a private value which the cap would cut in two is found first. */
+    RESPONSE_MASK_MARGIN = 4 << 10,
+};
 
-/* One line as it came, with its line end. A status line begins anew: of interim answers and redirects nothing is kept.
- * -1: memory. */
+/* A request leaves: nothing was answered to it yet. */
+void response_begin(struct attempt *a);
+/*
+ * One line of the head as it came, with its line end. A status line begins anew, so of interim answers and redirects
+ * nothing is kept; the status is 0 until a final one came. Header lines that find no room are dropped. -1: memory.
+ */
 int response_header_line(struct attempt *a, struct bytes line);
-/* A piece of the body. 0 kept; 1: the cap is reached, a->truncated is set and no more is wanted; -1: memory. */
+/* A piece of the body. 0: go on; 1: enough was read; -1: memory. a->truncated is set once there is more than `cap`. */
 int response_body(struct attempt *a, size_t cap, struct bytes piece);
-/* The whole answer is there: Retry-After is read, private values that were echoed are blotted out. */
+/* Retry-After is read, private values that were echoed are blotted out. */
 void response_end(struct attempt *a, const struct secrets *secrets, int64_t now_ms);
+/* The last step: no more of the body than the cap. */
+void response_cut(struct attempt *a, size_t cap);
 
 #endif

@@ -1,29 +1,44 @@
 #include "net/transport.h"
 
+#include "core/units.h"
 #include "net/easy.h"
+#include "net/response.h"
 
 #include <ev.h>
 #include <stdlib.h>
+#include <time.h>
 
 enum { POOL_MAX = 256, CONNECTIONS_MAX = 1024 };
+
+/* A socket that libcurl watches. */
+struct watcher {
+    struct ev_io io;
+    struct curl_transport *transport;
+    struct watcher *next; /* among those not in use */
+};
 
 struct curl_transport {
     struct transport base;
     struct transport_options options;
     CURLM *multi;
-    struct ev_timer timeout; /* when libcurl wants to be called */
-    struct easy *pool;       /* idle handles */
+    struct ev_timer timeout;  /* when libcurl wants to be called */
+    struct watcher *watchers; /* not in use */
+    struct easy *open;        /* in the multi */
+    struct easy *pool;        /* idle, linked by `next` */
     int pool_count;
-    struct easy *open;   /* every handle in the multi, for the end; linked by `next` */
-    struct easy *failed; /* could not begin: told on the next turn */
-    struct ev_timer tell_failed;
+    struct ev_timer tell;     /* the next turn of the loop, when what could not begin is told */
+    struct exchange *refused; /* to be told; linked by `state` */
+    struct exchange *being_told;
 };
 
-/* A socket that libcurl watches. */
-struct watched {
-    struct ev_io io;
-    struct curl_transport *transport;
-};
+static int64_t wall_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * MS_PER_S + t.tv_nsec / NS_PER_MS;
+}
+
+/* --- handles -------------------------------------------------------------------------------------------------- */
 
 static struct easy *take_easy(struct curl_transport *t)
 {
@@ -47,39 +62,49 @@ static void give_easy(struct curl_transport *t, struct easy *x)
     t->pool_count++;
 }
 
-static void unlink_from(struct easy **list, struct easy *x)
+static void open_easy(struct curl_transport *t, struct easy *x)
 {
-    for (; *list != NULL; list = &(*list)->next)
-        if (*list == x) {
-            *list = x->next;
-            return;
-        }
+    x->prev = NULL;
+    x->next = t->open;
+    if (x->next != NULL)
+        x->next->prev = x;
+    t->open = x;
 }
+
+static void close_easy(struct curl_transport *t, struct easy *x)
+{
+    curl_multi_remove_handle(t->multi, x->curl);
+    if (x->prev != NULL)
+        x->prev->next = x->next;
+    else
+        t->open = x->next;
+    if (x->next != NULL)
+        x->next->prev = x->prev;
+    x->exchange->state = NULL;
+    give_easy(t, x);
+}
+
+/* --- ends ----------------------------------------------------------------------------------------------------- */
 
 static void finish(struct curl_transport *t, struct easy *x, CURLcode code)
 {
     struct exchange *exchange = x->exchange;
     easy_read(x, code);
-    curl_multi_remove_handle(t->multi, x->curl);
-    unlink_from(&t->open, x);
-    exchange->state = NULL;
-    give_easy(t, x);
+    close_easy(t, x);
     exchange->done(exchange);
 }
 
+/* Outside of libcurl, so that done() may start and cancel as it likes. */
 static void finish_ended(struct curl_transport *t)
 {
     int left;
     for (CURLMsg *m; (m = curl_multi_info_read(t->multi, &left)) != NULL;) {
         struct easy *x = NULL;
         CURLcode code = m->data.result; /* `m` is gone once the handle is removed */
-        if (m->msg != CURLMSG_DONE || curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &x) != CURLE_OK || x == NULL)
-            continue;
-        finish(t, x, code);
+        if (m->msg == CURLMSG_DONE && curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &x) == CURLE_OK && x != NULL)
+            finish(t, x, code);
     }
 }
-
-/* --- the loop ------------------------------------------------------------------------------------------------- */
 
 static void act(struct curl_transport *t, curl_socket_t fd, int what)
 {
@@ -88,22 +113,23 @@ static void act(struct curl_transport *t, curl_socket_t fd, int what)
     finish_ended(t);
 }
 
+/* --- the loop ------------------------------------------------------------------------------------------------- */
+
 static void on_io(struct ev_loop *loop, struct ev_io *io, int events)
 {
     (void)loop;
-    struct watched *w = (struct watched *)io;
+    struct watcher *w = (struct watcher *)io;
     int what = (events & EV_READ ? CURL_CSELECT_IN : 0) | (events & EV_WRITE ? CURL_CSELECT_OUT : 0);
     act(w->transport, io->fd, what);
 }
 
 static void on_timeout(struct ev_loop *loop, struct ev_timer *timer, int events)
 {
-    (void)events;
-    struct curl_transport *t = timer->data;
-    ev_timer_stop(loop, timer);
-    act(t, CURL_SOCKET_TIMEOUT, 0);
+    (void)loop, (void)events;
+    act(timer->data, CURL_SOCKET_TIMEOUT, 0);
 }
 
+/* From inside libcurl: it may not be called back here, so even 0 waits for the loop. */
 static int on_timer_wanted(CURLM *multi, long ms, void *ud)
 {
     (void)multi;
@@ -116,133 +142,148 @@ static int on_timer_wanted(CURLM *multi, long ms, void *ud)
     return 0;
 }
 
-static void unwatch(struct curl_transport *t, struct watched *w, curl_socket_t fd)
+static struct watcher *take_watcher(struct curl_transport *t, curl_socket_t fd)
 {
+    struct watcher *w = t->watchers;
+    if (w != NULL)
+        t->watchers = w->next;
+    else
+        w = malloc(sizeof *w);
     if (w == NULL)
-        return;
+        return NULL;
+    w->transport = t;
+    ev_init(&w->io, on_io);
+    curl_multi_assign(t->multi, fd, w);
+    return w;
+}
+
+static void give_watcher(struct curl_transport *t, struct watcher *w, curl_socket_t fd)
+{
     ev_io_stop(t->options.loop, &w->io);
     curl_multi_assign(t->multi, fd, NULL);
-    free(w);
+    w->next = t->watchers;
+    t->watchers = w;
 }
 
 static int on_socket_wanted(CURL *curl, curl_socket_t fd, int what, void *ud, void *socket_ud)
 {
     (void)curl;
     struct curl_transport *t = ud;
-    struct watched *w = socket_ud;
+    struct watcher *w = socket_ud;
     if (what == CURL_POLL_REMOVE) {
-        unwatch(t, w, fd);
+        if (w != NULL)
+            give_watcher(t, w, fd);
         return 0;
     }
-    int events = (what & CURL_POLL_IN ? EV_READ : 0) | (what & CURL_POLL_OUT ? EV_WRITE : 0);
-    if (w == NULL) {
-        w = malloc(sizeof *w);
-        if (w == NULL)
-            return -1;
-        w->transport = t;
-        ev_io_init(&w->io, on_io, fd, events);
-        curl_multi_assign(t->multi, fd, w);
-    } else {
-        ev_io_stop(t->options.loop, &w->io);
-        ev_io_set(&w->io, fd, events);
-    }
+    if (w == NULL && (w = take_watcher(t, fd)) == NULL)
+        return 0; /* that exchange will time out; -1 would end every one of them */
+    ev_io_stop(t->options.loop, &w->io);
+    ev_io_set(&w->io, fd, (what & CURL_POLL_IN ? EV_READ : 0) | (what & CURL_POLL_OUT ? EV_WRITE : 0));
     ev_io_start(t->options.loop, &w->io);
     return 0;
 }
 
-/* --- the interface -------------------------------------------------------------------------------------------- */
+/* --- what could not begin ------------------------------------------------------------------------------------- */
 
-static void on_tell_failed(struct ev_loop *loop, struct ev_timer *timer, int events)
+/* The exchange itself is the link: there may be no memory for one. */
+static void tell_later(struct curl_transport *t, struct exchange *exchange)
+{
+    exchange->state = t->refused;
+    t->refused = exchange;
+    ev_timer_stop(t->options.loop, &t->tell);
+    ev_timer_set(&t->tell, 0., 0.);
+    ev_timer_start(t->options.loop, &t->tell);
+}
+
+static bool unlink_exchange(struct exchange **list, struct exchange *exchange)
+{
+    while (*list != NULL && *list != exchange)
+        list = (struct exchange **)&(*list)->state;
+    if (*list == NULL)
+        return false;
+    *list = exchange->state;
+    exchange->state = NULL;
+    return true;
+}
+
+/* What done() refuses anew is for the turn after, and what it cancels it finds in one of the two lists. */
+static void on_tell(struct ev_loop *loop, struct ev_timer *timer, int events)
 {
     (void)loop, (void)events;
     struct curl_transport *t = timer->data;
-    struct easy *list = t->failed;
-    t->failed = NULL;
-    while (list != NULL) {
-        struct easy *x = list;
-        struct exchange *exchange = x->exchange;
-        list = x->next;
+    t->being_told = t->refused;
+    t->refused = NULL;
+    for (struct exchange *exchange; (exchange = t->being_told) != NULL;) {
+        t->being_told = exchange->state;
         exchange->state = NULL;
-        give_easy(t, x);
         exchange->done(exchange);
     }
 }
 
-static void fail_later(struct curl_transport *t, struct easy *x)
+static void no_memory(struct curl_transport *t, struct exchange *exchange)
 {
-    x->next = t->failed;
-    t->failed = x;
-    ev_timer_start(t->options.loop, &t->tell_failed);
+    easy_refuse(exchange, &t->options, ATTEMPT_INTERNAL, ATTEMPT_NEVER_LEFT, "out of memory");
 }
 
-static void no_memory(struct exchange *exchange)
-{
-    exchange->attempt.error = ATTEMPT_INTERNAL;
-    exchange->attempt.class = ATTEMPT_NEVER_LEFT;
-}
+/* --- the interface -------------------------------------------------------------------------------------------- */
 
 static void start(struct transport *base, struct exchange *exchange)
 {
     struct curl_transport *t = (struct curl_transport *)base;
     struct easy *x = take_easy(t);
     if (x == NULL) {
-        /* Nothing to hang it on for later: the handle that cannot be had is the memory that is short. */
-        no_memory(exchange);
-        exchange->done(exchange);
+        no_memory(t, exchange);
+        tell_later(t, exchange);
+        return;
+    }
+    int rc = easy_begin(x, exchange);
+    if (rc == 0 && curl_multi_add_handle(t->multi, x->curl) != CURLM_OK) {
+        no_memory(t, exchange);
+        rc = -1;
+    }
+    if (rc != 0) {
+        give_easy(t, x);
+        tell_later(t, exchange);
         return;
     }
     exchange->state = x;
-    if (easy_begin(x, exchange) != 0) {
-        fail_later(t, x);
-        return;
-    }
-    if (curl_multi_add_handle(t->multi, x->curl) != CURLM_OK) {
-        no_memory(exchange);
-        fail_later(t, x);
-        return;
-    }
-    x->next = t->open;
-    t->open = x;
+    open_easy(t, x);
 }
 
 static void cancel(struct transport *base, struct exchange *exchange)
 {
     struct curl_transport *t = (struct curl_transport *)base;
-    struct easy *x = exchange->state;
-    if (x == NULL)
+    if (unlink_exchange(&t->refused, exchange) || unlink_exchange(&t->being_told, exchange))
         return;
-    unlink_from(&t->failed, x);
-    unlink_from(&t->open, x);
-    curl_multi_remove_handle(t->multi, x->curl);
-    exchange->state = NULL;
-    give_easy(t, x);
-}
-
-static void free_list(struct curl_transport *t, struct easy *list)
-{
-    while (list != NULL) {
-        struct easy *x = list;
-        list = x->next;
-        curl_multi_remove_handle(t->multi, x->curl);
-        easy_free(x);
-    }
+    if (exchange->state != NULL)
+        close_easy(t, exchange->state);
 }
 
 static void free_transport(struct transport *base)
 {
     struct curl_transport *t = (struct curl_transport *)base;
-    free_list(t, t->open);
-    free_list(t, t->failed);
-    free_list(t, t->pool);
-    curl_multi_cleanup(t->multi); /* closes its sockets: on_socket_wanted() frees what watched them */
+    while (t->open != NULL)
+        close_easy(t, t->open);
+    for (struct easy *x; (x = t->pool) != NULL; easy_free(x))
+        t->pool = x->next;
+    curl_multi_cleanup(t->multi); /* closes what is connected; on_socket_wanted() gives the watchers back */
+    for (struct watcher *w; (w = t->watchers) != NULL; free(w))
+        t->watchers = w->next;
     ev_timer_stop(t->options.loop, &t->timeout);
-    ev_timer_stop(t->options.loop, &t->tell_failed);
+    ev_timer_stop(t->options.loop, &t->tell);
     free(t);
     curl_global_cleanup();
 }
 
-static void set_up_multi(struct curl_transport *t)
+static void set_up(struct curl_transport *t)
 {
+    if (t->options.body_cap == 0)
+        t->options.body_cap = RESPONSE_BODY_CAP;
+    if (t->options.wall_ms == NULL)
+        t->options.wall_ms = wall_ms;
+    ev_init(&t->timeout, on_timeout);
+    ev_init(&t->tell, on_tell);
+    t->timeout.data = t->tell.data = t;
     curl_multi_setopt(t->multi, CURLMOPT_SOCKETFUNCTION, on_socket_wanted);
     curl_multi_setopt(t->multi, CURLMOPT_SOCKETDATA, t);
     curl_multi_setopt(t->multi, CURLMOPT_TIMERFUNCTION, on_timer_wanted);
@@ -254,7 +295,7 @@ static void set_up_multi(struct curl_transport *t)
 struct transport *transport_new(const struct transport_options *o, struct err *e)
 {
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
-        err_set(e, ERR_NET, 0, "libcurl does not start");
+        err_set(e, ERR_NET, CURLE_FAILED_INIT, "libcurl does not start");
         return NULL;
     }
     struct curl_transport *t = calloc(1, sizeof *t);
@@ -269,9 +310,6 @@ struct transport *transport_new(const struct transport_options *o, struct err *e
     t->base = (struct transport){.start = start, .cancel = cancel, .free = free_transport};
     t->options = *o;
     t->multi = multi;
-    ev_timer_init(&t->timeout, on_timeout, 0., 0.);
-    ev_timer_init(&t->tell_failed, on_tell_failed, 0., 0.);
-    t->timeout.data = t->tell_failed.data = t;
-    set_up_multi(t);
+    set_up(t);
     return &t->base;
 }

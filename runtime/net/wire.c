@@ -1,0 +1,255 @@
+#include "net/wire.h"
+
+#include "core/secrets.h"
+
+#include <string.h>
+#include <strings.h>
+
+/* A buffer that grew larger for one big body is not kept for the small ones. */
+enum { TEXT_KEPT = 64 << 10 };
+
+struct method {
+    const char *name;
+    bool has_body; /* even when none was given (RFC 9110 section 8.6: send Content-Length: 0) */
+};
+
+static const struct method methods[] = {
+    {"POST", true}, {"GET", false}, {"PUT", true}, {"PATCH", true}, {"DELETE", false},
+};
+
+/* What goes into one request. */
+struct fill {
+    struct wire *wire;
+    const struct request_view *view;
+    struct request_secrets secrets;
+    size_t line_count;
+    bool has_type, has_expect;
+};
+
+void wire_init(struct wire *w)
+{
+    memset(w, 0, sizeof *w);
+}
+
+void wire_wipe(struct wire *w)
+{
+    secrets_wipe_buf(&w->text);
+    if (w->text.cap > TEXT_KEPT)
+        buf_fini(&w->text);
+    w->url = w->method = NULL;
+    w->headers = NULL;
+    w->body = (struct bytes){0};
+}
+
+void wire_fini(struct wire *w)
+{
+    wire_wipe(w);
+    buf_fini(&w->text);
+}
+
+static struct bytes get_secret(void *ud, struct bytes name)
+{
+    static const struct bytes none = {0};
+    return ud == NULL ? none : secrets_get(ud, name);
+}
+
+static int put_text(struct fill *f, const struct request_view_text *text, struct err *e)
+{
+    return request_fill(&f->wire->text, text, &f->secrets, e);
+}
+
+/* Through request_fill() too: what is there may be secret, and it leaves no copies behind when the buffer grows. */
+static int put(struct fill *f, const char *data, size_t len, struct err *e)
+{
+    return put_text(f, &(struct request_view_text){.bytes = {data, len}}, e);
+}
+
+/* --- method and URL ------------------------------------------------------------------------------------------- */
+
+static int choose_method(struct fill *f, struct err *e)
+{
+    struct bytes name = f->view->method;
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+        if (!bytes_equal(name, bytes_of(methods[i].name)))
+            continue;
+        f->wire->method = methods[i].name;
+        f->wire->has_body =
+            methods[i].has_body || (f->view->options.flags & REQUEST_HAS_BODY) != 0 || f->view->body.bytes.len > 0;
+        return 0;
+    }
+    return err_set(e, ERR_INPUT, 422, "the method \"%.*s\" is not one of GET, POST, PUT, PATCH, DELETE",
+                   name.len < 32 ? (int)name.len : 32, name.data);
+}
+
+static bool starts_with(struct bytes text, const char *prefix)
+{
+    size_t len = strlen(prefix);
+    return text.len > len && strncasecmp(text.data, prefix, len) == 0;
+}
+
+/*
+ * libcurl guesses a scheme where there is none, takes the first of the path for a missing host and reads up to a NUL:
+ * each would send something else than was shown.
+ */
+static int check_url(struct bytes url, struct err *e)
+{
+    size_t scheme = starts_with(url, "http://") ? 7 : starts_with(url, "https://") ? 8 : 0;
+    if (scheme == 0)
+        return err_set(e, ERR_INPUT, 422, "the URL does not begin with http:// or https://");
+    if (memchr("/?#", url.data[scheme], 3) != NULL)
+        return err_set(e, ERR_INPUT, 422, "the URL names no host");
+    for (size_t i = 0; i < url.len; i++)
+        if ((unsigned char)url.data[i] <= ' ' || url.data[i] == 0x7F)
+            return err_set(e, ERR_INPUT, 422, "the URL has a space or a control character in it");
+    return 0;
+}
+
+/* A secret that is not wholly in the host is not found by the mask when libcurl names the host. */
+static bool hides_host(const struct request_view_text *url)
+{
+    const uint8_t *slot = url->slots;
+    if (url->slot_count == 0)
+        return false;
+    size_t first = (size_t)slot[0] | (size_t)slot[1] << 8 | (size_t)slot[2] << 16 | (size_t)slot[3] << 24;
+    const char *host = memmem(url->bytes.data, first < url->bytes.len ? first : url->bytes.len, "://", 3);
+    for (const char *p = host == NULL ? NULL : host + 3; p != NULL && p < url->bytes.data + first; p++)
+        if (memchr("/?#", *p, 3) != NULL)
+            return false;
+    return true;
+}
+
+static int put_url(struct fill *f, struct err *e)
+{
+    struct buf *text = &f->wire->text;
+    f->wire->hides_host = hides_host(&f->view->url);
+    if (put_text(f, &f->view->url, e) != 0 || check_url(buf_view(text), e) != 0)
+        return -1;
+    return put(f, "", 1, e);
+}
+
+/* --- headers -------------------------------------------------------------------------------------------------- */
+
+static bool is_named(struct bytes name, const char *want)
+{
+    return name.len == strlen(want) && strncasecmp(name.data, want, name.len) == 0;
+}
+
+/* RFC 9110 section 5.5. Line breaks the core refuses; a header of \v alone libcurl would silently leave out. */
+static bool is_value(struct bytes value)
+{
+    for (size_t i = 0; i < value.len; i++) {
+        unsigned char c = (unsigned char)value.data[i];
+        if ((c < ' ' && c != '\t') || c == 0x7F)
+            return false;
+    }
+    return true;
+}
+
+static bool is_blank(struct bytes value)
+{
+    for (size_t i = 0; i < value.len; i++)
+        if (value.data[i] != ' ' && value.data[i] != '\t')
+            return false;
+    return true;
+}
+
+static int end_line(struct fill *f, struct err *e)
+{
+    f->line_count++;
+    return put(f, "", 1, e);
+}
+
+/* "Name: value"; libcurl wants "Name;" for a header without a value, where "Name:" would take it away. */
+static int put_header(struct fill *f, size_t i, struct err *e)
+{
+    struct buf *text = &f->wire->text;
+    struct bytes name = f->view->headers[i].name;
+    if (put(f, name.data, name.len, e) != 0)
+        return -1;
+    size_t name_end = text->len;
+    if (put(f, ": ", 2, e) != 0 || put_text(f, &f->view->headers[i].value, e) != 0)
+        return -1;
+    struct bytes value = {text->data + name_end + 2, text->len - name_end - 2};
+    if (!is_value(value))
+        return err_set(e, ERR_INPUT, 422, "the value of the header \"%.*s\" has a control character in it",
+                       name.len < 64 ? (int)name.len : 64, name.data);
+    if (is_blank(value)) {
+        text->len = name_end;
+        if (put(f, ";", 1, e) != 0)
+            return -1;
+    }
+    return end_line(f, e);
+}
+
+/* libcurl says how long the message is; a second opinion would let a receiver see two requests in one. */
+static bool is_framing(struct bytes name)
+{
+    return is_named(name, "Content-Length") || is_named(name, "Transfer-Encoding");
+}
+
+/* "Name:" takes the header away that libcurl would add. */
+static int silence(struct fill *f, const char *line, struct err *e)
+{
+    return put(f, line, strlen(line), e) != 0 ? -1 : end_line(f, e);
+}
+
+static int put_headers(struct fill *f, struct err *e)
+{
+    for (size_t i = 0; i < f->view->header_count; i++) {
+        struct bytes name = f->view->headers[i].name;
+        if (is_framing(name))
+            continue;
+        f->has_type |= is_named(name, "Content-Type");
+        f->has_expect |= is_named(name, "Expect");
+        if (put_header(f, i, e) != 0)
+            return -1;
+    }
+    if (!f->wire->has_body)
+        return 0;
+    if (!f->has_type && silence(f, "Content-Type:", e) != 0)
+        return -1;
+    return f->has_expect ? 0 : silence(f, "Expect:", e);
+}
+
+/* --- the whole ------------------------------------------------------------------------------------------------ */
+
+/* Only now does the buffer not move any more. Nothing in it has a NUL inside, the body aside, which is last. */
+static void point_into_text(struct fill *f)
+{
+    struct wire *w = f->wire;
+    char *p = w->text.data;
+    w->url = p;
+    p += strlen(p) + 1;
+    for (size_t i = 0; i < f->line_count; i++) {
+        w->lines[i].data = p;
+        w->lines[i].next = i + 1 < f->line_count ? &w->lines[i + 1] : NULL;
+        p += strlen(p) + 1;
+    }
+    w->headers = f->line_count > 0 ? w->lines : NULL;
+    if (f->view->body.slot_count > 0)
+        w->body = (struct bytes){p, (size_t)(w->text.data + w->text.len - p)};
+    else
+        w->body = f->view->body.bytes;
+}
+
+static int put_body(struct fill *f, struct err *e)
+{
+    return f->view->body.slot_count > 0 ? put_text(f, &f->view->body, e) : 0;
+}
+
+int wire_fill(struct wire *w, struct bytes stored, const struct secrets *secrets, struct err *e)
+{
+    struct request_view view;
+    struct fill f = {
+        .wire = w,
+        .view = &view,
+        .secrets = {.get = get_secret, .ud = (void *)(uintptr_t)secrets},
+    };
+    if (request_view_read(&view, stored, e) != 0)
+        return -1;
+    w->options = view.options;
+    if (choose_method(&f, e) != 0 || put_url(&f, e) != 0 || put_headers(&f, e) != 0 || put_body(&f, e) != 0)
+        return -1;
+    point_into_text(&f);
+    return 0;
+}

@@ -1,0 +1,41 @@
+/*
+ * wire: a stored request as libcurl takes it: URL, method, header lines and body, secrets filled in.
+ *
+ * Everything with a secret in it is in one buffer, which wire_wipe() overwrites; a body without slots is not copied: it
+ * points into the stored request, which has to live as long.
+ */
+#ifndef ANZOL_NET_WIRE_H
+#define ANZOL_NET_WIRE_H
+
+#include "core/request.h"
+
+#include <curl/curl.h>
+
+struct secrets;
+
+enum { WIRE_LINES_MAX = REQUEST_HEADERS_MAX + 2 /* the two that silence libcurl's own */ };
+
+struct wire {
+    struct buf text; /* "url\0line\0line\0…body" */
+    const char *url;
+    const char *method;
+    struct curl_slist *headers; /* NULL: none; made of `lines` */
+    struct bytes body;
+    bool has_body;   /* a Content-Length is sent, be it 0 */
+    bool hides_host; /* the scheme, host or port are private: libcurl's words would show a part of them */
+    struct request_options options;
+    struct curl_slist lines[WIRE_LINES_MAX];
+};
+
+void wire_init(struct wire *w);
+void wire_fini(struct wire *w);
+/*
+ * Fills it. -1: the request cannot be made: damaged, a secret is gone, not an http or https URL, a header that would
+ * break the message (ERR_MEMORY: memory). Content-Length and Transfer-Encoding of the request are left out: libcurl
+ * counts.
+ */
+int wire_fill(struct wire *w, struct bytes stored, const struct secrets *secrets, struct err *e);
+/* Forgets and overwrites what was filled. Nobody may point into it any more. */
+void wire_wipe(struct wire *w);
+
+#endif
