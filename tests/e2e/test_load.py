@@ -47,6 +47,16 @@ def batches(d, count, size=5000, name="order.paid", first=0):
         assert status == 202 and not body["rejected"], body
 
 
+def most_in_a_second(times):
+    """Of the windows of one second that begin with one of `times`."""
+    end, most = 0, 0
+    for i, first in enumerate(times):
+        while end < len(times) and times[end] < first + 1.0:
+            end += 1
+        most = max(most, end - i)
+    return most
+
+
 class Everything(unittest.TestCase):
     def test_each_event_arrives_once_and_the_log_agrees(self):
         count = 100_000 if FULL else 5_000
@@ -80,11 +90,15 @@ webhook "second" { integration = "shop", on = "order.paid", url = "second?t=${We
                 batches(d, count // 2)
                 wait_until(lambda: r.count >= count, "all requests", 120)
                 took = r.times[-1] - start
-                times = r.times
-                most = max(sum(1 for t in times[i:i + rate + 50] if t < times[i] + 1.0) for i in range(len(times)))
-                figure("rate", rate=rate, requests=count, most_in_a_second=most, seconds=round(took, 2), ideal=count / rate)
-                self.assertLessEqual(most, rate + 1)  # the clocks' grain
-                self.assertLessEqual(took, count / rate * 1.02 + (0 if FULL else 0.5))
+                d.idle()
+                sent = [ms / 1000 for (ms,) in d.database().execute("SELECT started_ms FROM attempts ORDER BY started_ms")]
+                figure("rate", rate=rate, requests=count, most_in_a_second=most_in_a_second(r.times), seconds=round(took, 2),
+                       ideal=count / rate)
+                self.assertEqual(len(sent), count)
+                self.assertLessEqual(most_in_a_second(sent), rate + 1)  # the clock's grain
+                self.assertLessEqual(took, count / rate * (1.02 if FULL else 1.5))
+                if FULL:  # what a busy machine reads late it reads too close together
+                    self.assertLessEqual(most_in_a_second(r.times), rate + 1)
 
     def test_restart_does_not_burst(self):
         with Receiver(keep=False) as r, Daemon(script(r.url, rate=5)) as d:
@@ -95,9 +109,7 @@ webhook "second" { integration = "shop", on = "order.paid", url = "second?t=${We
                 d.kill()
                 d.start()
             wait_until(lambda: r.count > 12, "requests after the restarts")
-            times = r.times
-            most = max(sum(1 for t in times[i:] if t < times[i] + 1.0) for i in range(len(times)))
-            self.assertLessEqual(most, 6)
+            self.assertLessEqual(most_in_a_second(r.times), 6)
 
 
 class Crash(unittest.TestCase):
