@@ -74,10 +74,10 @@ define install
 @missing=; for p in $(1); do \
     dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; done; \
 if [ -n "$$missing" ]; then \
-    echo "installing from Debian:$$missing"; \
     if [ "$$(id -u)" = 0 ]; then as=; \
     elif command -v sudo >/dev/null && { [ -t 0 ] || sudo -n true 2>/dev/null; }; then as=sudo; \
     else echo "these Debian packages are missing, and only root may install them: apt-get install$$missing" >&2; exit 1; fi; \
+    echo "installing from Debian:$$missing"; \
     $$as apt-get -qq update && $$as env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $$missing; \
 fi
 endef
