@@ -206,8 +206,7 @@ static void pump(struct lane *lane)
         ;
 }
 
-/* --- beginning and stopping
- * ------------------------------------------------------------------------------------------------- */
+/* --- beginning and stopping -------------------------------------------------------------------------------------- */
 
 void dispatch_begin(struct dispatch *d)
 {

@@ -6,10 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { READ_AGAIN_MS = 1000, DUE_AT_A_TIME = 256 };
+enum { READ_AGAIN_MS = 1000, LOOK_AGAIN_MS = 50, DUE_AT_A_TIME = 256 };
 
 static void on_due(struct timer *t, int64_t now_ns);
 static void refill(struct lane *lane);
+static void arm_due(struct lane *lane);
 
 /* The limiter allows the next, or a read that failed is due again. */
 static void on_wake(struct timer *t, int64_t now_ns)
@@ -22,7 +23,7 @@ static void on_wake(struct timer *t, int64_t now_ns)
 
 int lane_init(struct lane *lane, struct env *env, struct bytes name)
 {
-    *lane = (struct lane){.env = env, .concurrency = 64};
+    *lane = (struct lane){.env = env, .concurrency = 64, .rewind = INT64_MAX};
     lane->name = strndup(name.data, name.len);
     if (lane->name == NULL)
         return -1;
@@ -72,7 +73,6 @@ static void read_ended(struct lane *lane, struct store_read *r)
     store_read_fini(r);
     if (!lane->due_reading && !lane->ready_reading)
         empty(lane, &lane->settled);
-    lane->on_supply(lane);
 }
 
 void lane_set_rate(struct lane *lane, double rate, int64_t per_ms, int concurrency)
@@ -106,28 +106,34 @@ static bool window_full(const struct lane *lane)
     return held >= LANE_WINDOW || lane->bytes >= LANE_WINDOW_BYTES || *lane->all_bytes >= LANE_ALL_BYTES;
 }
 
+/* `seq` stays in the store. */
 static void spill(struct lane *lane, int64_t seq)
 {
     lane->spilled = true;
     if (seq > lane->spill_high)
         lane->spill_high = seq;
+    if (seq <= lane->rewind)
+        lane->rewind = seq - 1;
+}
+
+/* One that is sent again by hand is behind the cursor, or may be when the read under way ends: the cursor has to go
+ * back for it, unless it finds a place in memory at once. */
+static bool is_behind(const struct lane *lane, int64_t seq)
+{
+    return seq <= lane->cursor || (lane->ready_reading && seq <= lane->ready_read_high);
 }
 
 void lane_offer(struct lane *lane, struct live *l)
 {
     int64_t seq = l->seq;
+    bool behind = is_behind(lane, seq);
     lane->queued_total++;
-    /* Sent again by hand: older than the cursor is, or may be when the read under way ends: the store would not give it
-     * back. */
-    bool behind = seq <= lane->cursor || (lane->ready_reading && seq <= lane->ready_read_high);
-    if (!behind && (lane->spilled || window_full(lane))) {
+    if (window_full(lane) || (lane->spilled && !behind)) {
         spill(lane, seq);
         live_free(l);
-    } else if (keep(lane, &lane->ready, l) != 0) {
+    } else if (keep(lane, &lane->ready, l) != 0)
         spill(lane, seq);
-        if (seq <= lane->cursor)
-            lane->cursor = seq - 1;
-    } else if (!behind)
+    else if (!behind)
         lane->cursor = seq;
     refill(lane);
     lane->on_supply(lane);
@@ -150,6 +156,8 @@ struct live *lane_pop(struct lane *lane)
         lane->bytes -= live_size(l);
         *lane->all_bytes -= live_size(l);
         refill(lane);
+        if (q == &lane->retries && q->count == DUE_AT_A_TIME / 2 && !lane->due_reading)
+            arm_due(lane);
     }
     return l;
 }
@@ -200,18 +208,21 @@ static void on_ready_read(struct store_read *r, const struct err *failure)
 {
     struct lane *lane = (struct lane *)((char *)r - offsetof(struct lane, ready_read));
     lane->ready_reading = false;
-    if (failure != NULL) {
+    if (failure != NULL)
         log_read_failure(lane, failure);
-        wake_later(lane);
-    } else if (!take_rows(lane, r))
-        wake_later(lane);
-    else if (!r->more) {
+    bool taken = failure == NULL && take_rows(lane, r);
+    if (taken && !r->more) {
         /* All that had been left in the store when the read was asked for is in memory now, or gone. */
         if (lane->ready_read_high > lane->cursor)
             lane->cursor = lane->ready_read_high;
-        lane->spilled = lane->spill_high > lane->cursor;
+        lane->spilled = lane->spill_high > lane->cursor || lane->rewind < lane->cursor;
     }
     read_ended(lane, r);
+    if (taken)
+        refill(lane); /* what was read may all have been in memory already */
+    else
+        wake_later(lane);
+    lane->on_supply(lane);
 }
 
 static void refill(struct lane *lane)
@@ -219,6 +230,9 @@ static void refill(struct lane *lane)
     if (!lane->spilled || lane->ready_reading || lane->ready.count > LANE_WINDOW / 4 ||
         (lane->ready.count >= LANE_WINDOW_MIN && window_full(lane)))
         return;
+    if (lane->rewind < lane->cursor)
+        lane->cursor = lane->rewind;
+    lane->rewind = INT64_MAX;
     lane->ready_reading = true;
     lane->ready_read_high = lane->spill_high;
     lane->ready_read = (struct store_read){
@@ -252,29 +266,40 @@ void lane_wait(struct lane *lane, int64_t due_ms)
         arm_due(lane);
 }
 
-static void on_due_read(struct store_read *r, const struct err *failure)
+/* Keeps those that are not in memory yet. Returns how many, or -1: memory ran short. */
+static int take_due(struct lane *lane, const struct store_read *r)
 {
-    struct lane *lane = (struct lane *)((char *)r - offsetof(struct lane, due_read));
-    lane->due_reading = false;
-    int64_t now_ms = lane->env->wall_ms();
-    int64_t known = lane->next_due_ms; /* of one that came to wait while the read was under way */
-    lane->next_due_ms = r->next_due_ms;
-    if (failure != NULL) {
-        log_read_failure(lane, failure);
-        lane->next_due_ms = now_ms + READ_AGAIN_MS;
-    } else if (r->next_due_ms != 0 && r->next_due_ms <= now_ms)
-        lane->next_due_ms = now_ms + 50; /* the limit cut it: more when these have gone */
-    if (known != 0 && (lane->next_due_ms == 0 || known < lane->next_due_ms))
-        lane->next_due_ms = known;
+    int taken = 0;
     for (size_t i = 0; i < r->count; i++) {
         if (live_table_find(lane->live, r->rows[i].seq) != NULL)
             continue;
         struct live *l = from_row(&r->rows[i], true);
         if (l == NULL || keep(lane, &lane->retries, l) != 0)
-            lane->next_due_ms = now_ms + READ_AGAIN_MS;
+            return -1;
+        taken++;
     }
+    return taken;
+}
+
+static void on_due_read(struct store_read *r, const struct err *failure)
+{
+    struct lane *lane = (struct lane *)((char *)r - offsetof(struct lane, due_read));
+    lane->due_reading = false;
+    if (failure != NULL)
+        log_read_failure(lane, failure);
+    int taken = failure != NULL ? -1 : take_due(lane, r);
+    int64_t now_ms = lane->env->wall_ms();
+    int64_t next_ms = r->next_due_ms;
+    if (taken < 0)
+        next_ms = now_ms + READ_AGAIN_MS;
+    else if (taken == 0 && next_ms != 0 && next_ms <= now_ms)
+        next_ms = now_ms + LOOK_AGAIN_MS; /* all of it is being recorded */
+    /* next_due_ms is by now of one that came to wait while the read was under way. */
+    if (lane->next_due_ms == 0 || (next_ms != 0 && next_ms < lane->next_due_ms))
+        lane->next_due_ms = next_ms;
     arm_due(lane);
     read_ended(lane, r);
+    lane->on_supply(lane);
 }
 
 static void on_due(struct timer *t, int64_t now_ns)
@@ -282,11 +307,9 @@ static void on_due(struct timer *t, int64_t now_ns)
     (void)now_ns;
     struct lane *lane = (struct lane *)((char *)t - offsetof(struct lane, due));
     int64_t now_ms = lane->env->wall_ms();
-    if (lane->due_reading || lane->next_due_ms == 0)
-        return;
-    if (lane->retries.count >= DUE_AT_A_TIME)
-        lane->next_due_ms = now_ms + 50;
-    if (lane->next_due_ms > now_ms) { /* the wall clock was set back, or there are enough in memory */
+    if (lane->due_reading || lane->next_due_ms == 0 || lane->retries.count >= DUE_AT_A_TIME)
+        return; /* armed again when the read ends, one comes to wait, or few enough are left in memory */
+    if (lane->next_due_ms > now_ms) { /* the wall clock was set back */
         arm_due(lane);
         return;
     }

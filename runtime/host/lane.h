@@ -47,6 +47,7 @@ struct lane {
     bool spilled;
     int64_t cursor;     /* every queued delivery up to here has been in memory */
     int64_t spill_high; /* the newest that was left in the store */
+    int64_t rewind;     /* before the oldest that was left there since the last read was asked for */
     struct store_read ready_read;
     bool ready_reading;
     int64_t ready_read_high; /* spill_high when the read was asked for */

@@ -90,13 +90,14 @@ static void log_attempt(const struct flight *f, enum delivery_state state, int64
 {
     const struct live *l = f->live;
     const struct attempt *a = &f->exchange.attempt;
+    struct log_field status = a->status > 0 ? LOG_INT("status", a->status) : LOG_STR("status", "");
     char id[UUID_TEXT_SIZE], retry_in[32] = "";
     uuid_format(&l->id, id);
     if (state == DELIVERY_WAITING)
         units_format_duration(delay_ms, retry_in);
     log_line(f->dispatch->env->log, state == DELIVERY_SUCCEEDED ? LOG_INFO : LOG_WARN, "delivery.attempt",
              LOG_STR("integration", l->lane->name), LOG_BYTES("webhook", l->webhook), LOG_STR("delivery", id),
-             LOG_INT("attempt", a->number), LOG_INT("status", a->status), LOG_DURATION_US("duration", a->duration_us),
+             LOG_INT("attempt", a->number), status, LOG_DURATION_US("duration", a->duration_us),
              LOG_STR("state", delivery_state_name(state)), LOG_STR("retry_in", retry_in),
              LOG_STR("error", attempt_error_name(a->error)), LOG_STR("message", a->message));
 }

@@ -484,6 +484,38 @@ static void test_resend_goes_out_again_once(void **state)
     assert_int_equal(e.code, 409);
 }
 
+/* Behind the cursor, more than the window holds, while fresh ones come: nothing is kept beyond it, nothing left behind.
+ */
+static void test_many_resends_stay_in_the_store_and_each_goes_out_once(void **state)
+{
+    (void)state;
+    enum { MANY = 2500 };
+    struct lane *lane = shop(0, 64);
+    int resent = 0;
+    for (int i = 0; i < MANY; i++)
+        accept(lane, true, 3);
+    run_for(500, 1000, true);
+    assert_int_equal(w->sent, MANY);
+    for (int i = MANY; i >= 1; i--) {
+        struct err e;
+        struct store_delivery row = w->rows[i].d;
+        row.request = buf_view(&w->rows[i].request);
+        assert_int_equal(resend(&dispatch, &row, on_resent, &resent, &e), 0);
+        if (i % 100 != 0)
+            continue;
+        accept(lane, true, 3);
+        run_for(2, 1000, false); /* the receiver hangs */
+        assert_true(dispatch.live.count <= LANE_WINDOW + 64);
+    }
+    run_for(1000, 1000, true);
+    assert_int_equal(resent, MANY);
+    assert_int_equal(w->sent, 2 * MANY + MANY / 100);
+    for (int i = 1; i <= MANY; i++)
+        assert_int_equal(w->rows[i].d.attempts, 2);
+    assert_int_equal(lane->queued_total, 0);
+    assert_false(lane->spilled);
+}
+
 static void test_restart_goes_on_with_what_the_store_holds(void **state)
 {
     (void)state;
@@ -531,6 +563,7 @@ int main(void)
         test(test_refusing_store_bounds_what_is_sent),
         test(test_drain_puts_marked_ones_back),
         test(test_resend_goes_out_again_once),
+        test(test_many_resends_stay_in_the_store_and_each_goes_out_once),
         test(test_restart_goes_on_with_what_the_store_holds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
