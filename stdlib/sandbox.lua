@@ -40,7 +40,7 @@ end
 
 local function logger(level)
   return function(message, fields)
-    if fields ~= nil and type(fields) ~= "table" then
+    if fields ~= nil and (type(fields) ~= "table" or text.is(fields)) then
       error("log: expected a table of fields, found " .. dsl.kind(fields), 2)
     end
     local out

@@ -171,6 +171,17 @@ static int64_t script_wall_ms(void *ud)
     return ((struct env *)ud)->wall_ms();
 }
 
+/* Shows the mistakes (or warnings), one a line. Returns how many. */
+static size_t tell(const struct buf *lines)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < lines->len; i++)
+        n += lines->data[i] == '\n';
+    if (lines->len > 0)
+        fprintf(stderr, "%.*s", (int)lines->len, lines->data);
+    return n;
+}
+
 static int start_scripts(struct host *h, const struct host_options *o, struct err *e)
 {
     struct generation_options g = {
@@ -185,8 +196,9 @@ static int start_scripts(struct host *h, const struct host_options *o, struct er
     struct buf errors;
     buf_init(&errors);
     int rc = generation_load(&g, &h->intake.generation, &errors, e);
-    if (errors.len > 0)
-        fprintf(stderr, "%.*s%s", (int)errors.len, errors.data, errors.data[errors.len - 1] == '\n' ? "" : "\n");
+    size_t lines = tell(&errors);
+    if (rc != 0 && lines > 0)
+        err_set(e, ERR_SCRIPT, 0, "not started: %zu mistake%s in the scripts", lines, lines == 1 ? "" : "s");
     buf_fini(&errors);
     return rc;
 }

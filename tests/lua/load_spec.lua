@@ -225,6 +225,8 @@ describe("a script", function()
       { secrets = { S = true } })
     assert.same({ { level = "info", message = "a\t1\tnil" }, { level = "info", message = "hi",
       fields = { n = 1, s = 'secret "S" (***)' } }, { level = "warn", message = "careful" } }, native.logged)
+    local errors = helper.load('log("hi", secret "S")', { secrets = { S = true } })
+    assert.same({ "s.lua:1: log: expected a table of fields, found a secret" }, errors)
   end)
 
   it("defines nothing and requires nothing when it is loaded", function()
