@@ -150,11 +150,12 @@ int httpd_start(struct httpd *h, const struct httpd_options *o, struct err *e)
     if (fd < 0)
         return -1;
     read_address(h, fd);
-    h->mhd = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
-                              o->on_request, o->ud, MHD_OPTION_EXTERNAL_LOGGER, on_words, NULL,
-                              MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
-                              MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S, MHD_OPTION_NOTIFY_COMPLETED,
-                              o->on_completed, o->ud, MHD_OPTION_URI_LOG_CALLBACK, o->on_target, o->ud, MHD_OPTION_END);
+    h->mhd =
+        MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, o->on_request,
+                         o->ud, MHD_OPTION_EXTERNAL_LOGGER, on_words, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
+                         MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+                         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S, MHD_OPTION_NOTIFY_COMPLETED, o->on_completed,
+                         o->ud, MHD_OPTION_URI_LOG_CALLBACK, o->on_target, o->ud, MHD_OPTION_END);
     if (h->mhd == NULL) {
         close(fd);
         return err_set(e, ERR_SYSTEM, 0, "the HTTP server on %s does not start", o->listen);

@@ -38,6 +38,11 @@ class Api(unittest.TestCase):
     def test_host(self):
         self.problem(403, "GET", "/v1/status", headers={"Host": "evil.example"})
         self.assertEqual(self.d.call("GET", "/v1/status", headers={"Host": "localhost:8020"})[0], 200)
+        c = self.d.connect()
+        c.putrequest("GET", "/livez", skip_host=True)
+        c.endheaders()
+        self.assertEqual(c.getresponse().status, 400)  # RFC 9112 section 3.2
+        c.close()
 
     def test_bad_events(self):
         self.assertIn("line 1", self.problem(400, "POST", "/v1/events", '{"name": '))
