@@ -86,6 +86,17 @@ bool cli_one_of(const char *command, const char *option, const char *value, cons
     return false;
 }
 
+bool cli_delivery_id(const char *command, const char *operand, char out[UUID_TEXT_SIZE])
+{
+    struct uuid id;
+    if (uuid_parse(bytes_of(operand), &id) != 0) {
+        cli_misuse(command, "'%s' is not the id of a delivery; they are listed by: anzol deliveries", operand);
+        return false;
+    }
+    uuid_format(&id, out);
+    return true;
+}
+
 /* --- options --------------------------------------------------------------------------------------------------- */
 
 static int wrong(const struct cli_line *l, const struct cli_option *o, const char *found, const char *expected)

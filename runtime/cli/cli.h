@@ -8,6 +8,7 @@
 #define ANZOL_CLI_CLI_H
 
 #include "core/err.h"
+#include "core/uuid.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -88,6 +89,8 @@ struct cli_line {
 int cli_parse(const struct cli_line *line, int argc, char **argv);
 /* True when `value` is one of these; else the mistake is said: EXIT_USAGE. */
 bool cli_one_of(const char *command, const char *option, const char *value, const char *const *words, size_t count);
+/* An operand that is the id of a delivery, as the API writes it; false: the mistake is said: EXIT_USAGE. */
+bool cli_delivery_id(const char *command, const char *operand, char out[UUID_TEXT_SIZE]);
 /* $ANZOL_STATE or ".anzol". */
 const char *cli_default_state(void);
 

@@ -1,6 +1,5 @@
 #include "cli/ask.h"
 #include "cli/cli.h"
-#include "core/uuid.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -37,8 +36,7 @@ int command_resend(int argc, char **argv)
 {
     const char *state = cli_default_state();
     bool json = false;
-    char text[UUID_TEXT_SIZE];
-    struct uuid id;
+    char id[UUID_TEXT_SIZE];
     const struct cli_option options[] = {CLI_STATE(&state), CLI_JSON(&json)};
     const struct cli_line line = {
         .command = "resend",
@@ -52,9 +50,7 @@ int command_resend(int argc, char **argv)
     int code = cli_parse(&line, argc, argv);
     if (code >= 0)
         return code;
-    if (uuid_parse(bytes_of(argv[optind]), &id) != 0)
-        return cli_misuse("resend", "'%s' is not the id of a delivery; they are listed by: anzol deliveries",
-                          argv[optind]);
-    uuid_format(&id, text);
-    return resend(state, text, json);
+    if (!cli_delivery_id("resend", argv[optind], id))
+        return EXIT_USAGE;
+    return resend(state, id, json);
 }

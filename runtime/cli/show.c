@@ -1,7 +1,6 @@
 #include "cli/ask.h"
 #include "cli/cli.h"
 #include "cli/exchange.h"
-#include "core/uuid.h"
 
 #include <getopt.h>
 #include <jansson.h>
@@ -40,8 +39,7 @@ int command_show(int argc, char **argv)
 {
     const char *state = cli_default_state();
     bool json = false;
-    char path[64 + UUID_TEXT_SIZE], text[UUID_TEXT_SIZE];
-    struct uuid id;
+    char path[64 + UUID_TEXT_SIZE], id[UUID_TEXT_SIZE];
     const struct cli_option options[] = {CLI_STATE(&state), CLI_JSON(&json)};
     const struct cli_line line = {
         .command = "show",
@@ -55,10 +53,8 @@ int command_show(int argc, char **argv)
     int code = cli_parse(&line, argc, argv);
     if (code >= 0)
         return code;
-    if (uuid_parse(bytes_of(argv[optind]), &id) != 0)
-        return cli_misuse("show", "'%s' is not the id of a delivery; they are listed by: anzol deliveries",
-                          argv[optind]);
-    uuid_format(&id, text);
-    snprintf(path, sizeof path, "/v1/deliveries/%s", text);
+    if (!cli_delivery_id("show", argv[optind], id))
+        return EXIT_USAGE;
+    snprintf(path, sizeof path, "/v1/deliveries/%s", id);
     return print(state, path, json);
 }

@@ -24,17 +24,6 @@ static void put_code_point(uint32_t c, struct decoded *out)
     out->bytes[0] = (unsigned char)(leads[out->len] | c);
 }
 
-static int digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return 16;
-}
-
 /* `count` hex digits; -1: there are others among them. */
 static int32_t hex(const char *p, size_t left, size_t count)
 {
@@ -42,9 +31,10 @@ static int32_t hex(const char *p, size_t left, size_t count)
     if (left < count)
         return -1;
     for (size_t i = 0; i < count; i++) {
-        if (digit(p[i]) == 16)
+        int digit = hex_digit(p[i]);
+        if (digit < 0)
             return -1;
-        n = n << 4 | digit(p[i]);
+        n = n << 4 | digit;
     }
     return n;
 }
@@ -100,8 +90,8 @@ static size_t decode_xml_number(const char *p, size_t left, struct decoded *out)
     int base = left > 2 && (p[2] == 'x' || p[2] == 'X') ? 16 : 10;
     uint32_t n = 0;
     i += base == 16;
-    for (; i < left && digit(p[i]) < base && n < 0x110000; i++)
-        n = n * (uint32_t)base + (uint32_t)digit(p[i]);
+    for (int d; i < left && (d = hex_digit(p[i])) >= 0 && d < base && n < 0x110000; i++)
+        n = n * (uint32_t)base + (uint32_t)d;
     if (i >= left || p[i] != ';' || n >= 0x110000)
         return 0;
     put_code_point(n, out);

@@ -53,17 +53,6 @@ void uuid_format(const struct uuid *u, char out[UUID_TEXT_SIZE])
     *p = '\0';
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 int uuid_parse(struct bytes text, struct uuid *out)
 {
     struct uuid u;
