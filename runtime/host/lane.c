@@ -101,7 +101,7 @@ static int keep(struct lane *lane, struct live_queue *q, struct live *l)
 static bool window_full(const struct lane *lane)
 {
     size_t held = lane->ready.count + lane->retries.count;
-    if (held < LANE_WINDOW_MIN)
+    if (held < LANE_WINDOW_MIN && lane->bytes < LANE_WINDOW_MIN_BYTES)
         return false;
     return held >= LANE_WINDOW || lane->bytes >= LANE_WINDOW_BYTES || *lane->all_bytes >= LANE_ALL_BYTES;
 }
@@ -228,7 +228,7 @@ static void on_ready_read(struct store_read *r, const struct err *failure)
 static void refill(struct lane *lane)
 {
     if (!lane->spilled || lane->ready_reading || lane->ready.count > LANE_WINDOW / 4 ||
-        (lane->ready.count >= LANE_WINDOW_MIN && window_full(lane)))
+        (lane->ready.count > 0 && window_full(lane)))
         return;
     if (lane->rewind < lane->cursor)
         lane->cursor = lane->rewind;

@@ -16,10 +16,11 @@
 struct dispatch;
 
 enum {
-    LANE_WINDOW = 1024,          /* deliveries in memory, a lane */
-    LANE_WINDOW_MIN = 16,        /* … whatever the others hold */
-    LANE_WINDOW_BYTES = 2 << 20, /* of their requests, a lane */
-    LANE_ALL_BYTES = 16 << 20,   /* … all lanes together */
+    LANE_WINDOW = 1024,               /* deliveries in memory, a lane */
+    LANE_WINDOW_BYTES = 2 << 20,      /* of their requests, a lane */
+    LANE_ALL_BYTES = 16 << 20,        /* … all lanes together */
+    LANE_WINDOW_MIN = 16,             /* what a lane may hold whatever the others do, … */
+    LANE_WINDOW_MIN_BYTES = 64 << 10, /* … if it is not more than this */
 };
 
 struct lane {
