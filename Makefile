@@ -6,7 +6,7 @@
 #   make lint       layers, luacheck, cppcheck, shell
 #   make check-asan / check-valgrind    the suite under the sanitizers / valgrind
 #   make figures    the load tests in full size: the figures of the README
-#   make bench      CPU a delivery, against the bare libraries
+#   make bench      deliveries a second, CPU a delivery; bench-store: the store alone
 #   make install    PREFIX=/usr/local, DESTDIR for packagers
 #   make clean
 
@@ -128,6 +128,15 @@ figures: deps-test
 bench: deps-bench
 	@$(MAKE) --no-print-directory -j2 all
 	@ANZOL=$(abspath $(BUILD))/anzol /usr/bin/python3 tests/bench/bench.py
+
+$(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libanzol.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -o $@ $< $(BUILD)/libanzol.a $(LIBS)
+
+.PHONY: bench-store
+bench-store: deps
+	@$(MAKE) --no-print-directory $(BUILD)/bench/store_bench
+	$(BUILD)/bench/store_bench
 
 .PHONY: install
 install: all

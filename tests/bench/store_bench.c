@@ -1,10 +1,6 @@
 /*
  * store_bench: CPU a row of the store, in microseconds: insert (a delivery without an event) and insert + update (with
- * its attempt), one write at a time and 256 at a time.
- *
- *     make BUILD=build-store MODULES="core store" build-store/libanzol.a
- *     cc -O2 -Iruntime tests/bench/store_bench.c build-store/libanzol.a -lsqlite3 -lpthread -o build-store/store_bench
- *     build-store/store_bench [FOLDER]
+ * its attempt), one write at a time and 256 at a time. `make bench-store`, or build/bench/store_bench [FOLDER].
  */
 #include "store/store.h"
 
