@@ -53,11 +53,19 @@ static bool is_spent(struct budget *b)
     return now - b->start_ns >= b->limit_ms * 1000000;
 }
 
+/* A coroutine may have frames of stdlib alone and be a script's all the same. */
+static bool is_main(lua_State *L)
+{
+    bool is = lua_pushthread(L) == 1;
+    lua_pop(L, 1);
+    return is;
+}
+
 static void on_count(lua_State *L, lua_Debug *ar)
 {
     (void)ar;
     struct budget *b = budget_of(L);
-    if (b->over && !trace_in_script(L)) {
+    if (b->over && is_main(L) && !trace_in_script(L)) {
         b->over = false; /* stdlib caught it, and goes on with the next */
         b->start_ns = -1;
     }
