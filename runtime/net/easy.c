@@ -17,6 +17,7 @@ enum {
     REDIRECTS_MAX = 5,
     TIMEOUT_MS = 30000, /* when the request says none: nothing may take for ever */
     CONNECT_MS = 5000,
+    HEADS_MAX = 256 << 10, /* of heads in one exchange; libcurl's own end is at 300 KB, trailers not counted */
 };
 
 static int64_t mono_ns(void)
@@ -133,6 +134,11 @@ static size_t on_header(char *data, size_t size, size_t count, void *ud)
     struct easy *x = ud;
     struct attempt *a = &x->exchange->attempt;
     struct bytes line = {data, size * count};
+    x->head_bytes += line.len;
+    if (x->head_bytes > HEADS_MAX) {
+        a->truncated = x->head_done; /* the response stands, its trailers never end */
+        return 0;
+    }
     if (x->head_done)
         return line.len;
     if (response_header_line(a, line) != 0)
@@ -245,6 +251,7 @@ int easy_begin(struct easy *x, struct exchange *exchange)
     x->started_ns = mono_ns();
     x->sends = 0;
     x->head_done = x->left_origin = false;
+    x->head_bytes = 0;
     x->words[0] = '\0';
     exchange->attempt.started_ms = x->options->wall_ms();
     err_clear(&e);
@@ -276,7 +283,7 @@ void easy_end(struct easy *x)
 static void fail(struct easy *x, CURLcode code)
 {
     struct attempt *a = &x->exchange->attempt;
-    const struct curl_failure *f = curl_failure_of(code);
+    const struct curl_failure *f = curl_failure_of(x->head_bytes > HEADS_MAX ? CURLE_WEIRD_SERVER_REPLY : code);
     bool sent = x->sends > 0;
     a->error = sent ? f->sent_error : f->unsent_error;
     a->class = sent ? f->sent_class : f->unsent_class;

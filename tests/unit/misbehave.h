@@ -2,15 +2,23 @@
  * misbehave: an HTTP receiver on loopback, a thread a connection, that does what the path of the request says: answers,
  * hangs, resets, lies about lengths. It keeps every request as it came, byte for byte.
  *
- *   /status/404          answered, connection kept          /close /reset     read whole, then FIN / RST, no answer
- *   /body/1000           that many bytes                    /hang             read whole, never answered
- *   /chunked /trailer    chunked                            /garbage          not HTTP
- *   /interim             100, 103, then 200                 /partial          less body than announced;
- * /partial-chunked /repeat              repeated and folded headers        /slow/20          a body byte each 20 ms, 10
- * of them /retry-after/7       429                                /endless          body until nobody reads /redirect/3
- * 307 to itself, counting down       /bye              answered keep-alive, then closed /goto?URL            302 to URL
- * /heads/70 /line/120   so many KB of headers / in one line /echo                the request as the body, its
- * Authorization as X-Echo
+ *   /status/404           answered, connection kept
+ *   /body/1000            that many bytes
+ *   /chunked /trailer     chunked
+ *   /interim              100, 103, then 200
+ *   /repeat               repeated and folded headers
+ *   /retry-after/7        429
+ *   /redirect/3           307 to itself, counting down
+ *   /goto?URL             302 to URL
+ *   /echo                 the request as the body, its Authorization as X-Echo
+ *   /heads/70 /line/120   so many KB of headers, in one line
+ *   /bye                  answered keep-alive, then closed
+ *   /close /reset         read whole, then FIN or RST, no answer
+ *   /hang                 read whole, never answered
+ *   /garbage              not HTTP
+ *   /partial /partial-chunked   less body than announced
+ *   /slow/20              a body byte each 20 ms, 10 of them
+ *   /endless /endless-trailers /endless-interim   until nobody reads
  */
 #ifndef ANZOL_TESTS_MISBEHAVE_H
 #define ANZOL_TESTS_MISBEHAVE_H
@@ -208,6 +216,25 @@ static bool answer_endless(struct misbehave_request *r)
     return false;
 }
 
+static bool misbehave_for_ever(int fd, const char *text)
+{
+    while (misbehave_write(fd, text, strlen(text)))
+        ;
+    return false;
+}
+
+static bool answer_endless_trailers(struct misbehave_request *r)
+{
+    misbehave_say(r->fd, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n");
+    return misbehave_for_ever(r->fd,
+                              "X-Tail: ttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttt\r\n");
+}
+
+static bool answer_endless_interim(struct misbehave_request *r)
+{
+    return misbehave_for_ever(r->fd, "HTTP/1.1 103 Early Hints\r\nLink: </aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa>\r\n\r\n");
+}
+
 static bool answer_slow(struct misbehave_request *r)
 {
     bool open = misbehave_say(r->fd, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n");
@@ -280,6 +307,8 @@ static const struct {
     {"/echo", answer_echo},
     {"/heads/", answer_heads},
     {"/line/", answer_line},
+    {"/endless-trailers", answer_endless_trailers},
+    {"/endless-interim", answer_endless_interim},
     {"/endless", answer_endless},
     {"/slow/", answer_slow},
     {"/bye", answer_bye},

@@ -132,6 +132,17 @@ static void test_many_headers(void **state)
     sent_fini(&s);
 }
 
+static void test_trailers_that_never_end(void **state)
+{
+    (void)state;
+    struct sent s;
+    sent_run(&s, &(struct call){.url = "/endless-trailers"});
+    assert_answered(&s, 200);
+    assert_true(s.exchange.attempt.truncated);
+    assert_text(buf_view(&s.exchange.attempt.body), "ok");
+    sent_fini(&s);
+}
+
 static void test_early_answer_to_a_long_body(void **state)
 {
     (void)state;
@@ -156,9 +167,13 @@ static void test_ambiguous(void **state)
         enum attempt_error error;
         int status;
     } cases[] = {
-        {"/close", ATTEMPT_RESET, 0},      {"/reset", ATTEMPT_RESET, 0},
-        {"/partial", ATTEMPT_RESET, 200},  {"/partial-chunked", ATTEMPT_RESET, 200},
-        {"/garbage", ATTEMPT_PROTOCOL, 0}, {"/line/120", ATTEMPT_INTERNAL, 200},
+        {"/close", ATTEMPT_RESET, 0},
+        {"/reset", ATTEMPT_RESET, 0},
+        {"/partial", ATTEMPT_RESET, 200},
+        {"/partial-chunked", ATTEMPT_RESET, 200},
+        {"/garbage", ATTEMPT_PROTOCOL, 0},
+        {"/line/120", ATTEMPT_INTERNAL, 200},
+        {"/endless-interim", ATTEMPT_PROTOCOL, 0},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -339,6 +354,7 @@ int main(void)
         CASE(test_a_cap_of_its_own),
         CASE(test_headers),
         CASE(test_many_headers),
+        CASE(test_trailers_that_never_end),
         CASE(test_early_answer_to_a_long_body),
         CASE(test_ambiguous),
         CASE(test_timeouts),
