@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { KEEP_MAX = 1 << 20, TIMEOUT_MS = 30000, CONNECT_MS = 5000, WEBHOOK = 1, INTEGRATION, HEAD, URL, HEADERS, BODY };
 
@@ -187,6 +188,60 @@ static void check_url(lua_State *L, struct request_text url)
     }
 }
 
+/* Where a segment of the path ends. */
+struct path_scan {
+    int slashes; /* three begin the path */
+    int dots;    /* of this segment */
+    bool other;  /* it holds something else too */
+};
+
+static bool is_dot_segment(const struct path_scan *s)
+{
+    return s->slashes >= 3 && !s->other && (s->dots == 1 || s->dots == 2);
+}
+
+/* True when a segment is "." or "..", also with %2E, which receivers take for a dot (RFC 3986 section 5.2.4). */
+static bool scan_path(struct path_scan *s, struct bytes text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        bool encoded = text.len - i >= 3 && strncasecmp(text.data + i, "%2e", 3) == 0;
+        char c = text.data[i];
+        if (c == '/' && is_dot_segment(s))
+            return true;
+        if (c == '/')
+            *s = (struct path_scan){.slashes = s->slashes + 1};
+        else if (c == '.' || encoded)
+            s->dots++;
+        else
+            s->other = true;
+        i += encoded ? 2 : 0;
+    }
+    return false;
+}
+
+/* Data that is ".." would lead the request out of the path that the script wrote. */
+static void check_path(lua_State *L, struct request_text url)
+{
+    struct path_scan s = {0};
+    bool found = false;
+    for (size_t i = 0; i < url.count && !found; i++) {
+        struct bytes text = url.pieces[i].literal;
+        size_t end = 0;
+        if (url.pieces[i].secret.data != NULL) {
+            s.other = true;
+            s.slashes = i == 0 ? 3 : s.slashes; /* a private root: all that follows is path */
+            continue;
+        }
+        while (end < text.len && text.data[end] != '?' && text.data[end] != '#')
+            end++;
+        found = scan_path(&s, (struct bytes){text.data, end});
+        if (end < text.len)
+            break;
+    }
+    if (found || is_dot_segment(&s))
+        native_raise(L, "the path of the URL has '.' or '..' for a segment");
+}
+
 static void put_headers(lua_State *L, struct native *n)
 {
     struct err e;
@@ -214,6 +269,7 @@ static void compose(lua_State *L, struct native *n)
     lua_pushvalue(L, URL);
     struct request_text text = read_text(L, n);
     check_url(L, text);
+    check_path(L, text);
     if (request_put_url(&n->scratch, text, &e) != 0)
         native_raise(L, e.message);
     put_headers(L, n);

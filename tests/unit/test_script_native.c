@@ -642,6 +642,11 @@ static void what_http_cannot_carry_is_refused(void **state)
         {"'https://h/a b', {}, nil", "the URL has a space"},
         {"{'https://h/', 'a\\r\\nX: y'}, {}, nil", "the URL has a line break"},
         {"'https://h/\\0', {}, nil", "the URL has a line break"},
+        {"{'https://h/orders/', '..', '/cancel'}, {}, nil", "'.' or '..' for a segment"},
+        {"'https://h/a/%2E.', {}, nil", "'.' or '..' for a segment"},
+        {"'https://h/./a', {}, nil", "'.' or '..' for a segment"},
+        {"{{secret = 'S', encoding = 'raw'}, '/../a'}, {}, nil", "'.' or '..' for a segment"},
+        {"{'https://h/..', '?x=', {secret = 'S', encoding = 'url'}}, {}, nil", "'.' or '..' for a segment"},
         {"'/', {'A b', 'x'}, nil", "a header's name"},
         {"'/', {'', 'x'}, nil", "a header's name"},
         {"'/', {'A:', 'x'}, nil", "a header's name"},
@@ -666,6 +671,28 @@ static void what_http_cannot_carry_is_refused(void **state)
         generation_unref(g);
     }
     assert_int_equal(s.deliveries, 0);
+    buf_fini(&s.request);
+}
+
+static void dots_in_a_path_may_be(void **state)
+{
+    static const char *const urls[] = {
+        "'https://h/a..b/.well-known/.../c.?x=/../'",
+        "{'https://h/..', {secret = 'S', encoding = 'url'}}",
+        "'https://..'",
+        "'https://h/a#/..'",
+    };
+    struct seen s = {.events = 0};
+    (void)state;
+    for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
+        char script[512];
+        snprintf(script, sizeof script,
+                 "local head = " HEAD "\nfunction event() native.emit('w', 'i', head, %s, {}, nil) return true end",
+                 urls[i]);
+        struct generation *g = load(script);
+        assert_int_equal(run_event(g, "{}", &s), 0);
+        generation_unref(g);
+    }
     buf_fini(&s.request);
 }
 
@@ -708,6 +735,7 @@ int main(void)
         cmocka_unit_test(a_delivery_is_assembled),
         cmocka_unit_test(an_id_serves_one_delivery),
         cmocka_unit_test(what_http_cannot_carry_is_refused),
+        cmocka_unit_test(dots_in_a_path_may_be),
         cmocka_unit_test(a_head_is_checked),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
