@@ -1,7 +1,7 @@
 -- dsl: the words of a script: each call only notes what was defined and where; checking comes when all scripts are loaded.
 
-local error, find, format, pairs, select, setmetatable, type =
-  error, string.find, string.format, pairs, select, setmetatable, type
+local error, find, format, next, pairs, select, setmetatable, type =
+  error, string.find, string.format, next, pairs, select, setmetatable, type
 
 local native = require "stdlib.native"
 local marks = require "stdlib.template.marks"
@@ -10,7 +10,8 @@ local text = require "stdlib.text"
 
 local dsl = {}
 
-local loading, scripts, secrets_used = false, {}, false
+local loading, scripts = false, {}
+local secret_names, plain_names = {}, {} -- of variables: asked for with secret, read with env
 local defined = { integration = {}, webhook = {} }
 local open = {} -- definitions whose table has not come yet
 
@@ -82,13 +83,14 @@ local function note(def, fields)
   list[#list + 1] = def
 end
 
--- `integration` and `webhook`: word "name" { fields }.
+-- `integration` and `webhook`: word "name" { fields }; word("name", { fields }) too.
 local function definer(word)
-  return function(name)
+  return function(name, fields_too)
     only_while_loading(word)
     local path, line = here()
     local def = { kind = word, name = name, path = path, line = line, label = format("%s '%s'", word, name) }
     if not check_name(word, name, path, line) then return function() end end
+    if fields_too ~= nil then return note(def, fields_too) end
     open[def] = true
     return function(fields) note(def, fields) end
   end
@@ -117,15 +119,17 @@ end
 -- secret "NAME": a slot where the core puts the value while sending.
 local function secret(name)
   only_while_loading("secret")
-  secrets_used = true
   local path, line = here()
   if type(name) ~= "string" then
     fail(path, line, 'secret: expected a name, as in secret "TOKEN"; found %s', kind(name))
   elseif not find(name, "^[%a_][%w_]*$") or #name > 200 then
     fail(path, line, "secret: bad name '%s'; letters, digits and '_'", name)
   elseif not native.secret(name) then
-    fail(path, line, "secret '%s' is not set; put %s=… into the environment", name, name)
+    fail(path, line, "secret '%s' is not set, or empty; put %s=… into the environment", name, name)
+  elseif plain_names[name] then
+    fail(path, line, "secret '%s': it was read with env, which shows it; use secret in both places", name)
   end
+  secret_names[name or "?"] = true
   return text.new { { secret = type(name) == "string" and name or "?" } }
 end
 
@@ -167,7 +171,13 @@ dsl.words = {
 
 -- Whether any script asked for a secret.
 function dsl.secrets_used()
-  return secrets_used
+  return next(secret_names) ~= nil
+end
+
+-- env "NAME" is about to read a variable: raises when it is a secret's.
+function dsl.read_plain(name)
+  if secret_names[name] then error(format("env: '%s' is a secret; write secret \"%s\"", name, name), 3) end
+  plain_names[name] = true
 end
 
 -- A script that ended in the middle: what it had begun is no mistake of its own.

@@ -62,11 +62,19 @@ local function put(by_key, entry, from)
   }
 end
 
--- The headers of a webhook, sorted by name: {key, name, value, def, from, overrides}; and the names that it deselects.
+-- The headers of a webhook, sorted by name: {key, name, value, def, from, overrides}; the names that it deselects; and its
+-- entries that are false where nothing is inherited.
 function headers.merge(inherited, own)
-  local by_key, list, deselected = {}, {}, {}
+  local by_key, list, deselected, idle = {}, {}, {}, {}
   for _, entry in ipairs(inherited) do put(by_key, entry, "integration") end
-  for _, entry in ipairs(own) do put(by_key, entry, "webhook") end
+  for _, entry in ipairs(own) do
+    local before = by_key[lower(entry.name)]
+    if entry.value ~= false or before and before.value ~= false or lower(entry.name) == "content-type" then
+      put(by_key, entry, "webhook")
+    else
+      idle[#idle + 1] = entry
+    end
+  end
   for _, header in next, by_key do
     if header.value ~= false then
       list[#list + 1] = header
@@ -76,7 +84,7 @@ function headers.merge(inherited, own)
   end
   sort(list, function(a, b) return a.key < b.key end)
   sort(deselected)
-  return list, deselected
+  return list, deselected, idle
 end
 
 -- The kind of place a body is, from its Content-Type: "json", "form", "xml" or "text".

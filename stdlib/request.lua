@@ -116,8 +116,19 @@ local function default_type(list, deselected, value)
   table.sort(list, function(a, b) return a.key < b.key end)
 end
 
+-- A copy may go to an integration that lacks what the original deselects; but who writes it beside his integration errs.
+local function warn_of_idle(whole, idle)
+  for _, entry in ipairs(idle) do
+    if entry.def == whole.def and not whole.def.base then
+      mistakes.warn(entry.def.path, source.line(entry.def, { "headers", entry.name }), nil,
+        format("%s: header '%s' = false takes nothing away: the integration has no such header", entry.def.label, entry.name))
+    end
+  end
+end
+
 local function compile_headers(r, whole, integration)
-  local list, deselected = headers.merge(integration.good_headers, whole.good_headers)
+  local list, deselected, idle = headers.merge(integration.good_headers, whole.good_headers)
+  warn_of_idle(whole, idle)
   local value = whole.ok.body
   if value ~= nil and not content_type_of(list) then default_type(list, deselected, value) end
   local at, header = content_type_of(list)

@@ -66,6 +66,7 @@ end
 
 local function env_variable(name, default)
   if type(name) ~= "string" then error("env: expected a name, found " .. dsl.kind(name), 2) end
+  dsl.read_plain(name)
   local v = native.env(name)
   if v == nil then return default end
   return v
@@ -141,8 +142,14 @@ local function failure(message)
   return { path = path, line = line, message = rest }
 end
 
+-- Most often it is the comma between two fields that Lua misses.
+local function syntax_hint(message)
+  return find(message, "^'}' expected") and not find(message, "near <eof>", 1, true) and "; is a comma missing before it?" or ""
+end
+
 local function syntax_mistake(path, message)
   local line, rest = match(message, ":(%d+): (.*)$")
+  if rest then rest = rest .. syntax_hint(rest) end
   mistakes.add(path, line and line + 0 or 1, nil, rest or message)
 end
 
@@ -228,6 +235,9 @@ local function script_require(name)
   return modules[name]
 end
 
+-- With other depths it overruns the C stack; a module of one's own has the setters again.
+local CJSON_WITHOUT = { encode_max_depth = true, decode_max_depth = true, encode_keep_buffer = true, new = true }
+
 local function cjson()
   local loader = package and package.preload and package.preload["cjson"]
   local loaded = package and package.loaded and package.loaded["cjson"]
@@ -235,7 +245,7 @@ local function cjson()
     local ok, module = pcall(loader, "cjson")
     loaded = ok and module or nil
   end
-  return loaded
+  return loaded and copied(loaded, CJSON_WITHOUT)
 end
 
 local BASE = { "assert", "error", "ipairs", "next", "pairs", "pcall", "xpcall", "select", "tonumber", "tostring", "type",

@@ -26,8 +26,8 @@ size_t secrets_count(const struct secrets *s);
 
 /*
  * Looks a secret up where secrets come from and keeps it: already known, else the environment variable, else the
- * file $CREDENTIALS_DIRECTORY/NAME (one trailing newline dropped). 0 found, 1 not found, -1 error. A name is
- * [A-Za-z_][A-Za-z0-9_]*.
+ * file $CREDENTIALS_DIRECTORY/NAME (one trailing newline dropped). 0 found, 1 not found or empty, -1 error. A name
+ * is [A-Za-z_][A-Za-z0-9_]*.
  */
 int secrets_load(struct secrets *s, const char *name, struct err *e);
 /*

@@ -96,7 +96,7 @@ static int load_credential(struct secrets *s, const char *name, struct err *e)
     if (rc == 0) {
         if (value.len > 0 && value.data[value.len - 1] == '\n')
             value.len--;
-        rc = secrets_set(s, bytes_of(name), buf_view(&value), e);
+        rc = value.len == 0 ? 1 : secrets_set(s, bytes_of(name), buf_view(&value), e);
     }
     secrets_wipe_buf(&value);
     buf_fini(&value);
@@ -112,7 +112,7 @@ int secrets_load(struct secrets *s, const char *name, struct err *e)
     if (secrets_get(s, key).data != NULL)
         return 0;
     const char *value = getenv(name);
-    if (value != NULL)
+    if (value != NULL && *value != '\0')
         return secrets_set(s, key, bytes_of(value), e);
     return load_credential(s, name, e);
 }

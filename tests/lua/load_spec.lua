@@ -159,12 +159,23 @@ describe("require", function()
     }, errors)
   end)
 
+  it("asks for the comma that is missing, where one may be", function()
+    assert.same({ "s.lua:3: '}' expected (to close '{' at line 1) near 'rate'; is a comma missing before it?" },
+      (helper.load 'integration "i" {\n  url = "http://h.test"\n  rate = 5,\n}'))
+    assert.same({ "s.lua:2: '}' expected (to close '{' at line 1) near <eof>" }, (helper.load 'integration "i" {\n  url = "x"'))
+  end)
+
+  it("takes the fields as a second argument too", function()
+    helper.good [[integration("i", { url = "http://h.test" }) webhook("w", { integration = "i" }) webhook("v", copy "w")]]
+  end)
+
   it("gives the words as a table, and cjson where there is one", function()
     helper.good [[
       local anzol = require "anzol"
       anzol.integration "i" { url = anzol.env("X", "http://h.test") }
       anzol.webhook "w" { integration = "i", body = { anzol.when("a = 1", anzol.json.null) } }
-      assert(type(require "cjson") == "table")
+      local cjson = require "cjson"
+      assert(cjson.decode(cjson.encode { 1 })[1] == 1 and not cjson.new and not cjson.decode_max_depth)
     ]]
   end)
 end)

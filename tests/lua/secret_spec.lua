@@ -99,9 +99,18 @@ describe("a secret", function()
 
   it("that is missing or misused is told at its place", function()
     assert.same({
-      "s.lua:1: secret 'NOPE' is not set; put NOPE=… into the environment",
+      "s.lua:1: secret 'NOPE' is not set, or empty; put NOPE=… into the environment",
       "s.lua:2: secret: expected a name, as in secret \"TOKEN\"; found a number",
       "s.lua:3: secret: bad name 'a-b'; letters, digits and '_'",
     }, (helper.load 'local a = secret "NOPE"\nlocal b = secret(5)\nlocal c = secret "a-b"'))
+  end)
+
+  it("is not to be had with env", function()
+    local options = { secrets = { S = true, T = true }, env = { S = "value", T = "value" } }
+    assert.same({ "s.lua:1: env: 'S' is a secret; write secret \"S\"" }, (helper.load('secret "S" env "S"', options)))
+    assert.same({ "s.lua:2: secret 'T': it was read with env, which shows it; use secret in both places" },
+      (helper.load('env "T"\nsecret "T"', options)))
+    local boot = helper.good(helper.webhook('headers = { A = secret "S" }, body = function() return env "S" end'), options)
+    assert.same({ nil, 422, "s.lua:2: webhook 'w': env: 'S' is a secret; write secret \"S\"" }, { boot.preview("w", "{}") })
   end)
 end)

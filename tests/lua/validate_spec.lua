@@ -155,12 +155,18 @@ webhook "a" { integration = "i",
   retry = { delays = { "2s" } } }
 webhook "b" { integration = "i", url = "${WebhookRequest.TransactionalId}", retry = { delays = { "2s" } } }
 webhook "c" { integration = "i",
-  body = {} }]])
+  body = {} }
+webhook "d" { integration = "i", headers = {
+  ["X-Trace"] = false, ["content-type"] = false } }
+integration "j" { url = "http://h.test", headers = { X = "1" } }
+webhook "e" { integration = "j", headers = { X = false } }
+webhook "f" (copy "e" { integration = "i" })]])
     assert.same({}, errors)
     assert.same({
       "s.lua:3: webhook 'a': retry does nothing for answers: nothing in the request uses ${WebhookRequest.TransactionalId}, so "
         .. "sending it again could repeat it",
       "s.lua:6: webhook 'c': a table body is JSON, but the Content-Type says otherwise",
+      "s.lua:8: webhook 'd': header 'X-Trace' = false takes nothing away: the integration has no such header",
     }, warnings)
   end)
 end)
