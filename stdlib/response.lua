@@ -84,10 +84,13 @@ end
 
 local function parse_headers(lines)
   local headers = {}
-  for name, value in gmatch(lines, "([^:\n]+):[ \t]*([^\n]*)\n?") do
-    value = match(value, "^(.-)%s*$")
-    local key = lower(name)
-    headers[key] = headers[key] and headers[key] .. ", " .. value or value
+  for line in gmatch(lines, "[^\n]+") do
+    local name, value = match(line, "^([^:]+):%s*(.*)")
+    if name then
+      local key = lower(name)
+      value = match(value, ".*%S") or ""
+      headers[key] = headers[key] and headers[key] .. ", " .. value or value
+    end
   end
   local case = {}
   function case.__index(t, key)

@@ -68,7 +68,7 @@ local function trimmed(segs, at_end)
   local seg = out[i]
   if not seg or seg.k ~= "text" then return out end
   local from = at_end and 1 or #match(seg.s, "^/*") + 1
-  local to = at_end and #gsub(seg.s, "/+$", "") or #seg.s
+  local to = at_end and #(match(seg.s, "^.*[^/]") or "") or #seg.s
   if to < from then
     table.remove(out, i)
   else

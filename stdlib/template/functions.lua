@@ -1,8 +1,8 @@
 -- functions: what templates can call. Each entry: name, the least and most arguments (max nil: any number), and `call`,
 -- which gets the place and the values. Arguments must not be null unless `nulls`; `result` says what comes out.
 
-local concat, date, gsub, ipairs, lower, next, type, upper =
-  table.concat, os.date, string.gsub, ipairs, string.lower, next, type, string.upper
+local concat, date, ipairs, lower, match, next, type, upper =
+  table.concat, os.date, ipairs, string.lower, string.match, next, type, string.upper
 local floor, find, format, sort, utf8_len = math.floor, string.find, string.format, table.sort, utf8.len
 
 local native = require "stdlib.native"
@@ -60,6 +60,12 @@ local function length(p, v)
   return utf8_len(s) or #s
 end
 
+-- Linear in #s, whatever it holds: "%s+$" alone would be tried anew at every blank.
+local function trim(s)
+  local from = find(s, "%S")
+  return from and match(s, ".*%S", from) or ""
+end
+
 local function now()
   local ms = native.now_ms()
   return date("!%Y-%m-%dT%H:%M:%S", floor(ms // 1000)) .. format(".%03dZ", ms % 1000)
@@ -72,7 +78,7 @@ end
 
 of_text("toUpper", upper)
 of_text("toLower", lower)
-of_text("trim", function(s) return (gsub(gsub(s, "^%s+", ""), "%s+$", "")) end)
+of_text("trim", trim)
 of_text("urlEncode", native.percent_encode)
 add { name = "default", min = 2, max = 2, nulls = true, lazy = "default" }
 add { name = "if", min = 3, max = 3, nulls = true, lazy = "if" }

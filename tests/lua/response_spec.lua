@@ -57,6 +57,8 @@ describe("a response function", function()
         f = res.body == res.body and res.headers.None == nil and res.other == nil, g = res.headers.A }
     end]], 201, "Content-Type: text/x \nMULTI: 1\nmulti: 2\nA: b: c\n"))
     assert.equal('{"ok":false}', vars("function(res) return { ok = res.ok } end", 404))
+    assert.equal('{"a":"","b":"x"}', vars("function(res) return { a = res.headers.a, b = res.headers.b } end", 200,
+      "A: " .. (" "):rep(60000) .. "\n" .. ("no colon"):rep(8000) .. "\nB: x\n"))
   end)
 
   it("may return nothing", function()

@@ -74,6 +74,7 @@ local RESULTS = {
     { "${ isEmpty(none) } ${ isEmpty(list) }", "True False" },
     { "${ Customer.Email | toUpper } ${ toLower(Customer.Email) }", "ANA@EXAMPLE.COM ana@example.com" },
     { "${ '  x ' | trim }.${ ' a ' | trim | toUpper }", "x.A" },
+    { "[${ trim('') }${ trim(' ') }${ trim(' a  b ') }${ trim(1) }]", "[a  b1]" },
     { "${ length('añb') } ${ length(list) } ${ count(Order.Items) }", "3 3 2" },
     { "${ json(list) } ${ Order.Items[0] | json } ${ json(Order.Note) }", '[1,2,3] {"Price":1.5,"Qty":2,"Sku":"a"} null' },
     { "${ 'a b&c' | urlEncode }", "a%20b%26c" },
@@ -125,6 +126,12 @@ describe("a template", function()
     local parts, expected = {}, {}
     for i = 1, 500 do parts[i], expected[i] = "${ n }" .. ("x"):rep(i % 7), "7" .. ("x"):rep(i % 7) end
     assert.equal(table.concat(expected), (helper.render(table.concat(parts), DATA)))
+  end)
+
+  it("trims in time linear to the text", function()
+    local blanks = (" "):rep(1000000)
+    assert.equal("[x" .. blanks .. "y][]", (helper.render("[${ a | trim }][${ b | trim }]",
+      { a = blanks .. "x" .. blanks .. "y" .. blanks, b = blanks })))
   end)
 
   it("renders from data without fields", function()
