@@ -9,6 +9,8 @@
 #   make bench      deliveries a second, CPU a delivery; bench-store: the store alone
 #   make install    PREFIX=/usr/local, DESTDIR for packagers
 #   make clean
+#
+# V=1 shows whole commands.
 
 BUILD   ?= build
 PREFIX  ?= /usr/local
@@ -36,33 +38,34 @@ SOURCES    = $(foreach m,$(MODULES),$(wildcard runtime/$(m)/*.c))
 OBJECTS    = $(SOURCES:runtime/%.c=$(BUILD)/%.o) $(if $(filter script,$(MODULES)),$(BUILD)/stdlib_data.o)
 STDLIB     = $(sort $(shell find stdlib -name '*.lua'))
 UNIT       = $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
-TEST_ENV   = ANZOL=$(abspath $(BUILD))/anzol BUILD=$(abspath $(BUILD))
+
+say = $(if $(V),,@echo "  $(1) $(@:$(BUILD)/%=%)";)
 
 .PHONY: all
 all: $(BUILD)/anzol
 
 $(BUILD)/anzol: $(BUILD)/main.o $(BUILD)/libanzol.a
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,link)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(BUILD)/libanzol.a: $(OBJECTS)
-	rm -f $@
-	ar rcs $@ $^
+	@rm -f $@
+	$(call say,ar  )ar rcs $@ $^
 
 $(BUILD)/%.o: runtime/%.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,cc  )$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # The Lua library travels inside the binary, under its chunk names.
 $(BUILD)/stdlib_data.c: $(STDLIB) runtime/script/embed.sh
 	@mkdir -p $(@D)
-	sh runtime/script/embed.sh $(STDLIB) > $@.tmp
-	mv $@.tmp $@
+	$(call say,lua )sh runtime/script/embed.sh $(STDLIB) > $@.tmp
+	@mv $@.tmp $@
 $(BUILD)/stdlib_data.o: $(BUILD)/stdlib_data.c
-	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	$(call say,cc  )$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libanzol.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Itests/unit -MMD -MP -MF $@.d -o $@ $< $(BUILD)/libanzol.a $(LIBS) -lcmocka
+	$(call say,cc  )$(CC) $(ALL_CFLAGS) -Itests/unit -MMD -MP -MF $@.d -o $@ $< $(BUILD)/libanzol.a $(LIBS) -lcmocka
 
 .PHONY: unit
 unit: $(UNIT)
@@ -131,7 +134,7 @@ bench: deps-bench
 
 $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libanzol.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -o $@ $< $(BUILD)/libanzol.a $(LIBS)
+	$(call say,cc  )$(CC) $(ALL_CFLAGS) -o $@ $< $(BUILD)/libanzol.a $(LIBS)
 
 .PHONY: bench-store
 bench-store: deps

@@ -2,6 +2,7 @@
 
 #include "cli/cli.h"
 #include "core/request.h"
+#include "store/lockfile.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -32,6 +33,11 @@ int ask(const struct ask *q, const char *path, struct client_answer *a)
 {
     struct err e;
     err_clear(&e);
+    if (lockfile_is_free(q->state)) {
+        /* An address may be left of one that was killed: whoever listens there now must not get the token. */
+        cli_say(q->command, "no daemon runs in the state folder %s; start one with: anzol run scripts", q->state);
+        return EXIT_UNREACHABLE;
+    }
     if (client_call(q->state, q->method, path, q->type, q->body, q->timeout_ms, a, &e) != 0)
         return cli_fail(q->command, &e);
     if (a->status >= 200 && a->status < 300)

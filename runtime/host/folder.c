@@ -12,11 +12,23 @@
 
 enum { PATH_SIZE = 4096 };
 
+/* Who may write here may put another token in the daemon's place. */
+static int check_mode(const char *path, const struct stat *s, mode_t forbidden, const char *who, struct err *e)
+{
+    if ((s->st_mode & forbidden) == 0)
+        return 0;
+    return err_set(e, ERR_USAGE, 0, "%s is open to %s (mode %04o): chmod %s %s", path, who, s->st_mode & 07777,
+                   S_ISDIR(s->st_mode) ? "go-w" : "600", path);
+}
+
 int folder_make(const char *path, struct err *e)
 {
-    if (mkdir(path, 0700) == 0 || errno == EEXIST)
+    struct stat s;
+    if (mkdir(path, 0700) == 0)
         return 0;
-    return err_system(e, errno, "cannot make the state folder %s", path);
+    if (errno != EEXIST || stat(path, &s) != 0)
+        return err_system(e, errno, "cannot make the state folder %s", path);
+    return check_mode(path, &s, S_IWOTH, "every user of this machine", e);
 }
 
 static int file_in(char out[PATH_SIZE], const char *path, const char *name, struct err *e)
@@ -48,7 +60,8 @@ static int write_file(const char *path, const char *name, const char *text, stru
     int n = snprintf(beside, sizeof beside, "%s.new", file);
     if (n < 0 || (size_t)n >= sizeof beside)
         return err_set(e, ERR_USAGE, 0, "the state folder's name is too long");
-    int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    (void)unlink(beside); /* what a crash left */
+    int fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return err_system(e, errno, "cannot write %s", beside);
     int rc = write_all(fd, text, strlen(text));
@@ -92,8 +105,12 @@ int folder_token(const char *path, char token[FOLDER_TOKEN_SIZE], struct err *e)
         return make_token(path, token, e);
     if (f == NULL)
         return err_system(e, errno, "cannot read %s", file);
-    bool read = fgets(token, FOLDER_TOKEN_SIZE, f) != NULL;
+    struct stat s;
+    bool private = fstat(fileno(f), &s) == 0 && check_mode(file, &s, S_IWGRP | S_IRWXO, "other users", e) == 0;
+    bool read = private && fgets(token, FOLDER_TOKEN_SIZE, f) != NULL;
     fclose(f);
+    if (!private)
+        return -1;
     if (read)
         token[strcspn(token, "\r\n")] = '\0';
     if (!read || !usable(token))

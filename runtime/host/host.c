@@ -308,8 +308,10 @@ static void on_final(void *ud, int64_t seq)
 static int start_all(struct host *h, const struct host_options *o, struct err *e)
 {
     if (start_loop(h, e) != 0 || folder_make(h->state, e) != 0 || start_secrets(h, o, e) != 0 ||
-        start_scripts(h, o, e) != 0 || start_store(h, o, e) != 0 || folder_token(h->state, h->token, e) != 0 ||
-        start_transport(h, o, e) != 0)
+        start_scripts(h, o, e) != 0 || start_store(h, o, e) != 0)
+        return -1;
+    folder_remove_address(h->state); /* of one that was killed: another program may listen there by now */
+    if (folder_token(h->state, h->token, e) != 0 || start_transport(h, o, e) != 0)
         return -1;
     api_init(&h->api, &h->env, &h->dispatch, &h->intake);
     if (set_rates(h, e) != 0 || start_backlog(h, e) != 0 || start_server(h, o, e) != 0)

@@ -5,7 +5,6 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 static int fail_open(const char *folder, int number, struct err *e)
@@ -33,11 +32,18 @@ static long holder(int fd)
     return n > 0 ? strtol(text, NULL, 10) : 0;
 }
 
+/* The whole file. Of the open file description, not of the process: fcntl(2). */
+static struct flock whole(short type)
+{
+    return (struct flock){.l_type = type, .l_whence = SEEK_SET};
+}
+
 static int lock(int fd, const char *folder, struct err *e)
 {
-    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+    struct flock all = whole(F_WRLCK);
+    if (fcntl(fd, F_OFD_SETLK, &all) == 0)
         return 0;
-    if (errno != EWOULDBLOCK)
+    if (errno != EAGAIN && errno != EACCES)
         return err_system(e, errno, "cannot lock %s/lock", folder);
     return err_set(e, ERR_STORE, 0,
                    "%s: another anzol runs in this folder (process %ld): end it, or name another folder "
@@ -45,13 +51,18 @@ static int lock(int fd, const char *folder, struct err *e)
                    folder, holder(fd));
 }
 
+static int path_in(const char *folder, char path[PATH_MAX])
+{
+    int n = snprintf(path, PATH_MAX, "%s/lock", folder);
+    return n < 0 || n >= PATH_MAX ? -1 : 0;
+}
+
 int lockfile_take(const char *folder, struct err *e)
 {
     char path[PATH_MAX];
-    int n = snprintf(path, sizeof path, "%s/lock", folder);
-    if (n < 0 || (size_t)n >= sizeof path)
+    if (path_in(folder, path) != 0)
         return fail_open(folder, ENAMETOOLONG, e);
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return fail_open(folder, errno, e);
     if (lock(fd, folder, e) != 0) {
@@ -61,4 +72,18 @@ int lockfile_take(const char *folder, struct err *e)
     if (ftruncate(fd, 0) == 0) /* on a full disk the name of the holder is missing, no more */
         (void)!dprintf(fd, "%ld\n", (long)getpid());
     return fd;
+}
+
+bool lockfile_is_free(const char *folder)
+{
+    char path[PATH_MAX];
+    if (path_in(folder, path) != 0)
+        return false;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT;
+    struct flock all = whole(F_RDLCK);
+    bool is_free = fcntl(fd, F_OFD_GETLK, &all) == 0 && all.l_type == F_UNLCK;
+    close(fd);
+    return is_free;
 }

@@ -1,5 +1,6 @@
 """The command line where it needs no daemon: help, mistakes, exit codes, check, template, preview, listen, and the commands against a daemon
 made of canned answers."""
+import fcntl
 import http.client
 import http.server
 import json
@@ -374,6 +375,13 @@ STATUS = {"version": "9.9.9", "pid": 42, "started_at": "2026-01-02T10:00:00.000Z
           "integrations": [{"name": "shop", "queued": 10, "waiting": 2, "in_flight": 1, "rate": 0.5, "paused_until": None}]}
 
 
+def held(state):
+    """The lock of a running daemon, until it is closed."""
+    lock = open(os.path.join(state, "lock"), "w")
+    fcntl.lockf(lock, fcntl.LOCK_EX)
+    return lock
+
+
 class FakeDaemon:
     """Answers what `plan[(method, path)]` holds, (status, object) or bytes of a body; keeps what it was asked."""
 
@@ -410,8 +418,10 @@ class FakeDaemon:
             f.write("127.0.0.1:%d\n" % self.server.server_address[1])
         with open(os.path.join(self.state, "token"), "w") as f:
             f.write("0123456789abcdef\n")
+        self.lock = held(self.state)
 
     def stop(self):
+        self.lock.close()
         self.server.shutdown()
         self.server.server_close()
         self.thread.join()
@@ -442,6 +452,7 @@ class Commands(FakeCase):
             address = "127.0.0.1:%d" % s.getsockname()[1]
             self.file("state/address", address)
             self.file("state/token", "t")
+            self.addCleanup(held(os.path.join(self.folder, "state")).close)
             for args in (["status"], ["list"], ["emit", "x"], ["deliveries"], ["show", ID], ["resend", ID], ["send", "w"], ["preview", "w"]):
                 with self.subTest(args[0]):
                     out, err = self.run_anzol(*args, code=69, ANZOL_STATE="state")
@@ -450,6 +461,13 @@ class Commands(FakeCase):
         err = self.run_anzol("status", "--state", "nowhere", code=69)[1]
         self.assertIn("nowhere", err)
         self.assertIn("anzol run", err)
+
+    def test_the_token_goes_to_no_program_at_the_address_of_a_daemon_that_was_killed(self):
+        fake = self.daemon({("GET", "/v1/status"): (200, STATUS)})
+        fake.lock.close()
+        err = self.run_anzol("status", "-s", fake.state, code=69)[1]
+        self.assertEqual(err, f"anzol status: no daemon runs in the state folder {fake.state}; start one with: anzol run scripts\n")
+        self.assertEqual(fake.asked, [])
 
     def test_problems(self):
         problem = {"title": "Conflict", "detail": "it is still waiting\x1b[2J"}

@@ -139,12 +139,43 @@ static void test_token_is_made_once_and_private(void **state)
     assert_int_equal(rmdir(folder), 0);
 }
 
+static void test_what_others_may_write_or_read_is_refused(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/anzol-unit-XXXXXX", file[64], other[64], token[FOLDER_TOKEN_SIZE];
+    struct stat s;
+    struct err e;
+    assert_non_null(mkdtemp(folder));
+    snprintf(file, sizeof file, "%s/token", folder);
+    snprintf(other, sizeof other, "%s/token.new", folder);
+    assert_int_equal(chmod(folder, 0757), 0);
+    assert_int_equal(folder_make(folder, &e), -1);
+    assert_non_null(strstr(e.message, "every user of this machine (mode 0757): chmod go-w /tmp/anzol-unit-"));
+    assert_int_equal(chmod(folder, 0755), 0);
+    assert_int_equal(folder_make(folder, &e), 0);
+
+    assert_int_equal(symlink("elsewhere", other), 0);
+    assert_int_equal(folder_token(folder, token, &e), 0);
+    assert_int_equal(lstat(file, &s), 0);
+    assert_true(S_ISREG(s.st_mode));
+    assert_int_equal(chmod(file, 0604), 0);
+    assert_int_equal(folder_token(folder, token, &e), -1);
+    assert_non_null(strstr(e.message, "/token is open to other users (mode 0604): chmod 600 /tmp/anzol-unit-"));
+    assert_int_equal(chmod(file, 0440), 0);
+    assert_int_equal(folder_token(folder, token, &e), 0);
+    assert_int_equal(unlink(file), 0);
+    assert_int_equal(rmdir(folder), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_live_copies_its_texts),          cmocka_unit_test(test_table_finds_what_was_added),
-        cmocka_unit_test(test_queue_is_first_in_first_out),    cmocka_unit_test(test_waiters_end_once),
+        cmocka_unit_test(test_live_copies_its_texts),
+        cmocka_unit_test(test_table_finds_what_was_added),
+        cmocka_unit_test(test_queue_is_first_in_first_out),
+        cmocka_unit_test(test_waiters_end_once),
         cmocka_unit_test(test_token_is_made_once_and_private),
+        cmocka_unit_test(test_what_others_may_write_or_read_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
