@@ -28,6 +28,11 @@ static const char help[] =
 
 enum { OWN_OPTIONS = 5 };
 
+/* With --emit the invitation waits until the example has been seen: until the last status was answered, or this long.
+ */
+#define INVITE_AFTER_LAST_S 0.5
+#define INVITE_AFTER_EMIT_S 10.0
+
 struct dev {
     struct daemon_options daemon;
     const char *receiver_listen, *status, *event, *data;
@@ -35,22 +40,85 @@ struct dev {
     struct listen_print print;
     int64_t delay_ms;
     struct receiver *receiver;
+    struct ev_loop *loop;
+    const struct host *host; /* NULL while it starts */
+    struct buf masked;
     struct ev_child emitted;
+    struct ev_timer invite; /* prints the invitation, once */
 };
 
-/* What the receiver got, between the lines of the log. */
+static void print_invitation(const struct dev *d)
+{
+    printf("Send an event of your own:\n\n");
+    printf("  curl http://%s/v1/events -H \"Authorization: Bearer $(cat %s/token)\" \\\n", host_address(d->host),
+           d->daemon.state);
+    const char *event = d->event != NULL ? d->event : "EVENT";
+    if (d->data != NULL)
+        printf("    -H 'Content-Type: application/json' -d '{\"name\": \"%s\", \"data\": '\"$(cat %s)\"'}'\n\n", event,
+               d->data);
+    else
+        printf("    -H 'Content-Type: application/json' -d '{\"name\": \"%s\", \"data\": {}}'\n\n", event);
+    fflush(stdout);
+}
+
+static void on_invite(struct ev_loop *loop, struct ev_timer *w, int events)
+{
+    (void)loop;
+    (void)events;
+    print_invitation(w->data);
+}
+
+/* Brings forward an invitation that is to come. */
+static void invite_in(struct dev *d, double seconds)
+{
+    if (!ev_is_active(&d->invite))
+        return;
+    ev_timer_stop(d->loop, &d->invite);
+    ev_timer_set(&d->invite, seconds, 0.);
+    ev_timer_start(d->loop, &d->invite);
+}
+
+/* Appends `text` to `b` with private values masked, and a NUL. Its offset. */
+static size_t append_masked(const struct dev *d, struct buf *b, struct bytes text)
+{
+    size_t at = b->len;
+    if (buf_append_bytes(b, text) == 0 && d->host != NULL)
+        host_mask(d->host, b->data + at, text.len);
+    buf_append_char(b, '\0');
+    return at;
+}
+
+/* What the receiver got, between the lines of the log: a terminal, and the files it is piped into, are no place for
+ * private values. */
 static void on_request(void *ud, const struct receiver_request *r)
 {
     struct dev *d = ud;
-    fputs("received ", stdout);
-    listen_print_request(&d->print, r, d->delay_ms);
-    fflush(stdout);
+    struct receiver_request shown = *r;
+    struct buf *b = &d->masked;
+    buf_clear(b);
+    size_t path = append_masked(d, b, bytes_of(r->path));
+    size_t headers = append_masked(d, b, bytes_of(r->headers));
+    size_t body = append_masked(d, b, r->body);
+    if (!buf_failed(b)) {
+        shown.path = b->data + path;
+        shown.headers = b->data + headers;
+        shown.body = (struct bytes){b->data + body, r->body.len};
+        fputs("received ", stdout);
+        listen_print_request(&d->print, &shown, d->delay_ms);
+        fflush(stdout);
+    }
+    if (r->number == (d->statuses.count > 0 ? d->statuses.count : 1))
+        invite_in(d, INVITE_AFTER_LAST_S);
 }
 
 static int start_receiver(void *ud, struct ev_loop *loop)
 {
     struct dev *d = ud;
     struct err e;
+    d->loop = loop;
+    ev_timer_init(&d->invite, on_invite, INVITE_AFTER_EMIT_S, 0.);
+    d->invite.data = d;
+    buf_init(&d->masked);
     listen_print_init(&d->print, false);
     struct receiver_options o = {
         .loop = loop,
@@ -70,7 +138,9 @@ static int start_receiver(void *ud, struct ev_loop *loop)
 static void stop_receiver(void *ud)
 {
     struct dev *d = ud;
+    ev_timer_stop(d->loop, &d->invite);
     receiver_free(d->receiver);
+    buf_fini(&d->masked);
     listen_print_fini(&d->print);
 }
 
@@ -78,8 +148,10 @@ static void on_emitted(struct ev_loop *loop, struct ev_child *w, int events)
 {
     (void)events;
     ev_child_stop(loop, w);
-    if (!WIFEXITED(w->rstatus) || WEXITSTATUS(w->rstatus) != 0)
-        cli_say("dev", "the event was not accepted");
+    if (WIFEXITED(w->rstatus) && WEXITSTATUS(w->rstatus) == 0)
+        return;
+    cli_say("dev", "the event was not accepted");
+    invite_in(w->data, INVITE_AFTER_LAST_S);
 }
 
 /* Never returns. */
@@ -96,7 +168,7 @@ static void become_emit(const struct dev *d)
 }
 
 /* The event goes the way a user's would: through the command, over HTTP. */
-static void emit(struct dev *d, struct ev_loop *loop)
+static void emit(struct dev *d)
 {
     printf("$ anzol emit %s%s%s --state %s\n", d->event, d->data != NULL ? " --data " : "",
            d->data != NULL ? d->data : "", d->daemon.state);
@@ -106,29 +178,27 @@ static void emit(struct dev *d, struct ev_loop *loop)
         become_emit(d);
     if (pid < 0) {
         cli_say("dev", "cannot start the command that emits: %s", strerror(errno));
+        print_invitation(d);
         return;
     }
     ev_child_init(&d->emitted, on_emitted, pid, 0);
-    ev_child_start(loop, &d->emitted);
+    d->emitted.data = d;
+    ev_child_start(d->loop, &d->emitted);
+    ev_timer_start(d->loop, &d->invite);
 }
 
 static void greet(void *ud, struct ev_loop *loop, const struct host *h)
 {
+    (void)loop;
     struct dev *d = ud;
-    const char *event = d->event != NULL ? d->event : "EVENT";
-    printf("\nanzol listens on http://%s, its receiver on http://%s. Ctrl-C ends both.\n", host_address(h),
+    d->host = h;
+    printf("\nanzol listens on http://%s, its receiver on http://%s. Ctrl-C ends both.\n\n", host_address(h),
            receiver_address(d->receiver));
-    printf("Send an event of your own:\n\n");
-    printf("  curl http://%s/v1/events -H \"Authorization: Bearer $(cat %s/token)\" \\\n", host_address(h),
-           d->daemon.state);
-    if (d->data != NULL)
-        printf("    -H 'Content-Type: application/json' -d '{\"name\": \"%s\", \"data\": '\"$(cat %s)\"'}'\n\n", event,
-               d->data);
-    else
-        printf("    -H 'Content-Type: application/json' -d '{\"name\": \"%s\", \"data\": {}}'\n\n", event);
     fflush(stdout);
     if (d->event != NULL)
-        emit(d, loop);
+        emit(d);
+    else
+        print_invitation(d);
 }
 
 static int parse(struct dev *d, int argc, char **argv)

@@ -399,7 +399,7 @@ const char *host_address(const struct host *h)
     return server_address(h->server);
 }
 
-const char *host_token(const struct host *h)
+void host_mask(const struct host *h, char *data, size_t len)
 {
-    return h->token;
+    (void)secrets_mask(h->secrets, data, len);
 }

@@ -38,6 +38,7 @@ void host_stop(struct host *h);
 void host_free(struct host *h);
 
 const char *host_address(const struct host *h);
-const char *host_token(const struct host *h);
+/* Masks the scripts' private values in place: for those who show what was sent. */
+void host_mask(const struct host *h, char *data, size_t len);
 
 #endif
