@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -137,6 +138,15 @@ static void on_later(struct ev_loop *loop, struct ev_timer *w, int events)
     run(w->data);
 }
 
+/* Half of the descriptors this process may have: the other half is for deliveries and the store, whoever connects. */
+static unsigned connection_limit(void)
+{
+    struct rlimit r;
+    if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_cur / 2 > CONNECTIONS_MAX)
+        return CONNECTIONS_MAX;
+    return (unsigned)(r.rlim_cur / 2);
+}
+
 /* libmicrohttpd's own words go nowhere: what matters is answered or logged by us. */
 static void on_words(void *ud, const char *format, va_list args)
 {
@@ -153,7 +163,7 @@ int httpd_start(struct httpd *h, const struct httpd_options *o, struct err *e)
     h->mhd =
         MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, o->on_request,
                          o->ud, MHD_OPTION_EXTERNAL_LOGGER, on_words, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
-                         MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+                         MHD_OPTION_CONNECTION_LIMIT, connection_limit(), MHD_OPTION_STRICT_FOR_CLIENT, 1,
                          MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S, MHD_OPTION_NOTIFY_COMPLETED, o->on_completed,
                          o->ud, MHD_OPTION_URI_LOG_CALLBACK, o->on_target, o->ud, MHD_OPTION_END);
     if (h->mhd == NULL) {

@@ -186,7 +186,8 @@ webhook "{webhook}" {{ integration = "{name}", on = "{event}", url = "orders{suf
 class Daemon:
     """`anzol run` on the text of a script, in a state folder of its own."""
 
-    def __init__(self, text, options=(), env=None, state=None, start=True):
+    def __init__(self, text, options=(), env=None, state=None, start=True, wrap=()):
+        self.wrap = list(wrap)  # a command in front of the daemon's
         self.folder = tempfile.mkdtemp(prefix="anzol-test-")
         self.state = state or os.path.join(self.folder, "state")
         self.script = os.path.join(self.folder, "script.lua")
@@ -204,7 +205,7 @@ class Daemon:
     def start(self, ready=True):
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [ANZOL, "run", self.script, "--state", self.state, "--listen", "127.0.0.1:0", *self.options],
+                [*self.wrap, ANZOL, "run", self.script, "--state", self.state, "--listen", "127.0.0.1:0", *self.options],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.env)
         if ready:
             wait_until(self.is_ready, f"the daemon starts; its log:\n{self.log_text()}")

@@ -6,7 +6,7 @@ import socket
 import struct
 import unittest
 
-from harness import PATIENCE, Daemon, Receiver, script
+from harness import CLOSE, PATIENCE, Daemon, Receiver, answer, script
 
 EVENT = '{"name":"order.paid","data":{"Order":{"Id":1}}}'
 
@@ -129,6 +129,27 @@ class Abuse(unittest.TestCase):
             for s in slow:
                 s.close()
         self.serves()
+
+
+class FewDescriptors(unittest.TestCase):
+    def test_clients_leave_some_for_the_deliveries(self):
+        once = answer(headers=[("Connection", "close")])  # each delivery opens a connection of its own
+        with Receiver(lambda *_: [once, CLOSE]) as r, Daemon(script(r.url), wrap=["prlimit", "--nofile=128:128"]) as d:
+            mine = d.connect()
+            d.emit("order.paid", {"Order": {"Id": 1}}, connection=mine)
+            r.wait(1)
+            host, port = d.address.rsplit(":", 1)
+            idle = [socket.create_connection((host, int(port)), timeout=PATIENCE) for _ in range(300)]
+            try:
+                for _ in range(20):
+                    d.emit("order.paid", {"Order": {"Id": 1}}, connection=mine)
+                r.wait(21)
+                mine.close()
+            finally:
+                for s in idle:
+                    s.close()
+            d.idle()
+            self.assertEqual([x["attempt_count"] for x in d.deliveries()], [1] * 21)
 
 
 if __name__ == "__main__":
