@@ -2,11 +2,13 @@
 
 #include "core/units.h"
 #include "net/easy.h"
+#include "net/idle.h"
 #include "net/response.h"
 
 #include <ev.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { POOL_MAX = 256, CONNECTIONS_MAX = 1024 };
 
@@ -23,8 +25,9 @@ struct curl_transport {
     CURLM *multi;
     struct ev_timer timeout;  /* when libcurl wants to be called */
     struct watcher *watchers; /* not in use */
-    struct easy *open;        /* in the multi */
-    struct easy *pool;        /* idle, linked by `next` */
+    struct idle idle;
+    struct easy *open; /* in the multi */
+    struct easy *pool; /* idle, linked by `next` */
     int pool_count;
     struct ev_timer tell;     /* the next turn of the loop, when what could not begin is told */
     struct exchange *refused; /* to be told; linked by `state` */
@@ -40,11 +43,31 @@ static int64_t wall_ms(void)
 
 /* --- handles -------------------------------------------------------------------------------------------------- */
 
+/* A connection outlives the handle that opened it. */
+static int on_close(void *ud, curl_socket_t fd)
+{
+    struct curl_transport *t = ud;
+    idle_release(&t->idle, fd);
+    return close(fd);
+}
+
+static struct easy *make_easy(struct curl_transport *t)
+{
+    struct easy *x = easy_new(&t->options);
+    if (x == NULL)
+        return NULL;
+    if (curl_easy_setopt(x->curl, CURLOPT_CLOSESOCKETFUNCTION, on_close) == CURLE_OK &&
+        curl_easy_setopt(x->curl, CURLOPT_CLOSESOCKETDATA, t) == CURLE_OK)
+        return x;
+    easy_free(x);
+    return NULL;
+}
+
 static struct easy *take_easy(struct curl_transport *t)
 {
     struct easy *x = t->pool;
     if (x == NULL)
-        return easy_new(&t->options);
+        return make_easy(t);
     t->pool = x->next;
     t->pool_count--;
     return x;
@@ -89,7 +112,10 @@ static void close_easy(struct curl_transport *t, struct easy *x)
 static void finish(struct curl_transport *t, struct easy *x, CURLcode code)
 {
     struct exchange *exchange = x->exchange;
+    curl_socket_t kept = CURL_SOCKET_BAD;
     easy_read(x, code);
+    if (curl_easy_getinfo(x->curl, CURLINFO_ACTIVESOCKET, &kept) == CURLE_OK && kept != CURL_SOCKET_BAD)
+        idle_watch(&t->idle, kept);
     close_easy(t, x);
     exchange->done(exchange);
 }
@@ -171,10 +197,12 @@ static int on_socket_wanted(CURL *curl, curl_socket_t fd, int what, void *ud, vo
     struct curl_transport *t = ud;
     struct watcher *w = socket_ud;
     if (what == CURL_POLL_REMOVE) {
+        idle_release(&t->idle, fd);
         if (w != NULL)
             give_watcher(t, w, fd);
         return 0;
     }
+    idle_take(&t->idle, fd);
     if (w == NULL && (w = take_watcher(t, fd)) == NULL)
         return 0; /* that exchange will time out; -1 would end every one of them */
     ev_io_stop(t->options.loop, &w->io);
@@ -269,6 +297,7 @@ static void free_transport(struct transport *base)
     curl_multi_cleanup(t->multi); /* closes what is connected; on_socket_wanted() gives the watchers back */
     for (struct watcher *w; (w = t->watchers) != NULL; free(w))
         t->watchers = w->next;
+    idle_fini(&t->idle);
     ev_timer_stop(t->options.loop, &t->timeout);
     ev_timer_stop(t->options.loop, &t->tell);
     free(t);
@@ -300,11 +329,11 @@ struct transport *transport_new(const struct transport_options *o, struct err *e
     }
     struct curl_transport *t = calloc(1, sizeof *t);
     CURLM *multi = curl_multi_init();
-    if (t == NULL || multi == NULL) {
+    int rc = t == NULL || multi == NULL ? err_memory(e) : idle_init(&t->idle, o->loop, e);
+    if (rc != 0) {
         free(t);
         curl_multi_cleanup(multi);
         curl_global_cleanup();
-        err_memory(e);
         return NULL;
     }
     t->base = (struct transport){.start = start, .cancel = cancel, .free = free_transport};

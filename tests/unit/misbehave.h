@@ -18,6 +18,7 @@
  *   /garbage              not HTTP
  *   /partial /partial-chunked   less body than announced
  *   /slow/20              a body byte each 20 ms, 10 of them
+ *   /unasked              a second answer after 20 ms, to nothing
  *   /endless /endless-trailers /endless-interim   until nobody reads
  */
 #ifndef ANZOL_TESTS_MISBEHAVE_H
@@ -235,6 +236,14 @@ static bool answer_endless_interim(struct misbehave_request *r)
     return misbehave_for_ever(r->fd, "HTTP/1.1 103 Early Hints\r\nLink: </aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa>\r\n\r\n");
 }
 
+static bool answer_unasked(struct misbehave_request *r)
+{
+    misbehave_say(r->fd, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    misbehave_pause(20);
+    misbehave_say(r->fd, "HTTP/1.1 408 Too Late\r\nContent-Length: 0\r\n\r\n");
+    return true;
+}
+
 static bool answer_slow(struct misbehave_request *r)
 {
     bool open = misbehave_say(r->fd, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n");
@@ -311,6 +320,7 @@ static const struct {
     {"/endless-interim", answer_endless_interim},
     {"/endless", answer_endless},
     {"/slow/", answer_slow},
+    {"/unasked", answer_unasked},
     {"/bye", answer_bye},
     {"/close", answer_close},
     {"/reset", answer_reset},

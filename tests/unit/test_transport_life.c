@@ -208,6 +208,19 @@ static void test_stale_connections(void **state)
     assert_int_equal(misbehave_connections(receiver), 5);
 }
 
+/* What comes on an idle connection is no answer to the next request. */
+static void test_unasked_answers(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 5; i++) {
+        run("/unasked", 200);
+        case_idle(60);
+    }
+    run("/status/204", 204);
+    assert_int_equal(misbehave_requests(receiver), 6);
+    assert_int_equal(misbehave_connections(receiver), 6);
+}
+
 /* --- many ----------------------------------------------------------------------------------------------------- */
 
 enum { MANY = 1000, IN_FLIGHT = 64, AT_ONCE = 400 };
@@ -333,6 +346,7 @@ int main(void)
         CASE(test_one_copy_in_the_middle_of_redirects),
         CASE(test_ambiguous_when_nobody_is_there_any_more),
         CASE(test_stale_connections),
+        CASE(test_unasked_answers),
         CASE(test_many),
         CASE(test_many_at_once),
         CASE(test_no_descriptor_is_left),
