@@ -26,6 +26,7 @@ struct api_call {
     struct uuid id;
     struct buf body;
     size_t body_max, discarded;
+    bool unframed; /* nobody can say where its body ends: answered at once, then closed */
     struct api_batch *batch;
     bool answered;                 /* to be queued when libmicrohttpd asks */
     struct MHD_Response *response; /* NULL though answered: memory was short */
@@ -55,14 +56,16 @@ void call_resume(struct api_call *c);
 
 /* --- routes.c: what is asked for */
 /*
- * Finds the route, checks Host, token, method, type and declared size. 0: go on and read the body, c->body_max is set.
- * -1: `e` is the problem, with `allow` set for a 405.
+ * Finds the route, checks framing, Host, token, method, type and declared size. 0: go on and read the body, c->body_max
+ * is set. -1: `e` is the problem, with `allow` set for a 405.
  */
 int call_route(struct api_call *c, const char *method, const char *path, struct err *e, const char **allow);
 /* The whole body is there: parameters are read and the ops are called. -1: the problem. */
 int call_ask(struct api_call *c, struct err *e);
 
 /* --- guard.c: may it be asked */
+/* Is it one request, and clear where it ends (RFC 9112 sections 3.2, 6.1 and 6.3)? 400, with c->unframed set. */
+int guard_framing(struct api_call *c, struct err *e);
 /* Was the name we were called by one of ours? 403. */
 int guard_host(const struct api_call *c, struct err *e);
 int guard_token(const struct api_call *c, struct err *e);

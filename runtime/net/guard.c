@@ -12,6 +12,41 @@ static const char *header(const struct api_call *c, const char *name)
     return MHD_lookup_connection_value(c->connection, MHD_HEADER_KIND, name);
 }
 
+/* --- is it a request -------------------------------------------------------------------------------------------- */
+
+struct framing {
+    int hosts, lengths, encodings;
+    bool chunked;
+};
+
+static enum MHD_Result count_header(void *ud, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    (void)kind;
+    struct framing *f = ud;
+    f->hosts += strcasecmp(name, MHD_HTTP_HEADER_HOST) == 0;
+    f->lengths += strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0;
+    if (strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0) {
+        f->encodings++;
+        f->chunked = value != NULL && strcasecmp(value, "chunked") == 0;
+    }
+    return MHD_YES;
+}
+
+int guard_framing(struct api_call *c, struct err *e)
+{
+    struct framing f = {0};
+    (void)MHD_get_connection_values(c->connection, MHD_HEADER_KIND, count_header, &f);
+    c->unframed = true;
+    if (f.hosts > 1)
+        return err_set(e, ERR_INPUT, 400, "found %d Host headers; expected one", f.hosts);
+    if (f.lengths + f.encodings > 1)
+        return err_set(e, ERR_INPUT, 400, "expected one Content-Length, or one Transfer-Encoding, and not both");
+    if (f.encodings > 0 && !f.chunked)
+        return err_set(e, ERR_INPUT, 400, "expected no Transfer-Encoding but chunked");
+    c->unframed = false;
+    return 0;
+}
+
 /* --- who asks ------------------------------------------------------------------------------------------------- */
 
 static bool is_address(const char *host)
@@ -27,6 +62,12 @@ static bool is_localhost(const char *host)
     return strcasecmp(host, tail + 1) == 0 || (len > tail_len && strcasecmp(host + len - tail_len, tail) == 0);
 }
 
+/* The rest of "[::1]:8020" behind its name. */
+static bool is_port(const char *text)
+{
+    return text[0] == '\0' || (text[0] == ':' && strspn(text + 1, "0123456789") == strlen(text + 1));
+}
+
 /* A page of another site can make a browser call us under that site's name (DNS rebinding): such a Host is refused.
  * Browsers always send one. */
 static bool host_is_ours(const struct api_call *c)
@@ -35,8 +76,11 @@ static bool host_is_ours(const struct api_call *c)
     const char *given = header(c, MHD_HTTP_HEADER_HOST);
     if (given == NULL || strlen(given) >= sizeof host)
         return given == NULL;
-    strcpy(host, given + (given[0] == '['));
-    char *end = given[0] == '[' ? strchr(host, ']') : strrchr(host, ':');
+    bool bracketed = given[0] == '[';
+    strcpy(host, given + bracketed);
+    char *end = bracketed ? strchr(host, ']') : strchr(host, ':');
+    if ((bracketed && end == NULL) || (end != NULL && !is_port(end + bracketed)))
+        return false;
     if (end != NULL)
         *end = '\0';
     return is_localhost(host) || is_address(host) || strcasecmp(host, c->server->httpd.host) == 0;

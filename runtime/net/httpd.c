@@ -100,17 +100,26 @@ static void read_address(struct httpd *h, int fd)
     snprintf(h->address, sizeof h->address, strchr(host, ':') != NULL ? "[%s]:%d" : "%s:%d", host, port);
 }
 
+/* Connections were closed. At their limit libmicrohttpd takes the listening socket out of its epoll set, and puts it
+ * back only when it is run again, for which then no event may come any more. */
+static bool has_fewer_connections(struct httpd *h)
+{
+    unsigned before = h->connections;
+    h->connections = MHD_get_daemon_info(h->mhd, MHD_DAEMON_INFO_CURRENT_CONNECTIONS)->num_connections;
+    return h->connections < before;
+}
+
 /*
  * Runs once, and sees to it that it runs again when libmicrohttpd wants to. The loop has its turn in between; a timer
  * of 0 would make it sleep for libev's shortest wait, a millisecond, where an idle watcher does not.
  */
 static void run(struct httpd *h)
 {
-    MHD_UNSIGNED_LONG_LONG ms;
+    MHD_UNSIGNED_LONG_LONG ms = 0;
     (void)MHD_run(h->mhd);
     ev_idle_stop(h->loop, &h->soon);
     ev_timer_stop(h->loop, &h->later);
-    if (MHD_get_timeout(h->mhd, &ms) != MHD_YES)
+    if (!has_fewer_connections(h) && MHD_get_timeout(h->mhd, &ms) != MHD_YES)
         return;
     if (ms == 0) {
         ev_idle_start(h->loop, &h->soon);

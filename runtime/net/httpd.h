@@ -16,6 +16,7 @@
 struct httpd {
     struct ev_loop *loop;
     struct MHD_Daemon *mhd;
+    unsigned connections; /* after the last run */
     struct ev_io ready;
     struct ev_idle soon;   /* there is more to do: on the loop's next turn */
     struct ev_timer later; /* a connection that times out */

@@ -240,7 +240,7 @@ int call_route(struct api_call *c, const char *method, const char *path, struct 
 {
     struct err missing;
     *allow = NULL;
-    if (guard_host(c, e) != 0)
+    if (guard_framing(c, e) != 0 || guard_host(c, e) != 0)
         return -1;
     int found = find(c, method, path, &missing, allow);
     bool open = c->route != NULL ? c->route->open : strncmp(path, "/v1/", 4) != 0;

@@ -155,13 +155,14 @@ static enum MHD_Result queue(struct api_call *c)
 
 /*
  * Before the body libmicrohttpd answers and closes, and a client that is still sending may lose the answer with the
- * connection. So that is for those who wait for "100 Continue", and for those who would send more than we forget.
+ * connection. So that is for those who wait for "100 Continue", those who would send more than we forget, and
+ * those whose body has no certain end.
  */
 static bool refuses_body(const struct api_call *c)
 {
     const char *expect = MHD_lookup_connection_value(c->connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_EXPECT);
     const char *len = MHD_lookup_connection_value(c->connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
-    return c->answered && ((expect != NULL && strcasecmp(expect, "100-continue") == 0) ||
+    return c->answered && (c->unframed || (expect != NULL && strcasecmp(expect, "100-continue") == 0) ||
                            (len != NULL && strtoull(len, NULL, 10) > DISCARD_MAX));
 }
 

@@ -83,6 +83,21 @@ class Abuse(unittest.TestCase):
         self.serves()
         garbage.close()
 
+    def test_requests_whose_end_is_not_clear(self):
+        length = f"Content-Length: {len(EVENT)}\r\n"
+        for more, words in ((length, "and not both"), ("Content-Length: 5\r\n", "and not both"), ("Transfer-Encoding: chunked\r\n", "and not both"),
+                            ("Host: localhost\r\n", "2 Host headers")):
+            with self.subTest(more):
+                self.refused(400, words, EVENT, more=more)
+        gzip = self.request(EVENT).replace(length.encode(), b"Transfer-Encoding: gzip\r\n")
+        self.assertEqual(self.answer(gzip)[0], 400)
+        for host in (b"[::1", b"[::1]x", b"localhost:8020:1", b"localhost, evil.test", b"evil.test", b"[evil.test]"):
+            with self.subTest(host):
+                self.assertEqual(self.answer(self.request(EVENT).replace(b"localhost", host, 1))[0], 403)
+        for host in (b"[::1]:8020", b"[::1]", b"127.0.0.1:1", b"a.localhost:80", b"LOCALHOST"):
+            with self.subTest(host):
+                self.assertEqual(self.answer(self.request(EVENT).replace(b"localhost", host, 1))[0], 202)
+
     def test_pipelined_requests_are_answered_in_order(self):
         with self.open() as s:
             s.sendall(b"".join(self.request(EVENT.replace("1", str(i))) for i in range(20)))
