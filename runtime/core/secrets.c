@@ -211,11 +211,11 @@ static void add_patterns(struct secrets *s, size_t owner)
         return;
     add_pattern(s, owner, entry->offset, value.len, mask_is_plain(value));
     for (int form = 0; form < MASK_BASE64_FORMS; form++) {
-        size_t len = mask_base64(s->vault + s->used, value, form);
-        if (has_pattern(s, owner, view(s, s->used, len)))
+        struct bytes encoded = view(s, s->used, mask_base64(s->vault + s->used, value, form));
+        if (has_pattern(s, owner, encoded))
             continue;
-        add_pattern(s, owner, s->used, len, true);
-        s->used += len;
+        add_pattern(s, owner, s->used, encoded.len, mask_is_plain(encoded)); /* "\/" in JSON, "%2B" in a URL */
+        s->used += encoded.len;
     }
 }
 

@@ -4,8 +4,9 @@
  * Values live in one mapping that is locked and left out of core dumps; names are not private. The vault outlives every
  * generation; values are only ever added or replaced, by the host, before scripts run. Lua never sees a value.
  *
- * The mask knows each value of 4 bytes or more as it is and as percent-encoded, JSON-escaped and base64 at each of the
- * three alignments (standard and URL alphabets), so that what a receiver echoes is blotted out before it is stored.
+ * The mask knows each value of 4 bytes or more as it is and in base64, at each of the three alignments and in both
+ * alphabets; each of these percent-encoded, JSON-escaped and with XML entities too. So what a receiver echoes is
+ * blotted out before it is stored. Twice encoded, or hashed, it is not known.
  */
 #ifndef ANZOL_CORE_SECRETS_H
 #define ANZOL_CORE_SECRETS_H

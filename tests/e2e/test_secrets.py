@@ -10,7 +10,7 @@ import urllib.parse
 
 from harness import Daemon, Receiver, answer, anzol, wait_until
 
-VALUE = 'Mark3r/"s3cret"+väl=ue&'
+VALUE = 'Mark3r/"s3cret"+v?äl=ue???&'
 
 
 def forms(value):
@@ -21,7 +21,8 @@ def forms(value):
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
             # Only the characters that the value alone decides.
             text = encode(b"\0" * pad + raw)
-            found.add(text[(0, 2, 3)[pad]:len(text) // 4 * 4 - 4])
+            known = text[(0, 2, 3)[pad]:len(text) // 4 * 4 - 4]
+            found |= {known, known.replace(b"/", b"\\/"), urllib.parse.quote_from_bytes(known, safe="").encode()}
     return {f for f in found if len(f) > 6}
 
 
@@ -40,7 +41,8 @@ def echo(request, number):
     body = everything + b"\n" + base64.b64encode(everything) + b"\n" + urllib.parse.quote_from_bytes(everything).encode()
     token = VALUE.encode()
     for pad in range(3):
-        body += b"\n" + base64.b64encode(b"abc"[:pad] + token + b"xyz")
+        encoded = base64.b64encode(b"abc"[:pad] + token + b"xyz")
+        body += b"\n".join([b"", encoded, encoded.replace(b"/", b"\\/"), urllib.parse.quote_from_bytes(encoded, safe="").encode()])
     return answer(503 if number == 1 else 200, body, [("X-Echo", request.header("X-Key"))])
 
 

@@ -184,6 +184,9 @@ static void base64_at_any_place_is_masked(void **state)
     }
     set("A", "hunter22");
     check_mask("Basic dXNlcjpodW50ZXIyMg==", "Basic dXNlcjp*************");
+    check_mask("?a=dXNlcjpodW50ZXIyMg%3D%3D&b", "?a=dXNlcjp*****************&b");
+    set("A", "\xFB\xEF\xFF\xFE\xFB\xEF");
+    check_mask("[++///vvv] [++\\/\\/\\/vvv] [%2B+%2f/%2Fvvv]", "[********] [***********] [**************]");
 }
 
 static void random_values_never_survive(void **state)
