@@ -268,6 +268,7 @@ local function fill_environment()
   setmetatable(env, { __index = undefined, __metatable = "environment" })
   guard_strings(env.string)
   modules.anzol, modules.cjson = anzol_words(), cjson()
+  sandbox.words = modules.anzol
 end
 
 -- Runs all scripts; `paths`: folders where `require` looks. Mistakes are noted.

@@ -30,6 +30,11 @@ function functions.find(key)
   return by_key[key]
 end
 
+-- All names, sorted.
+function functions.names()
+  return { table.unpack(names) }
+end
+
 -- The nearest name, or nil.
 function functions.nearest(name)
   local candidates = {}

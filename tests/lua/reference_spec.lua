@@ -1,0 +1,62 @@
+-- The documents a script author reads: they name all there is, and their examples load.
+
+local helper = require "tests.lua.helper"
+
+local function read(path)
+  local file = assert(io.open(path))
+  local text = file:read "a"
+  file:close()
+  return text
+end
+
+local REFERENCE, README = read "scripts/REFERENCE.md", read "README.md"
+
+local function names(t)
+  local found = {}
+  for name in pairs(t) do found[#found + 1] = name end
+  table.sort(found)
+  return found
+end
+
+describe("the script reference", function()
+  helper.boot()
+  local fields, functions = require "stdlib.fields", require "stdlib.template.functions"
+
+  for _, word in ipairs { "integration", "webhook" } do
+    local section = REFERENCE:match("\n## " .. word .. " .-\n## ")
+    for _, field in ipairs(names(fields[word])) do
+      it("names " .. word .. "'s field " .. field, function()
+        assert.truthy(section:find("`" .. field .. "`", 1, true))
+      end)
+    end
+  end
+
+  it("names each function of templates", function()
+    for _, name in ipairs(functions.names()) do
+      assert.truthy(REFERENCE:find("`" .. name, 1, true), name)
+    end
+  end)
+
+  it("names each word", function()
+    helper.boot()
+    for _, word in ipairs(names(require("stdlib.sandbox").words)) do
+      assert.truthy(REFERENCE:find("`" .. word .. "[`.( ]") or REFERENCE:find("## " .. word .. " ", 1, true), word)
+    end
+  end)
+
+  it("has examples that load", function()
+    local count = 0
+    for field in REFERENCE:gmatch "```lua\n(.-)```" do
+      helper.good(helper.webhook(field))
+      count = count + 1
+    end
+    assert.is_true(count >= 2)
+  end)
+end)
+
+describe("the README", function()
+  it("has a first script that loads", function()
+    local script = README:match "```lua\n(.-)```"
+    helper.good(script, { secrets = { SHOP_TOKEN = true } })
+  end)
+end)
