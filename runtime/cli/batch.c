@@ -24,7 +24,7 @@ struct batch {
     struct buf text;
     uint64_t lines; /* of the pieces that are sent */
     json_int_t accepted, duplicates;
-    bool any_rejected;
+    uint64_t rejected_count;
     json_t *rejected; /* for --json */
 };
 
@@ -41,7 +41,7 @@ static int keep_rejected(struct batch *b, json_t *list)
     for (size_t i = 0; i < json_array_size(list); i++) {
         json_t *one = json_array_get(list, i);
         json_int_t line = json_integer_value(json_object_get(one, "line")) + (json_int_t)b->lines;
-        b->any_rejected = true;
+        b->rejected_count++;
         if (!b->json)
             cli_say("emit", "%s:%" JSON_INTEGER_FORMAT ": %s", name_of(b), line, ask_text(one, "error"));
         else if (json_object_set_new(one, "line", json_integer(line)) != 0 || json_array_append(b->rejected, one) != 0)
@@ -137,7 +137,9 @@ static void print_sum(const struct batch *b)
     if (!b->json) {
         printf("%" JSON_INTEGER_FORMAT " accepted", b->accepted);
         if (b->duplicates > 0)
-            printf(", %" JSON_INTEGER_FORMAT " duplicates", b->duplicates);
+            printf(", %" JSON_INTEGER_FORMAT " duplicate%s", b->duplicates, b->duplicates == 1 ? "" : "s");
+        if (b->rejected_count > 0)
+            printf(", %" PRIu64 " rejected", b->rejected_count);
         putchar('\n');
         return;
     }
@@ -153,7 +155,7 @@ static int run(struct batch *b)
     /* What was accepted before a failure is accepted: say so in any case. */
     if (code == EXIT_OK || b->lines > 0)
         print_sum(b);
-    return code == EXIT_OK && b->any_rejected ? EXIT_FAILED : code;
+    return code == EXIT_OK && b->rejected_count > 0 ? EXIT_FAILED : code;
 }
 
 int batch_send(const char *state, const char *path, bool json)

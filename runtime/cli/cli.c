@@ -106,11 +106,34 @@ static int wrong(const struct cli_line *l, const struct cli_option *o, const cha
 
 static int take_number(const struct cli_line *l, const struct cli_option *o, const char *value)
 {
-    char *end;
+    char *end, expected[64] = "a number from 1";
     long n = strtol(value, &end, 10);
-    if (end == value || *end != '\0' || n < 1 || n > 1000000000)
-        return wrong(l, o, value, "a number from 1");
+    if (o->most > 0)
+        snprintf(expected, sizeof expected, "a number from 1 to %lld", (long long)o->most);
+    if (end == value || *end != '\0' || n < 1 || n > (o->most > 0 ? o->most : 1000000000))
+        return wrong(l, o, value, expected);
     *o->number = (int)n;
+    return -1;
+}
+
+static int take_duration(const struct cli_line *l, const struct cli_option *o, const char *value)
+{
+    char most[32], expected[96];
+    if (units_parse_duration(bytes_of(value), o->ms) != 0)
+        return wrong(l, o, value, "a duration such as 500ms, 2s or 5m");
+    if (o->most == 0 || *o->ms <= o->most)
+        return -1;
+    units_format_duration(o->most, most);
+    snprintf(expected, sizeof expected, "a duration of at most %s", most);
+    return wrong(l, o, value, expected);
+}
+
+static int take_time(const struct cli_line *l, const struct cli_option *o, const char *value)
+{
+    int64_t ms;
+    if (units_parse_duration(bytes_of(value), &ms) != 0 && units_parse_time(bytes_of(value), 0, &ms) != 0)
+        return wrong(l, o, value, "a time such as 2026-11-23T10:00:00Z, 2026-11-23, or 1h (ago)");
+    *o->time = value;
     return -1;
 }
 
@@ -132,8 +155,10 @@ static int take(const struct cli_line *l, const struct cli_option *o, const char
         return take_text(l, o, value);
     else if (o->number != NULL)
         return take_number(l, o, value);
-    else if (units_parse_duration(bytes_of(value), o->ms) != 0)
-        return wrong(l, o, value, "a duration such as 500ms, 2s or 5m");
+    else if (o->time != NULL)
+        return take_time(l, o, value);
+    else
+        return take_duration(l, o, value);
     return -1;
 }
 

@@ -61,8 +61,10 @@ struct cli_option {
     bool *flag;
     const char **text;
     struct cli_texts *texts; /* may be given again */
-    int *number;             /* from 1 */
-    int64_t *ms;             /* a duration */
+    int *number;             /* from 1 to `most` */
+    int64_t *ms;             /* a duration of `most` milliseconds */
+    int64_t most;            /* 0: any */
+    const char **time;       /* a point in time, or a duration before now */
 };
 
 /* The two that every command has that talks to the daemon. */

@@ -1,9 +1,11 @@
 #include "cli/ask.h"
 #include "cli/cli.h"
+#include "cli/hint.h"
 #include "cli/table.h"
 #include "core/delivery.h"
 #include "core/nearest.h"
 #include "core/units.h"
+#include "net/server.h"
 
 #include <getopt.h>
 #include <jansson.h>
@@ -22,7 +24,7 @@ static const char help[] =
     "      --state STATE       in this state; with a folder instead: the daemon's folder, as in the other commands\n"
     "      --since TIME        accepted at or after: 2026-11-23T10:00:00Z, 2026-11-23, or 1h (ago)\n"
     "      --until TIME        accepted before\n"
-    "      --limit N           how many a page\n"
+    "      --limit N           how many a page (default 100, at most 1000)\n"
     "      --cursor CURSOR     the next page, as the last one said\n"
     "  -s, --state-dir DIR     the daemon's folder (default .anzol, or $ANZOL_STATE)\n"
     "      --json              the daemon's answer as it is\n"
@@ -124,13 +126,11 @@ static void add_result(struct table *t, const struct render *r, const json_t *d)
     if (status != 0)
         snprintf(code, sizeof code, "%d", status);
     render_time_text(r, ask_text(d, "next_attempt_at"), next);
-    if (json_is_object(error))
-        table_add(t, style, "%s%s%s%s%s", code, status != 0 ? " " : "", ask_text(error, "kind"),
-                  message[0] != '\0' ? ": " : "", message);
-    else if (strcmp(state, "waiting") == 0 && next[0] != '\0')
-        table_add(t, style, "%s%snext at %s", code, status != 0 ? ", " : "", next);
-    else
-        table_add(t, style, "%s", code);
+    bool waits = strcmp(state, "waiting") == 0 && next[0] != '\0';
+    const char *kind = ask_text(error, "kind");
+    table_add(t, style, "%s%s%s%s%s%s%s%s", waits ? "next at " : "", waits ? next : "",
+              waits && (status != 0 || kind[0] != '\0') ? " after " : "", code,
+              status != 0 && kind[0] != '\0' ? " " : "", kind, message[0] != '\0' ? ": " : "", message);
 }
 
 static void add_row(struct table *t, const struct render *r, const json_t *d)
@@ -146,14 +146,24 @@ static void add_row(struct table *t, const struct render *r, const json_t *d)
     add_result(t, r, d);
 }
 
-static int print(const json_t *root)
+/* Of a webhook that is no more there may be some; of a name that never was there are none. */
+static void say_none(const struct deliveries *o)
+{
+    char hint[HINT_SIZE];
+    if (o->webhook == NULL || hint_known(o->folder, "name", o->webhook, hint))
+        cli_say("deliveries", "none");
+    else
+        cli_say("deliveries", "none, and there is no webhook '%s'%s", o->webhook, hint);
+}
+
+static int print(const struct deliveries *o, const json_t *root)
 {
     static const char *const titles[] = {"ID", "TIME", "WEBHOOK", "STATE", "TRIES", "RESULT"};
     struct render r;
     struct table t;
     const json_t *list = json_object_get(root, "deliveries");
     if (json_array_size(list) == 0) {
-        cli_say("deliveries", "none");
+        say_none(o);
         return EXIT_OK;
     }
     render_init(&r, stdout);
@@ -180,7 +190,7 @@ static int list(const struct deliveries *o, const char *path)
     if (o->json)
         ask_print(&a);
     else
-        code = print(root);
+        code = print(o, root);
     json_decref(root);
     buf_fini(&a.body);
     return code;
@@ -210,9 +220,9 @@ int command_deliveries(int argc, char **argv)
     const struct cli_option options[] = {
         {.name = "webhook", .text = &o.webhook},
         {.name = "state", .texts = &o.states},
-        {.name = "since", .text = &o.since},
-        {.name = "until", .text = &o.until},
-        {.name = "limit", .number = &o.limit},
+        {.name = "since", .time = &o.since},
+        {.name = "until", .time = &o.until},
+        {.name = "limit", .number = &o.limit, .most = API_PAGE_MAX},
         {.name = "cursor", .text = &o.cursor},
         {.name = "state-dir", .letter = 's', .text = &o.folder},
         CLI_JSON(&o.json),

@@ -2,6 +2,7 @@
 #include "cli/batch.h"
 #include "cli/cli.h"
 #include "cli/envelope.h"
+#include "cli/hint.h"
 #include "cli/input.h"
 
 #include <getopt.h>
@@ -29,7 +30,14 @@ struct emit {
     bool json;
 };
 
-static void print_answer(const json_t *root, const char *event)
+static void say_unheard(const char *state, const char *event)
+{
+    char hint[HINT_SIZE];
+    (void)hint_known(state, "on", event, hint);
+    cli_say("emit", "no webhook is on '%s', so nothing is sent%s", event, hint[0] != '\0' ? hint : "; see: anzol list");
+}
+
+static void print_answer(const struct emit *o, const json_t *root, const char *event)
 {
     const json_t *deliveries = json_object_get(root, "deliveries");
     printf("event     %s\n", ask_text(root, "id"));
@@ -38,7 +46,7 @@ static void print_answer(const json_t *root, const char *event)
     if (json_is_true(json_object_get(root, "duplicate")))
         cli_say("emit", "an event with this id came before; it is not processed again");
     else if (json_array_size(deliveries) == 0)
-        cli_say("emit", "no webhook has on = \"%s\": nothing is sent; see: anzol list", event);
+        say_unheard(o->state, event);
 }
 
 static int send_event(const struct emit *o, const char *event, struct bytes envelope)
@@ -53,7 +61,7 @@ static int send_event(const struct emit *o, const char *event, struct bytes enve
     if (o->json)
         ask_print(&a);
     else
-        print_answer(root, event);
+        print_answer(o, root, event);
     json_decref(root);
     buf_fini(&a.body);
     return EXIT_OK;

@@ -82,13 +82,21 @@ static void print_note(const struct render *r, const char *indent, const json_t 
         render_text(r, STYLE_PLAIN, "%s%s%s%s\n", indent, name, name[0] != '\0' && text[0] != '\0' ? ": " : "", text);
 }
 
-static void print_headers(const struct render *r, const json_t *integration)
+/* What a webhook inherits is said at its integration. */
+static void print_headers(const struct render *r, const char *indent, const json_t *headers)
 {
-    const json_t *headers = json_object_get(integration, "headers");
     for (size_t i = 0; i < json_array_size(headers); i++) {
         const json_t *h = json_array_get(headers, i);
-        render_text(r, STYLE_DIM, "  %s: %s\n", ask_text(h, "name"), ask_text(h, "value"));
+        if (strcmp(ask_text(h, "from"), "integration") == 0)
+            continue;
+        render_text(r, STYLE_DIM, "%s%s: %s\n", indent, ask_text(h, "name"), ask_text(h, "value"));
     }
+}
+
+static void print_deselected(const struct render *r, const json_t *names)
+{
+    for (size_t i = 0; i < json_array_size(names); i++)
+        render_text(r, STYLE_DIM, "    without %s\n", ask_text_of(json_array_get(names, i)));
 }
 
 static void print_retry(const struct render *r, const json_t *webhook)
@@ -100,7 +108,8 @@ static void print_retry(const struct render *r, const json_t *webhook)
     }
     if (!json_is_object(retry))
         return;
-    render_text(r, STYLE_DIM, "    retried after");
+    bool depends = !json_is_true(json_object_get(webhook, "idempotent"));
+    render_text(r, STYLE_DIM, "    %sretried after", depends ? "when the body has the transactional id, " : "");
     for (size_t i = 0; i < json_array_size(delays); i++)
         render_text(r, STYLE_DIM, "%s%s", i == 0 ? " " : ", ", ask_text_of(json_array_get(delays, i)));
     render_text(r, STYLE_DIM, " within %s\n", ask_text(retry, "within"));
@@ -115,6 +124,8 @@ static void print_webhook(const struct render *r, const json_t *w)
     render_text(r, STYLE_DIM, "  %s\n", ask_text(w, "where"));
     print_note(r, "    ", w);
     render_text(r, STYLE_PLAIN, "    %s %s\n", ask_text(w, "method"), ask_text(w, "url"));
+    print_headers(r, "    ", json_object_get(w, "headers"));
+    print_deselected(r, json_object_get(w, "deselected"));
     print_retry(r, w);
 }
 
@@ -127,7 +138,7 @@ static void print_integration(const struct render *r, const json_t *integration,
     render_text(r, STYLE_PLAIN, "  %s", ask_text(integration, "url"));
     print_rate(r, integration);
     fputc('\n', r->out);
-    print_headers(r, integration);
+    print_headers(r, "  ", json_object_get(integration, "headers"));
     for (size_t i = 0; i < json_array_size(webhooks); i++) {
         const json_t *w = json_array_get(webhooks, i);
         if (strcmp(ask_text(w, "integration"), name) == 0)

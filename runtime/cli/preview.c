@@ -121,6 +121,8 @@ static int run(const struct preview *o)
     err_clear(&e);
     buf_init(&data);
     int code = input_json(o->data, &data, &e) == 0 ? preview(o, buf_view(&data)) : cli_fail("preview", &e);
+    if (code == EXIT_FAILED && o->data == NULL)
+        cli_say("preview", "without --data FILE the data is {}");
     buf_fini(&data);
     return code;
 }

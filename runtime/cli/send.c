@@ -3,6 +3,7 @@
 #include "cli/exchange.h"
 #include "cli/input.h"
 #include "core/units.h"
+#include "net/server.h"
 
 #include <getopt.h>
 #include <jansson.h>
@@ -119,7 +120,7 @@ int command_send(int argc, char **argv)
     struct send o = {.state = cli_default_state(), .wait_ms = 30000};
     const struct cli_option options[] = {
         {.name = "data", .text = &o.data},
-        {.name = "wait", .ms = &o.wait_ms},
+        {.name = "wait", .ms = &o.wait_ms, .most = API_WAIT_MAX_MS},
         CLI_STATE(&o.state),
         CLI_JSON(&o.json),
     };

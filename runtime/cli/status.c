@@ -65,8 +65,11 @@ static void print_counters(const struct render *r, const json_t *c)
     if (unknown > 0)
         render_text(r, STYLE_WARN, ", %" JSON_INTEGER_FORMAT " unknown", unknown);
     render_text(r, STYLE_DIM, "\n%-12s", "attempts");
-    render_text(r, STYLE_PLAIN, "%" JSON_INTEGER_FORMAT ", %" JSON_INTEGER_FORMAT " of them retr%s\n",
-                int_at(c, "attempts"), retries, retries == 1 ? "y" : "ies");
+    render_text(r, STYLE_PLAIN, "%" JSON_INTEGER_FORMAT, int_at(c, "attempts"));
+    if (retries > 0)
+        render_text(r, STYLE_PLAIN, ", %" JSON_INTEGER_FORMAT " of them %s", retries,
+                    retries == 1 ? "a retry" : "retries");
+    fputc('\n', r->out);
 }
 
 static void add_lane(struct table *t, const struct render *r, const json_t *lane)

@@ -29,12 +29,12 @@ static int64_t mono_ns(void)
 
 /* --- the words ------------------------------------------------------------------------------------------------ */
 
-/* Masked before it is cut: half a private value would not be found. */
+/* "words: detail", or one of them. Masked before it is cut: half a private value would not be found. */
 static void set_message(struct attempt *a, const struct secrets *secrets, const char *words, const char *detail)
 {
     char line[sizeof(struct err)];
-    bool both = detail != NULL && detail[0] != '\0';
-    snprintf(line, sizeof line, "%s%s%s", words, both ? ": " : "", both ? detail : "");
+    bool both = words != NULL && detail != NULL;
+    snprintf(line, sizeof line, "%s%s%s", words != NULL ? words : "", both ? ": " : "", detail != NULL ? detail : "");
     if (secrets != NULL)
         (void)secrets_mask(secrets, line, strlen(line));
     struct bytes shown = bytes_of(line);
@@ -280,6 +280,14 @@ void easy_end(struct easy *x)
 
 /* --- the result ----------------------------------------------------------------------------------------------- */
 
+/* "Failed to connect to h port 1 after 0 ms: Couldn't connect to server" says it twice. */
+static void cut_tail(char *words, const char *general)
+{
+    size_t len = strlen(words), tail = strlen(general);
+    if (len > tail + 2 && strcmp(words + len - tail, general) == 0 && memcmp(words + len - tail - 2, ": ", 2) == 0)
+        words[len - tail - 2] = '\0';
+}
+
 static void fail(struct easy *x, CURLcode code)
 {
     struct attempt *a = &x->exchange->attempt;
@@ -288,10 +296,15 @@ static void fail(struct easy *x, CURLcode code)
     a->error = sent ? f->sent_error : f->unsent_error;
     a->class = sent ? f->sent_class : f->unsent_class;
     const char *words = sent && f->sent_words != NULL ? f->sent_words : f->words;
-    const char *detail = x->words[0] != '\0' ? x->words : curl_easy_strerror(code);
+    const char *general = curl_easy_strerror(code);
+    const char *detail = x->words[0] != '\0' ? x->words : general;
+    cut_tail(x->words, general);
     /* Of what we stop ourselves libcurl has nothing to tell. */
-    bool is_told = code == CURLE_ABORTED_BY_CALLBACK || code == CURLE_WRITE_ERROR || x->wire.hides_host;
-    set_message(a, x->options->secrets, words, is_told ? NULL : detail);
+    if (code == CURLE_ABORTED_BY_CALLBACK || code == CURLE_WRITE_ERROR || x->wire.hides_host)
+        detail = NULL;
+    else if (!sent && x->words[0] != '\0')
+        words = NULL; /* libcurl's own are as plain, and say where */
+    set_message(a, x->options->secrets, words, detail);
 }
 
 void easy_read(struct easy *x, CURLcode code)

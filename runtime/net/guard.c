@@ -90,8 +90,10 @@ int guard_host(const struct api_call *c, struct err *e)
 {
     if (host_is_ours(c))
         return 0;
-    return err_set(e, ERR_INPUT, 403, "the Host header names another host; expected localhost, an IP address or %s",
-                   c->server->httpd.host);
+    const char *host = c->server->httpd.host;
+    bool is_name = !is_localhost(host) && !is_address(host);
+    return err_set(e, ERR_INPUT, 403, "the Host header names another host; expected localhost%s%s or an IP address",
+                   is_name ? ", " : "", is_name ? host : "");
 }
 
 /* As long for a wrong token as for the right one. */

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { WAIT_MAX_MS = 300000, DIGITS_MAX = 18 /* what 63 bits hold of any digits */ };
+enum { DIGITS_MAX = 18 /* what 63 bits hold of any digits */ };
 
 static int wrong(struct err *e, const char *name, const char *found, const char *expected)
 {
@@ -93,7 +93,7 @@ int params_time(const struct api_call *c, const char *name, int64_t *wall_ms, st
 int params_wait(const struct api_call *c, int64_t *ms, struct err *e)
 {
     const char *text = params_text(c, "wait");
-    if (text == NULL || (units_parse_duration(bytes_of(text), ms) == 0 && *ms <= WAIT_MAX_MS))
+    if (text == NULL || (units_parse_duration(bytes_of(text), ms) == 0 && *ms <= API_WAIT_MAX_MS))
         return 0;
     return wrong(e, "wait", text, "a duration of five minutes at most, as in 10s");
 }

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { LIMIT_MAX = 1000, LIMIT_DEFAULT = 100, NEAR_SIZE = 160 };
+enum { LIMIT_DEFAULT = 100, NEAR_SIZE = 160 };
 
 enum name_kind { NAME_NONE, NAME_WEBHOOK, NAME_ID };
 
@@ -59,7 +59,7 @@ static int ask_deliveries(struct api_call *c, struct err *e)
     int64_t limit = LIMIT_DEFAULT;
     struct api_filter f = {.webhook = bytes_of(params_text(c, "webhook")), .state = -1};
     if (params_state(c, &f.state, e) != 0 || params_time(c, "since", &f.since_ms, e) != 0 ||
-        params_time(c, "until", &f.until_ms, e) != 0 || params_number(c, "limit", LIMIT_MAX, &limit, e) != 0 ||
+        params_time(c, "until", &f.until_ms, e) != 0 || params_number(c, "limit", API_PAGE_MAX, &limit, e) != 0 ||
         params_number(c, "cursor", INT64_MAX, &f.before_seq, e) != 0)
         return -1;
     f.limit = (int)limit;

@@ -12,6 +12,8 @@
 #include "core/err.h"
 #include "core/uuid.h"
 
+enum { API_PAGE_MAX = 1000, API_WAIT_MAX_MS = 300000 };
+
 struct ev_loop;
 struct server;
 struct api_call;

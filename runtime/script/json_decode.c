@@ -125,12 +125,24 @@ static int column_of(const json_error_t *e, const char *near)
     return column < 1 ? 1 : column;
 }
 
+static bool is_blank(const char *s, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (strchr(" \t\r\n", s[i]) == NULL || s[i] == '\0')
+            return false;
+    return true;
+}
+
 static void push_error(lua_State *L, json_error_t *e, const char *s, size_t len)
 {
     static const char end_near[] = "near end of file", end_expected[] = "end of file expected";
     enum json_error_code code = json_error_code(e);
     if (code == json_error_stack_overflow) {
         push_too_deep(L, s, len);
+        return;
+    }
+    if (is_blank(s, len)) {
+        lua_pushliteral(L, "it is empty; expected JSON");
         return;
     }
     if (code == json_error_out_of_memory)
