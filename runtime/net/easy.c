@@ -302,7 +302,7 @@ static void fail(struct easy *x, CURLcode code)
     /* Of what we stop ourselves libcurl has nothing to tell. */
     if (code == CURLE_ABORTED_BY_CALLBACK || code == CURLE_WRITE_ERROR || x->wire.hides_host)
         detail = NULL;
-    else if (!sent && x->words[0] != '\0')
+    else if (x->words[0] != '\0' && !sent && (a->error == ATTEMPT_DNS || a->error == ATTEMPT_CONNECT))
         words = NULL; /* libcurl's own are as plain, and say where */
     set_message(a, x->options->secrets, words, detail);
 }

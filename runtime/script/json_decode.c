@@ -142,7 +142,7 @@ static void push_error(lua_State *L, json_error_t *e, const char *s, size_t len)
         return;
     }
     if (is_blank(s, len)) {
-        lua_pushliteral(L, "it is empty; expected JSON");
+        lua_pushliteral(L, "line 1, column 1: it is empty; expected JSON");
         return;
     }
     if (code == json_error_out_of_memory)

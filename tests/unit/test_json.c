@@ -278,8 +278,8 @@ static void mistakes_have_their_place(void **state)
         {"[1] x", "error: line 1, column 5: end of the text expected near 'x'"},
         {"[\"a\\\n\"]", "error: line 2, column 1: invalid escape near '\"a\\ '"},
         {"{\"a\":1", "error: line 1, column 7: '}' expected at the end of the text"},
-        {"", "error: it is empty; expected JSON"},
-        {" \r\n", "error: it is empty; expected JSON"},
+        {"", "error: line 1, column 1: it is empty; expected JSON"},
+        {" \r\n", "error: line 1, column 1: it is empty; expected JSON"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
