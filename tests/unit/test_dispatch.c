@@ -22,6 +22,7 @@ enum { ROWS = 20000 };
 /* --- the world ------------------------------------------------------------------------------------------------ */
 
 struct row {
+    char integration[16]; /* its own: rows outlive lanes */
     struct store_delivery d;
     struct buf request;
 };
@@ -281,11 +282,12 @@ static int64_t accept(struct lane *lane, bool key, int delays)
 {
     struct row *r = &w->rows[++w->last];
     put_request(&r->request, key, delays);
+    assert_true(snprintf(r->integration, sizeof r->integration, "%s", lane->name) < (int)sizeof r->integration);
     r->d = (struct store_delivery){.seq = w->last,
                                    .state = DELIVERY_QUEUED,
                                    .created_ms = wall(),
                                    .webhook = bytes_of("w"),
-                                   .integration = bytes_of(lane->name)};
+                                   .integration = bytes_of(r->integration)};
     struct live *l = live_new(&r->d.id, r->d.seq, r->d.webhook, buf_view(&r->request));
     l->created_ms = r->d.created_ms;
     l->has_key = key;
