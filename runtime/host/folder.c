@@ -12,15 +12,6 @@
 
 enum { PATH_SIZE = 4096 };
 
-/* Who may write here may put another token in the daemon's place. */
-static int check_mode(const char *path, const struct stat *s, mode_t forbidden, const char *who, struct err *e)
-{
-    if ((s->st_mode & forbidden) == 0)
-        return 0;
-    return err_set(e, ERR_USAGE, 0, "%s is open to %s (mode %04o): chmod %s %s", path, who, s->st_mode & 07777,
-                   S_ISDIR(s->st_mode) ? "go-w" : "600", path);
-}
-
 int folder_make(const char *path, struct err *e)
 {
     struct stat s;
@@ -28,7 +19,13 @@ int folder_make(const char *path, struct err *e)
         return 0;
     if (errno != EEXIST || stat(path, &s) != 0)
         return err_system(e, errno, "cannot make the state folder %s", path);
-    return check_mode(path, &s, S_IWOTH, "every user of this machine", e);
+    if ((s.st_mode & S_IWOTH) == 0)
+        return 0;
+    /* They could put a token of theirs in the place of ours. */
+    return err_set(e, ERR_USAGE, 0,
+                   "every user of this machine may write in the state folder %s (mode %04o): name another with "
+                   "--state, or: chmod o-w %s",
+                   path, s.st_mode & 07777, path);
 }
 
 static int file_in(char out[PATH_SIZE], const char *path, const char *name, struct err *e)
@@ -106,11 +103,12 @@ int folder_token(const char *path, char token[FOLDER_TOKEN_SIZE], struct err *e)
     if (f == NULL)
         return err_system(e, errno, "cannot read %s", file);
     struct stat s;
-    bool private = fstat(fileno(f), &s) == 0 && check_mode(file, &s, S_IWGRP | S_IRWXO, "other users", e) == 0;
-    bool read = private && fgets(token, FOLDER_TOKEN_SIZE, f) != NULL;
+    bool known = fstat(fileno(f), &s) == 0;
+    bool read = known && fgets(token, FOLDER_TOKEN_SIZE, f) != NULL;
     fclose(f);
-    if (!private)
-        return -1;
+    if (known && (s.st_mode & (S_IWGRP | S_IRWXO)) != 0)
+        return err_set(e, ERR_USAGE, 0, "other users may reach the token in %s (mode %04o): chmod 600 %s", file,
+                       s.st_mode & 07777, file);
     if (read)
         token[strcspn(token, "\r\n")] = '\0';
     if (!read || !usable(token))
