@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -137,16 +136,6 @@ static void harden(void)
 {
     if (getenv("ANZOL_DUMPABLE") == NULL)
         (void)prctl(PR_SET_DUMPABLE, 0);
-}
-
-/* A connection a delivery: as many files as the system lets us have. */
-static void raise_file_limit(void)
-{
-    struct rlimit r;
-    if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < r.rlim_max) {
-        r.rlim_cur = r.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &r);
-    }
 }
 
 static int start_secrets(struct host *h, const struct host_options *o, struct err *e)
@@ -332,7 +321,6 @@ struct host *host_start(const struct host_options *o, struct err *e)
         return NULL;
     }
     harden();
-    raise_file_limit();
     h->loop = o->loop;
     h->log = o->log;
     h->timer_fd = -1;

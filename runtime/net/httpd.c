@@ -147,13 +147,17 @@ static void on_later(struct ev_loop *loop, struct ev_timer *w, int events)
     run(w->data);
 }
 
-/* Half of the descriptors this process may have: the other half is for deliveries and the store, whoever connects. */
+/* As many descriptors as this process may have, of which half are for connections here: the other half is for
+ * deliveries and the store, whoever connects. */
 static unsigned connection_limit(void)
 {
     struct rlimit r;
-    if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_cur / 2 > CONNECTIONS_MAX)
+    if (getrlimit(RLIMIT_NOFILE, &r) != 0)
         return CONNECTIONS_MAX;
-    return (unsigned)(r.rlim_cur / 2);
+    struct rlimit most = {.rlim_cur = r.rlim_max, .rlim_max = r.rlim_max};
+    if (r.rlim_cur < r.rlim_max && setrlimit(RLIMIT_NOFILE, &most) == 0)
+        r = most;
+    return r.rlim_cur / 2 > CONNECTIONS_MAX ? CONNECTIONS_MAX : (unsigned)(r.rlim_cur / 2);
 }
 
 /* libmicrohttpd's own words go nowhere: what matters is answered or logged by us. */
