@@ -69,11 +69,11 @@ static void on_hangup(struct ev_loop *loop, struct ev_signal *w, int events)
              LOG_STR("message", "this version does not reload: restart it to use changed scripts"));
 }
 
-static void start_signals(struct daemon *d, struct ev_loop *loop)
+static void start_signals(struct daemon *d, struct ev_loop *loop, bool hangup_ends)
 {
     ev_signal_init(&d->term, on_stop, SIGTERM);
     ev_signal_init(&d->interrupt, on_stop, SIGINT);
-    ev_signal_init(&d->hangup, on_hangup, SIGHUP);
+    ev_signal_init(&d->hangup, hangup_ends ? on_stop : on_hangup, SIGHUP);
     d->term.data = d->interrupt.data = d->hangup.data = d;
     ev_signal_start(loop, &d->term);
     ev_signal_start(loop, &d->interrupt);
@@ -126,7 +126,7 @@ static int serve(struct daemon *d, const struct daemon_options *o, int64_t keep_
     int code = start_host(d, o, keep_ms, command, loop);
     if (code != 0)
         return code;
-    start_signals(d, loop);
+    start_signals(d, loop, hooks != NULL && hooks->hangup_ends);
     if (hooks != NULL && hooks->ready != NULL)
         hooks->ready(hooks->ud, loop, d->host);
     ev_run(loop, 0);

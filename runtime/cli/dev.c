@@ -234,6 +234,7 @@ int command_dev(int argc, char **argv)
     int code = parse(&d, argc, argv);
     if (code >= 0)
         return code;
-    struct daemon_hooks hooks = {.before = start_receiver, .ready = greet, .after = stop_receiver, .ud = &d};
+    struct daemon_hooks hooks = {
+        .before = start_receiver, .ready = greet, .after = stop_receiver, .hangup_ends = true, .ud = &d};
     return daemon_run(&d.daemon, "dev", &hooks);
 }

@@ -59,6 +59,12 @@ class Dev(unittest.TestCase):
         self.process.send_signal(signal.SIGINT)
         self.assertEqual(self.process.wait(timeout=60), 0)
 
+    def test_ends_with_its_terminal(self):
+        self.start("scripts/quickstart.lua")
+        wait_until(lambda: "curl" in self.said(), "it runs")
+        self.process.send_signal(signal.SIGHUP)
+        self.assertEqual(self.process.wait(timeout=60), 0)
+
     def test_shows_no_private_value(self):
         script = os.path.join(self.folder, "s.lua")
         with open(script, "w") as f:
