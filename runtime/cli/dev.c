@@ -28,8 +28,7 @@ static const char help[] =
 
 enum { OWN_OPTIONS = 5 };
 
-/* With --emit the invitation waits until the example has been seen: until the last status was answered, or this long.
- */
+/* With --emit the invitation waits for the end of the example: the last status was answered, or it takes too long. */
 #define INVITE_AFTER_LAST_S 0.5
 #define INVITE_AFTER_EMIT_S 10.0
 
