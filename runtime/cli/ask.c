@@ -7,7 +7,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
-static json_t *parse(const struct client_answer *a)
+json_t *ask_parse(const struct client_answer *a)
 {
     return json_loadb(a->body.len > 0 ? a->body.data : "", a->body.len, JSON_ALLOW_NUL, NULL);
 }
@@ -15,7 +15,7 @@ static json_t *parse(const struct client_answer *a)
 /* RFC 9457: "detail" is written for people. */
 static int problem(const struct ask *q, const struct client_answer *a)
 {
-    json_t *root = parse(a);
+    json_t *root = ask_parse(a);
     const char *detail = json_string_value(json_object_get(root, "detail"));
     if (detail == NULL)
         detail = json_string_value(json_object_get(root, "title"));
@@ -29,16 +29,20 @@ static int problem(const struct ask *q, const struct client_answer *a)
     return EXIT_FAILED;
 }
 
+int ask_call(const struct ask *q, const char *path, struct client_answer *a, struct err *e)
+{
+    /* An address may be left of one that was killed: whoever listens there now must not get the token. */
+    if (lockfile_is_free(q->state))
+        return err_set(e, ERR_NET, 0, "no daemon runs in the state folder %s; start one with: anzol run scripts",
+                       q->state);
+    return client_call(q->state, q->method, path, q->type, q->body, q->timeout_ms, a, e);
+}
+
 int ask(const struct ask *q, const char *path, struct client_answer *a)
 {
     struct err e;
     err_clear(&e);
-    if (lockfile_is_free(q->state)) {
-        /* An address may be left of one that was killed: whoever listens there now must not get the token. */
-        cli_say(q->command, "no daemon runs in the state folder %s; start one with: anzol run scripts", q->state);
-        return EXIT_UNREACHABLE;
-    }
-    if (client_call(q->state, q->method, path, q->type, q->body, q->timeout_ms, a, &e) != 0)
+    if (ask_call(q, path, a, &e) != 0)
         return cli_fail(q->command, &e);
     if (a->status >= 200 && a->status < 300)
         return EXIT_OK;
@@ -52,7 +56,7 @@ int ask_json(const struct ask *q, const char *path, struct client_answer *a, str
     int code = ask(q, path, a);
     if (code != EXIT_OK)
         return code;
-    *root = parse(a);
+    *root = ask_parse(a);
     if (*root != NULL)
         return EXIT_OK;
     cli_say(q->command, "the daemon's answer is not JSON");

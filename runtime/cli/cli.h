@@ -62,9 +62,9 @@ struct cli_option {
     const char **text;
     struct cli_texts *texts; /* may be given again */
     int *number;             /* from 1 to `most` */
-    int64_t *ms;             /* a duration of `most` milliseconds */
-    int64_t most;            /* 0: any */
+    int64_t *ms;             /* a duration of at most `most` milliseconds */
     const char **time;       /* a point in time, or a duration before now */
+    int64_t most;            /* 0: any */
 };
 
 /* The two that every command has that talks to the daemon. */

@@ -128,7 +128,7 @@ static int serve(struct daemon *d, const struct daemon_options *o, int64_t keep_
         return code;
     start_signals(d, loop, hooks != NULL && hooks->hangup_ends);
     if (hooks != NULL && hooks->ready != NULL)
-        hooks->ready(hooks->ud, loop, d->host);
+        hooks->ready(hooks->ud, d->host);
     ev_run(loop, 0);
     stop_signals(d, loop);
     host_free(d->host);

@@ -21,7 +21,7 @@ void daemon_options_init(struct daemon_options *o, struct cli_option out[DAEMON_
 
 struct daemon_hooks {                              /* each may be NULL */
     int (*before)(void *ud, struct ev_loop *loop); /* exit code, or 0 */
-    void (*ready)(void *ud, struct ev_loop *loop, const struct host *h);
+    void (*ready)(void *ud, const struct host *h);
     void (*after)(void *ud);
     bool hangup_ends; /* it lives on its terminal and ends with it */
     void *ud;

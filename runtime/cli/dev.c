@@ -186,9 +186,8 @@ static void emit(struct dev *d)
     ev_timer_start(d->loop, &d->invite);
 }
 
-static void greet(void *ud, struct ev_loop *loop, const struct host *h)
+static void greet(void *ud, const struct host *h)
 {
-    (void)loop;
     struct dev *d = ud;
     d->host = h;
     printf("\nanzol listens on http://%s, its receiver on http://%s. Ctrl-C ends both.\n\n", host_address(h),

@@ -1,7 +1,7 @@
 #include "cli/hint.h"
 
+#include "cli/ask.h"
 #include "core/nearest.h"
-#include "net/client.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -29,11 +29,11 @@ static bool look(const json_t *webhooks, const char *field, const char *typed, c
 bool hint_known(const char *state, const char *field, const char *typed, char hint[HINT_SIZE])
 {
     struct client_answer a;
-    struct bytes none = {0};
+    const struct ask q = {.state = state, .method = "GET"};
     hint[0] = '\0';
-    if (client_call(state, "GET", "/v1/webhooks", NULL, none, 0, &a, NULL) != 0)
+    if (ask_call(&q, "/v1/webhooks", &a, NULL) != 0)
         return true;
-    json_t *root = json_loadb(a.body.len > 0 ? a.body.data : "", a.body.len, JSON_ALLOW_NUL, NULL);
+    json_t *root = ask_parse(&a);
     const json_t *webhooks = json_object_get(root, "webhooks");
     bool known = !json_is_array(webhooks) || look(webhooks, field, typed, hint);
     json_decref(root);

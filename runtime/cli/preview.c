@@ -44,7 +44,7 @@ static int print(const struct preview *o, struct client_answer *a)
         ask_print(a);
         return EXIT_OK;
     }
-    json_t *root = json_loadb(a->body.len > 0 ? a->body.data : "", a->body.len, JSON_ALLOW_NUL, NULL);
+    json_t *root = ask_parse(a);
     if (root == NULL) {
         cli_say("preview", "the preview is not JSON");
         return EXIT_FAILED;
@@ -75,7 +75,7 @@ static int ask_daemon(const struct preview *o, struct bytes data, struct client_
     return code;
 }
 
-static int render_here(const struct preview *o, struct bytes data, struct buf *out)
+static int render_here(const struct preview *o, struct bytes data, struct client_answer *a)
 {
     struct local l;
     struct buf errors;
@@ -96,8 +96,10 @@ static int render_here(const struct preview *o, struct bytes data, struct buf *o
             fwrite(errors.data, 1, errors.len, stderr);
         else
             cli_say("preview", "%s", e.message);
-    } else if (generation_preview(l.generation, o->webhook, data, out, &e) != 0)
+    } else if (generation_preview(l.generation, o->webhook, data, &a->body, &e) != 0) {
+        a->status = e.code;
         code = cli_fail("preview", &e);
+    }
     local_fini(&l);
     buf_fini(&errors);
     return code;
@@ -107,9 +109,11 @@ static int preview(const struct preview *o, struct bytes data)
 {
     struct client_answer a = {.status = 200};
     buf_init(&a.body);
-    int code = o->scripts.count > 0 ? render_here(o, data, &a.body) : ask_daemon(o, data, &a);
+    int code = o->scripts.count > 0 ? render_here(o, data, &a) : ask_daemon(o, data, &a);
     if (code == EXIT_OK)
         code = print(o, &a);
+    else if (a.status == 422 && o->data == NULL)
+        cli_say("preview", "without --data FILE the data is {}");
     buf_fini(&a.body);
     return code;
 }
@@ -121,8 +125,6 @@ static int run(const struct preview *o)
     err_clear(&e);
     buf_init(&data);
     int code = input_json(o->data, &data, &e) == 0 ? preview(o, buf_view(&data)) : cli_fail("preview", &e);
-    if (code == EXIT_FAILED && o->data == NULL)
-        cli_say("preview", "without --data FILE the data is {}");
     buf_fini(&data);
     return code;
 }

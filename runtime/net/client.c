@@ -18,8 +18,7 @@ static int read_line(const char *state, const char *name, char out[LINE_MAX_LEN]
         return err_set(e, ERR_USAGE, 0, "the state folder's name is too long");
     FILE *f = fopen(path, "re");
     if (f == NULL && errno == ENOENT)
-        return err_set(e, ERR_NET, 0, "no daemon runs in the state folder %s; start one with: anzol run scripts",
-                       state);
+        return err_set(e, ERR_NET, 0, "the daemon of the state folder %s does not listen: it starts, or stops", state);
     if (f == NULL)
         return err_system(e, errno, "cannot read %s", path);
     char *line = fgets(out, LINE_MAX_LEN, f);

@@ -225,6 +225,10 @@ class Preview(Case):
         failing = self.file("failing.lua", GOOD.replace("Order.Id}", "Order.Id | toLower}"))
         err = self.run_anzol("preview", "order_paid", "--scripts", failing, "--data", "-", input='{"Order": {}}', code=1)[1]
         self.assertRegex(err, r"failing\.lua:\d+.*Order")
+        hint = "anzol preview: without --data FILE the data is {}"
+        self.assertNotIn(hint, err)
+        self.assertIn(hint, self.run_anzol("preview", "order_paid", "--scripts", failing, code=1)[1])
+        self.assertNotIn(hint, self.run_anzol("preview", "nobody", "--scripts", failing, code=1)[1])
         self.assertIn("bad.lua:2", self.run_anzol("preview", "a", "--scripts", self.file("bad.lua", BAD), code=78)[1])
 
 
@@ -471,6 +475,11 @@ class Commands(FakeCase):
         err = self.run_anzol("status", "-s", fake.state, code=69)[1]
         self.assertEqual(err, f"anzol status: no daemon runs in the state folder {fake.state}; start one with: anzol run scripts\n")
         self.assertEqual(fake.asked, [])
+
+    def test_a_daemon_that_does_not_listen_yet(self):
+        os.makedirs(os.path.join(self.folder, "state"))
+        self.addCleanup(held(os.path.join(self.folder, "state")).close)
+        self.assertIn("does not listen: it starts, or stops", self.run_anzol("status", "-s", "state", code=69)[1])
 
     def test_problems(self):
         problem = {"title": "Conflict", "detail": "it is still waiting\x1b[2J"}
