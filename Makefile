@@ -19,9 +19,9 @@ CC      ?= cc
 CFLAGS  ?= -O2 -g
 MODULES ?= core store net script host cli
 
-PKG            = lua5.4 libcurl jansson sqlite3 libmicrohttpd lua5.4-cjson
+PKG            = lua5.4 libcurl jansson sqlite3 libmicrohttpd libcrypto lua5.4-cjson
 DEBIAN_BUILD   = gcc make pkg-config liblua5.4-dev libcurl4-openssl-dev libev-dev lua-cjson lua-cjson-dev libjansson-dev \
-                 libsqlite3-dev libmicrohttpd-dev
+                 libsqlite3-dev libmicrohttpd-dev libssl-dev libunistring-dev
 DEBIAN_TEST    = libcmocka-dev lua5.4 lua-busted lua-check cppcheck clang-format luarocks python3 openssl curl procps
 DEBIAN_BENCH   = nginx-light wrk
 
@@ -31,8 +31,8 @@ WERROR ?= -Werror
 endif
 ALL_CFLAGS := -std=c11 -D_GNU_SOURCE -DANZOL_VERSION='"$(ANZOL_VERSION)"' \
              -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes $(WERROR) \
-             -fstack-protector-strong -Iruntime $(shell pkg-config --cflags $(PKG) 2>/dev/null) $(CFLAGS) $(SANITIZE)
-LIBS       := $(shell pkg-config --libs $(PKG) 2>/dev/null) -lev -lpthread -lm
+             -fstack-protector-strong -fPIC -fvisibility=hidden -fno-semantic-interposition -Iruntime $(shell pkg-config --cflags $(PKG) 2>/dev/null) $(CFLAGS) $(SANITIZE)
+LIBS       := $(shell pkg-config --libs $(PKG) 2>/dev/null) -lev -lunistring -lpthread -lm
 
 SOURCES    = $(foreach m,$(MODULES),$(wildcard runtime/$(m)/*.c))
 OBJECTS    = $(SOURCES:runtime/%.c=$(BUILD)/%.o) $(if $(filter script,$(MODULES)),$(BUILD)/stdlib_data.o)
@@ -51,7 +51,7 @@ $(BUILD)/libanzol.a: $(OBJECTS)
 	@rm -f $@
 	$(call say,ar  )ar rcs $@ $^
 
-$(BUILD)/%.o: runtime/%.c
+$(BUILD)/%.o: runtime/%.c Makefile
 	@mkdir -p $(@D)
 	$(call say,cc  )$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
@@ -69,6 +69,10 @@ $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libanzol.a
 
 .PHONY: unit
 unit: $(UNIT)
+
+# The real functions of the seam for the specs of stdlib; Lua's own are those of the program that loads it.
+$(BUILD)/native.so: tests/lua/native.c $(BUILD)/libanzol.a
+	$(call say,cc  )$(CC) $(ALL_CFLAGS) -shared -o $@ $^ $(filter-out -llua5.4,$(LIBS))
 
 -include $(OBJECTS:.o=.d) $(BUILD)/main.d $(UNIT:=.d)
 
@@ -102,7 +106,7 @@ run: deps
 # The recursion is for the first time: what pkg-config says is read when make starts.
 .PHONY: test
 test: deps-test
-	@$(MAKE) --no-print-directory -j2 all unit
+	@$(MAKE) --no-print-directory -j2 all unit $(BUILD)/native.so
 	@BUILD=$(abspath $(BUILD)) tests/run
 
 .PHONY: lint

@@ -48,7 +48,7 @@ documented() {
 }
 
 formatted() {
-    clang-format --dry-run -Werror runtime/*.c runtime/*/*.[ch] tests/unit/*.[ch] tests/bench/*.c
+    clang-format --dry-run -Werror runtime/*.c runtime/*/*.[ch] tests/*/*.[ch]
 }
 
 top_level() {

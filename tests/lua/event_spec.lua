@@ -5,8 +5,8 @@ local helper = require "tests.lua.helper"
 local ROOT = "integration 'i' { url = 'http://h.test/' }\n"
 
 local REFUSED = { -- envelope, message
-  { "", "line 1, column 1: invalid token near ''" },
-  { '{"name":', "line 1, column 9: invalid token near ''" },
+  { "", "line 1, column 1: it is empty; expected JSON" },
+  { '{"name":', "line 1, column 9: unexpected token at the end of the text" },
   { "[]", "an event is an object, found a list" },
   { '"x"', "an event is an object, found a string" },
   { "{}", "'name' is missing: the name of the event" },

@@ -1,7 +1,7 @@
 -- helper: a fresh stdlib on a fake seam, and what specs do with it.
 
 local fake = require "tests.lua.native"
-local json = require "tests.lua.json"
+local json = fake.json
 
 local helper = { json = json, null = json.null }
 

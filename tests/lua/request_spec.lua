@@ -79,7 +79,7 @@ describe("a request", function()
   it("with a JSON string body that can never be JSON is a mistake", function()
     local errors = helper.load(helper.webhook(
       [[headers = { ["Content-Type"] = "application/json" },]] .. "\nbody = '{\"a\":1 \"b\":2}'"))
-    assert.same({ "s.lua:4:16: this can never be JSON: '}' expected near '\"'" }, errors)
+    assert.same({ "s.lua:4:16: this can never be JSON: '}' expected near '\"b\"'" }, errors)
   end)
 end)
 
@@ -106,7 +106,7 @@ describe("a body function", function()
   it("must return something", function()
     assert.equal("s.lua:2: webhook 'w': the body function returned nothing; expected a table or a string", fails "function() end")
     assert.equal("s.lua:2: webhook 'w': the body function returned a number; expected a table or a string", fails "function() return 5 end")
-    assert.equal("s.lua:2: webhook 'w': cannot encode a function", fails "function() return { print } end")
+    assert.equal("s.lua:2: webhook 'w': cannot encode [1]: a function", fails "function() return { print } end")
   end)
 
   it("returns no marks and no circles", function()

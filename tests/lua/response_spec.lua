@@ -73,6 +73,6 @@ describe("a response function", function()
     _, message = vars "function() return 5 end"
     assert.equal("the response function returned a number, not a table", message)
     _, message = vars "function() return { print } end"
-    assert.equal("the response function: cannot encode a function", message)
+    assert.equal("the response function: cannot encode [1]: a function", message)
   end)
 end)

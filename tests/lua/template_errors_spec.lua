@@ -61,8 +61,8 @@ local MISTAKES = {
     { '{"a": ${ n }', "1:1: this can never be JSON: the '{' is not closed" },
     { '{"a": "${ n }}', "1:7: this can never be JSON: the string is not closed" },
     { '{"a": [1}', "1:9: this is not JSON: '}' closes '['" },
-    { '{"a": ${ n } "b": 1}', "1:14: this can never be JSON: '}' expected near '\"'" },
-    { '{"a": ${ n }${ n }}', "1:13: this can never be JSON: '}' expected near '\"'" },
+    { '{"a": ${ n } "b": 1}', "1:14: this can never be JSON: '}' expected near '\"b\"'" },
+    { '{"a": ${ n }${ n }}', "1:13: this can never be JSON: '}' expected near '\"\"'" },
     { "Hello ${ n }", "1:1: this can never be JSON: invalid token near 'Hello'" },
     { '{"a": "\\${ n }"}', "1:9: a value cannot follow a backslash" },
     { '{"a": @{ if n = 7 }"x@{ else }"y"@{ end if }}',
@@ -128,7 +128,7 @@ describe("a template's mistakes:", function()
     local boot = helper.boot()
     local _, code, message = boot.template("x", "text", '{"a":}')
     assert.equal(400, code)
-    assert.equal("line 1, column 6: invalid token near '}'", message)
+    assert.equal("line 1, column 6: unexpected token near '}'", message)
     _, code, message = boot.template("x", "text", "[1]")
     assert.equal(400, code)
     assert.equal("expected an object as the data, found a list", message)

@@ -43,7 +43,7 @@ local INTEGRATION = {
 
 local WEBHOOK = {
   { "integration = 5", "integration: expected a string, found a number" },
-  { "integration = 'j'", "unknown integration 'j'; did you mean 'i'?" },
+  { "integration = 'shpo'", "unknown integration 'shpo'; did you mean 'shop'?" },
   { "metod = 'POST'", "unknown field 'metod'; did you mean 'method'?" },
   { "rate = 5", "unknown field 'rate'; there are body, connect_timeout, description, headers, integration, method, name, on, "
     .. "redirects, response, retry, timeout and url" },
@@ -89,8 +89,8 @@ end)
 describe("a webhook's", function()
   for _, case in ipairs(WEBHOOK) do
     it("field is checked: " .. case[1], function()
-      local rest = case[1]:find "^integration = " and "" or 'integration = "i",'
-      local errors = helper.load("integration 'i' { url = 'http://h.test' } webhook 'w' { " .. rest .. "\n" .. case[1]
+      local rest = case[1]:find "^integration = " and "" or 'integration = "shop",'
+      local errors = helper.load("integration 'shop' { url = 'http://h.test' } webhook 'w' { " .. rest .. "\n" .. case[1]
         .. "\n}", { secrets = { S = true } })
       if case[2] then
         assert.same({ "s.lua:2: webhook 'w': " .. case[2] }, errors)
