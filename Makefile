@@ -31,7 +31,9 @@ WERROR ?= -Werror
 endif
 ALL_CFLAGS := -std=c11 -D_GNU_SOURCE -DANZOL_VERSION='"$(ANZOL_VERSION)"' \
              -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes $(WERROR) \
-             -fstack-protector-strong -fPIC -fvisibility=hidden -fno-semantic-interposition -Iruntime $(shell pkg-config --cflags $(PKG) 2>/dev/null) $(CFLAGS) $(SANITIZE)
+             -fstack-protector-strong -fPIC -Iruntime $(shell pkg-config --cflags $(PKG) 2>/dev/null) $(CFLAGS) $(SANITIZE)
+# Of the runtime's own objects, which go into a module for the specs too.
+HIDDEN     := -fvisibility=hidden -fno-semantic-interposition
 LIBS       := $(shell pkg-config --libs $(PKG) 2>/dev/null) -lev -lunistring -lpthread -lm
 
 SOURCES    = $(foreach m,$(MODULES),$(wildcard runtime/$(m)/*.c))
@@ -53,7 +55,7 @@ $(BUILD)/libanzol.a: $(OBJECTS)
 
 $(BUILD)/%.o: runtime/%.c Makefile
 	@mkdir -p $(@D)
-	$(call say,cc  )$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,cc  )$(CC) $(ALL_CFLAGS) $(HIDDEN) -MMD -MP -c -o $@ $<
 
 # The Lua library travels inside the binary, under its chunk names.
 $(BUILD)/stdlib_data.c: $(STDLIB) runtime/script/embed.sh

@@ -4,16 +4,15 @@ local native = ...
 
 package.loaded["stdlib.native"] = native
 
-local concat, find, format, ipairs, pairs, sort, tostring, type =
-  table.concat, string.find, string.format, ipairs, pairs, table.sort, tostring, type
+local concat, find, format, ipairs, pairs, tostring, type =
+  table.concat, string.find, string.format, ipairs, pairs, tostring, type
 
-local build = require "stdlib.template.build"
 local mistakes = require "stdlib.mistakes"
 local request = require "stdlib.request"
 local response = require "stdlib.response"
 local runtime = require "stdlib.template.runtime"
 local sandbox = require "stdlib.sandbox"
-local source = require "stdlib.source"
+local template_words = require "stdlib.template_words"
 local validate = require "stdlib.validate"
 local view = require "stdlib.view"
 
@@ -81,7 +80,7 @@ end
 local function deliver(r, data)
   local ok, why = protected(send, r, data, native.new_id())
   if not ok then native.emit_failed(r.name, r.integration, message_of(why, r)) end
-  return r.body_call == nil
+  return not r.may_change
 end
 
 local ENVELOPE = { name = true, id = true, data = true }
@@ -172,29 +171,15 @@ function boot.list(what)
   return view.webhooks(webhooks)
 end
 
-local KINDS = { text = true, json = true, form = true, url = true, header = true, xml = true }
-
--- A template to compile and the mistakes in it.
-local function compile_text(text, as)
-  local found = {}
-  local function report(origin, at, message)
-    local line, column = origin.where(at)
-    found[#found + 1] = { line = line, column = column, text = format("%d:%d: %s", line, column, message) }
-  end
-  local segments = build.segments({ { text = text, origin = source.inline(text) } }, report)
-  local compiled = segments and build.template(segments, as, report)
-  sort(found, function(a, b) return a.line < b.line or a.line == b.line and a.column < b.column end)
-  for i, mistake in ipairs(found) do found[i] = mistake.text end
-  return compiled, concat(found, "\n")
-end
-
 -- One template rendered.
 function boot.template(text, as, raw)
-  if not KINDS[as] then return nil, 400, "expected text, json, form, url, header or xml, found '" .. tostring(as) .. "'" end
+  if not template_words.is_place(as) then
+    return nil, 400, "expected text, json, form, url, header or xml, found '" .. tostring(as) .. "'"
+  end
   local data, bad = read_data(raw)
   if not data then return nil, 400, bad end
-  local compiled, why = compile_text(text, as)
-  if not compiled then return nil, 422, why end
+  local compiled, found = template_words.compile(text, as)
+  if not compiled then return nil, 422, concat(found, "\n") end
   if compiled.static then return compiled.static end
   local ok, result = protected(compiled.render, data, native.new_id())
   if not ok then return nil, 422, message_of(result) end
@@ -207,6 +192,5 @@ function boot.vars(webhook, status, headers, body)
   if not r then return nil end
   return response.vars(r.mapping, status, headers, body)
 end
-
 
 return boot

@@ -34,9 +34,11 @@ function dsl.here()
 end
 local here = dsl.here
 
-local function only_while_loading(word)
+-- Raises when the scripts are loaded already.
+function dsl.only_while_loading(word)
   if not loading then error(format("%s() is for the top of a script; scripts are loaded already", word), 3) end
 end
+local only_while_loading = dsl.only_while_loading
 
 local function fail(path, line, message, ...)
   mistakes.add(path, line, nil, format(message, ...))

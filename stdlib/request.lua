@@ -57,7 +57,7 @@ function request.root(integration)
   local value = integration.ok.url
   if not value or value == "" then return nil end
   local segs = segments(integration.from.url, { "url" }, value)
-  if segs then url.check(segs, report) end
+  url.check(segs, report)
   return segs
 end
 
@@ -65,33 +65,37 @@ local function own_segments(whole)
   local value = whole.ok.url
   if value == nil or value == "" then return {} end
   local segs = segments(whole.from.url, { "url" }, value)
-  if segs and url.is_full(segs) then
+  if url.is_full(segs) then
     url.check(segs, report)
-  elseif segs then
+  else
     url.check_characters(segs, report)
   end
   return segs
 end
 
+-- What a part of the request uses: the id; functions of scripts, which may change the data.
+local function note_use(r, compiled)
+  r.has_key = r.has_key or compiled.has_key
+  r.may_change = r.may_change or compiled.custom
+end
+
 local function compile_url(r, whole, integration)
   local own = own_segments(whole)
-  if not own then return end
   local joined = integration.root and url.join(integration.root, own, report) or own
   local compiled = build.template(joined, "url", report)
   if not compiled then return end
   r.url, r.render_url = compiled.static, compiled.render
-  r.has_key = r.has_key or compiled.has_key
+  note_use(r, compiled)
   r.url_segments = joined
   r.open_url = joined[1] and joined[1].k == "out" and joined[1] or nil
 end
 
 local function compile_header(r, i, header)
   local value = type(header.value) == "number" and tostring(header.value) or header.value
-  local segs = segments(header.def, { "headers", header.name }, value)
-  local compiled = segs and build.template(segs, "header", report)
+  local compiled = build.template(segments(header.def, { "headers", header.name }, value), "header", report)
   r.headers[2 * i - 1], r.headers[2 * i] = header.name, ""
   if not compiled then return end
-  r.has_key = r.has_key or compiled.has_key
+  note_use(r, compiled)
   if compiled.render then
     r.live[#r.live + 1] = { at = 2 * i, render = compiled.render }
   else
@@ -157,13 +161,12 @@ local function compile_body(r, whole)
   if value == nil then return end
   r.has_body = true
   if type(value) == "function" then
-    r.body_call = value
+    r.body_call, r.may_change = value, true
     return
   end
   local compiled
   if type(value) == "string" or text.is(value) then
-    local segs = segments(def, { "body" }, value)
-    compiled = segs and build.template(segs, r.body_kind, report)
+    compiled = build.template(segments(def, { "body" }, value), r.body_kind, report)
   else
     if r.body_kind ~= "json" and r.body_kind ~= "text" then
       mistakes.warn(def.path, source.line(def, { "body" }), nil,
@@ -173,7 +176,7 @@ local function compile_body(r, whole)
   end
   if not compiled then return end
   r.body, r.render_body = compiled.static, compiled.render
-  r.has_key = r.has_key or compiled.has_key
+  note_use(r, compiled)
 end
 
 local function first(a, b, default)

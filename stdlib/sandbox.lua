@@ -10,6 +10,7 @@ local native = require "stdlib.native"
 local dsl = require "stdlib.dsl"
 local mistakes = require "stdlib.mistakes"
 local source = require "stdlib.source"
+local template_words = require "stdlib.template_words"
 local text = require "stdlib.text"
 
 local sandbox = {}
@@ -254,6 +255,7 @@ local BASE = { "assert", "error", "ipairs", "next", "pairs", "pcall", "xpcall", 
 local function anzol_words()
   local words = copied(dsl.words)
   words.json, words.log, words.env, words.now, words.uuid = json_table(), log_table(), env_variable, now, native.uuid
+  words.template, words.template_function = copied(template_words.template), template_words.template_function
   return words
 end
 

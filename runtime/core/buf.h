@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct bytes {
     const char *data; /* may be NULL when len is 0 */
@@ -36,10 +37,25 @@ void buf_fini(struct buf *b);
 void buf_clear(struct buf *b);
 /* Room for `extra` more bytes. 0, or -1 when memory is short (sticky). */
 int buf_reserve(struct buf *b, size_t extra);
-int buf_append(struct buf *b, const void *data, size_t len);
-int buf_append_bytes(struct buf *b, struct bytes v);
+/* Inline: every text the process makes goes through it in small pieces. */
+static inline int buf_append(struct buf *b, const void *data, size_t len)
+{
+    if ((b->failed || len > b->cap - b->len) && buf_reserve(b, len) != 0)
+        return -1;
+    if (len > 0)
+        memcpy(b->data + b->len, data, len);
+    b->len += len;
+    return 0;
+}
+static inline int buf_append_bytes(struct buf *b, struct bytes v)
+{
+    return buf_append(b, v.data, v.len);
+}
 int buf_append_str(struct buf *b, const char *s);
-int buf_append_char(struct buf *b, char c);
+static inline int buf_append_char(struct buf *b, char c)
+{
+    return buf_append(b, &c, 1);
+}
 int buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int buf_vprintf(struct buf *b, const char *format, va_list args);
 bool buf_failed(const struct buf *b);

@@ -81,8 +81,30 @@ static void escape_valid(struct buf *out, struct bytes s)
         buf_append(out, s.data + run, s.len - run);
 }
 
+/* The bytes in front that need nothing: ASCII without quotes, backslashes and control characters; eight at a time. */
+static size_t plain_prefix(struct bytes s)
+{
+    const uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
+    size_t i = 0;
+    for (uint64_t w; s.len - i >= sizeof w; i += sizeof w) {
+        memcpy(&w, s.data + i, sizeof w);
+        uint64_t quote = w ^ (ones * '"'), backslash = w ^ (ones * '\\');
+        if (((w | (w - ones * 0x20) | (quote - ones) | (backslash - ones)) & highs) != 0)
+            break;
+    }
+    for (; i < s.len; i++) {
+        unsigned char c = (unsigned char)s.data[i];
+        if (c < 0x20 || c >= 0x80 || c == '"' || c == '\\')
+            break;
+    }
+    return i;
+}
+
 int json_escape(struct buf *out, struct bytes s)
 {
+    size_t plain = plain_prefix(s);
+    if (plain == s.len)
+        return buf_append_bytes(out, s);
     if (utf8_valid_prefix(s) != s.len || buf_reserve(out, s.len) != 0)
         return -1;
     escape_valid(out, s);
@@ -101,10 +123,43 @@ static void escape_lenient(struct buf *out, struct bytes s)
     }
 }
 
+/*
+ * The short decimals that payloads are made of, without the C library's conversions: a whole number of at most 15
+ * digits, divided by a power of ten that a double holds exactly, is rounded as reading its text would be.
+ */
+static bool short_decimal(char *out, double n)
+{
+    static const double powers[] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8};
+    double size = fabs(n);
+    if (!(size < 1e15) || (size < 1e-4 && size > 0) || (size == 0 && signbit(n)))
+        return false;
+    for (int k = 0; k < 9 && size * powers[k] < 1e15; k++) {
+        uint64_t digits = (uint64_t)(size * powers[k] + 0.5);
+        if ((double)digits / powers[k] != size)
+            continue;
+        char text[24], *end = text + sizeof text, *p = end;
+        if (k == 0)
+            *--p = '0', *--p = '.';
+        for (int i = 0; i <= k || digits > 0; i++, digits /= 10) {
+            if (i == k && k > 0)
+                *--p = '.';
+            *--p = (char)('0' + digits % 10);
+        }
+        if (signbit(n))
+            *--p = '-';
+        memcpy(out, p, (size_t)(end - p));
+        out[end - p] = '\0';
+        return true;
+    }
+    return false;
+}
+
 int json_number(char *out, double n)
 {
     if (!isfinite(n))
         return -1;
+    if (short_decimal(out, n))
+        return 0;
     /* 15 digits are enough for every short decimal, except below DBL_MIN, where fewer hold. */
     int digits = fabs(n) < DBL_MIN ? 1 : 15;
     do

@@ -96,7 +96,11 @@ static const struct luaL_Reg functions[] = {{"secret", l_secret}, {"env", l_env}
 
 void native_push(lua_State *L, struct native *n)
 {
-    const struct luaL_Reg *const all[] = {functions, native_text_functions, native_emit_functions,
+    const struct luaL_Reg *const all[] = {functions,
+                                          native_text_functions,
+                                          native_unicode_functions,
+                                          native_hash_functions,
+                                          native_emit_functions,
                                           native_code_functions};
     lua_newtable(L);
     json_open(L);
@@ -104,6 +108,7 @@ void native_push(lua_State *L, struct native *n)
         lua_pushlightuserdata(L, n);
         luaL_setfuncs(L, all[i], 1);
     }
+    native_open_write(L, n);
 }
 
 void native_init(struct native *n, const struct generation_options *o)
@@ -117,11 +122,13 @@ void native_init(struct native *n, const struct generation_options *o)
         .ud = o->ud,
     };
     buf_init(&n->scratch);
+    buf_init(&n->text);
 }
 
 void native_fini(struct native *n)
 {
     buf_fini(&n->scratch);
+    buf_fini(&n->text);
     free(n->pieces);
     n->pieces = NULL;
 }

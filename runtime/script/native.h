@@ -37,6 +37,7 @@ struct native {
     bool id_fresh;
     struct uuid_source ids; /* for when new_id is NULL */
     struct buf scratch;
+    struct buf text; /* native_write.c: the texts being rendered */
     struct request_piece *pieces;
     size_t piece_cap;
 };
@@ -53,9 +54,12 @@ struct uuid native_fresh_id(struct native *n);
 /* Raises the message as it stands, without a place: the message handler finds the script line. */
 int native_raise(lua_State *L, const char *message);
 
-extern const struct luaL_Reg native_text_functions[]; /* native_text.c: strings and numbers */
-extern const struct luaL_Reg native_emit_functions[]; /* native_emit.c: deliveries */
-extern const struct luaL_Reg native_code_functions[]; /* native_code.c: loading and running Lua */
-int native_l_log(lua_State *L);                       /* native_log.c */
+extern const struct luaL_Reg native_text_functions[];    /* native_text.c: strings and numbers */
+extern const struct luaL_Reg native_unicode_functions[]; /* native_unicode.c: letters and their case */
+extern const struct luaL_Reg native_hash_functions[];    /* native_hash.c: digests */
+extern const struct luaL_Reg native_emit_functions[];    /* native_emit.c: deliveries */
+extern const struct luaL_Reg native_code_functions[];    /* native_code.c: loading and running Lua */
+void native_open_write(lua_State *L, struct native *n);  /* native_write.c: the writing of templates */
+int native_l_log(lua_State *L);                          /* native_log.c */
 
 #endif

@@ -83,13 +83,26 @@ static int l_compile(lua_State *L)
 
 static int l_protected(lua_State *L)
 {
+    struct native *n = native_self(L);
+    size_t mark = n->text.len;
     luaL_checkany(L, 1);
     bool good = state_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, STATE_RENDER_MS) == LUA_OK;
+    if (n->text.len > mark)
+        n->text.len = mark; /* what a template that failed had written */
     luaL_checkstack(L, 1, NULL);
     lua_pushboolean(L, good);
     lua_insert(L, 1);
     return lua_gettop(L);
 }
 
-const struct luaL_Reg native_code_functions[] = {
-    {"readfile", l_readfile}, {"where", l_where}, {"compile", l_compile}, {"protected", l_protected}, {NULL, NULL}};
+/* call_plain(f, ...): f's first result. Across this call nothing can yield. */
+static int l_call_plain(lua_State *L)
+{
+    luaL_checkany(L, 1);
+    lua_call(L, lua_gettop(L) - 1, 1);
+    return 1;
+}
+
+const struct luaL_Reg native_code_functions[] = {{"readfile", l_readfile},     {"where", l_where},
+                                                 {"compile", l_compile},       {"protected", l_protected},
+                                                 {"call_plain", l_call_plain}, {NULL, NULL}};

@@ -19,22 +19,23 @@ local function guarded(report, f, ...)
 end
 build.guarded = guarded
 
--- The segments of parts ({text =, origin =} or {slot =, origin =}), or nil.
+-- The segments of parts ({text =, origin =} or {slot =, origin =}).
 function build.segments(parts, report)
-  return guarded(report, parser.segments, parts)
+  return parser.segments(parts, report)
 end
 
 -- A template from segments, for a place: "text", "json", "form", "url", "header" or "xml". Nil when it does not compile.
-function build.template(segments, kind, report)
+-- `options.methods`: its data may hold functions.
+function build.template(segments, kind, report, options)
   local sound = true
   local function note(...)
     sound = false
     report(...)
   end
   local compiled = guarded(note, function()
-    local nodes = parser.block(segments)
-    place.assign(nodes, kind)
-    return compiler.compile(nodes, kind == "json", note)
+    local nodes = parser.block(segments, note)
+    place.assign(nodes, kind, note)
+    return compiler.compile(nodes, kind == "json", note, options)
   end)
   return sound and compiled or nil
 end

@@ -1,9 +1,10 @@
 -- code: an expression to a Lua expression. Generated code knows: D the data, ID the delivery's id, R the runtime, E the
--- escapes, F the functions, P the places, NULL, and the locals of the variables.
+-- texts, C the arguments' types, F the functions, A the constants, P the places, NULL, and the locals of the variables.
 
 local concat, format, ipairs, lower, math_type, type =
   table.concat, string.format, ipairs, string.lower, math.type, type
 
+local arguments = require "stdlib.template.arguments"
 local functions = require "stdlib.template.functions"
 local scope = require "stdlib.template.scope"
 
@@ -18,14 +19,14 @@ end
 code.report = report
 
 -- The place of a node, as generated code writes it.
-function code.place(c, node)
+local function place(c, node)
   local n = #c.places + 1
   c.places[n] = { o = node.o, at = node.at, src = node.src }
   return "P[" .. n .. "]"
 end
-local place = code.place
+code.place = place
 
--- A helper of a group ("R", "E" or "F"), taken into a local of the chunk.
+-- A helper of a group ("R", "E", "C" or "F"), taken into a local of the chunk.
 function code.helper(c, group, name)
   local key = group .. "_" .. name
   if not c.helpers[key] then
@@ -36,18 +37,16 @@ function code.helper(c, group, name)
 end
 local helper = code.helper
 
--- What an expression gives, where that is known from its form.
+local RESULT = {
+  arith = "number", neg = "number", num = "number", cat = "string", str = "string", compare = "boolean", ["not"] = "boolean",
+  ["and"] = "boolean", ["or"] = "boolean", bool = "boolean", null = "null",
+}
+
+-- What an expression gives, where that is known from its form: "number", "string", "boolean", "list" or "null".
 function code.result(node)
-  if node.k == "call" then
-    local entry = functions.find(node.key)
-    return entry and entry.result
-  end
-  if node.k == "arith" or node.k == "neg" or node.k == "num" then return "number" end
-  if node.k == "cat" or node.k == "str" then return "string" end
-  if node.k == "compare" or node.k == "not" or node.k == "and" or node.k == "or" or node.k == "bool" then
-    return "boolean"
-  end
-  return node.k == "null" and "null" or nil
+  if node.k ~= "call" then return RESULT[node.k] end
+  local entry = functions.find(node.key)
+  return entry and entry.result
 end
 local result = code.result
 
@@ -89,29 +88,67 @@ local function loop_field(c, node, loop)
   return "nil"
 end
 
--- Field after field, up to three in one call.
+-- --- paths ------------------------------------------------------------------------------------------------------
+
+local HOISTED = 60 -- Lua has 200 locals in a function
+
+local function field_key(step)
+  return type(step) == "string" and format("[%q]", step) or "[" .. step + 1 .. "]"
+end
+
+-- The object at steps 1 to n of `root`, in a local that is made once, where `root` is (the frame); nil: no room for it.
+local function object(c, frame, root, steps, n)
+  if n == 0 and root == "D" then return root end
+  local parts = { root }
+  for i = 1, n do parts[i + 1] = field_key(steps[i]) end
+  local key = concat(parts)
+  if frame.objects[key] then return frame.objects[key] end
+  if c.hoisted >= HOISTED then return nil end
+  c.hoisted = c.hoisted + 1
+  local inner = n > 0 and object(c, frame, root, steps, n - 1)
+  if n > 0 and not inner then return nil end
+  c.uid = c.uid + 1
+  local name, step = "b" .. c.uid, steps[n]
+  local other = helper(c, "R", "empty")
+  if n > 0 and type(step) == "string" then other = format("%s(%s, %q)", helper(c, "R", "other_object"), inner, step) end
+  frame.locals[#frame.locals + 1] = format("local %s = O(%s) or %s", name, n > 0 and inner .. field_key(step) or root, other)
+  frame.objects[key] = name
+  return name
+end
+
+-- Field after field, when there is no local for what it is in.
 local function walk(c, base, steps)
-  local i = 1
-  while i <= #steps do
-    local n = 0
-    while n < 3 and type(steps[i + n]) == "string" do n = n + 1 end
-    if n == 2 and base ~= "D" then n = 1 end
-    if n == 0 then
-      base = format("%s(%s, %d)", helper(c, "R", "at"), base, steps[i])
-      i = i + 1
+  for _, step in ipairs(steps) do
+    if type(step) == "string" then
+      base = format("%s(%s, %q)", helper(c, "R", "get"), base, step)
     else
-      local names = {}
-      for j = 1, n do names[j] = format("%q", steps[i + j - 1]) end
-      base = format("%s(%s, %s)", helper(c, "R", "get" .. n), base, concat(names, ", "))
-      i = i + n
+      base = format("%s(%s, %d)", helper(c, "R", "at"), base, step)
     end
   end
   return base
 end
 
-local function path(c, node)
+-- The field behind `steps` from `root`, which belongs to `frame` (nil: it may change). `raw`: null may come out as NULL.
+local function field(c, frame, root, steps, raw)
+  local n = #steps
+  local holder = frame and n > 0 and object(c, frame, root, steps, n - 1)
+  if not holder then return walk(c, root, steps) end
+  local last = steps[n]
+  if type(last) ~= "string" then
+    if raw then return holder .. field_key(last) end
+    return format("%s(%s, %d)", helper(c, "R", "at"), holder, last)
+  end
+  if raw then return format("(%s%s or %s(%s, %q))", holder, field_key(last), helper(c, "R", "find"), holder, last) end
+  return format("%s(%s, %q)", helper(c, "R", "get"), holder, last)
+end
+
+local function path(c, node, raw)
   local var = scope.find(c.frame, node.key)
-  if var then return walk(c, var.code, node.steps) end
+  if var and var.element and #node.steps == 0 and not raw then
+    table.insert(var.frame.locals, 1, format("if %s == NULL then %s = nil end", var.code, var.code))
+    var.element = false
+  end
+  if var then return field(c, not c.set_names[node.key] and var.frame, var.code, node.steps, raw) end
   local loop = node.key == "loop" and scope.loop(c.frame)
   if loop then return loop_field(c, node, loop) end
   if node.key == "webhookrequest" then return request_field(c, node) end
@@ -119,10 +156,27 @@ local function path(c, node)
     report(c, node, "'%s' is the variable of a loop; it means nothing outside", node.root)
     return "nil"
   end
+  if c.set_names[node.key] and not c.was_set[node.key] and c.setting ~= node.key then
+    report(c, node, "'%s' is used before it is set", node.root)
+  end
   local steps = { node.root }
   for i, step in ipairs(node.steps) do steps[i + 1] = step end
-  return walk(c, "D", steps)
+  return field(c, c.root, "D", steps, raw)
 end
+
+-- A value that its user checks: null may come out as NULL.
+local function checked(c, node)
+  if node.k == "path" then return path(c, node, true) end
+  return expression(c, node)
+end
+
+-- loop.first or loop.last: a boolean.
+local function is_loop_field(c, node)
+  return node.k == "path" and node.key == "loop" and scope.loop(c.frame) and not scope.find(c.frame, "loop")
+    and lower(node.steps[1] or "") ~= "index"
+end
+
+-- --- operators --------------------------------------------------------------------------------------------------
 
 local function literal(node)
   if node.k == "str" then return format("%q", node.v) end
@@ -137,7 +191,7 @@ local function number(c, node)
     return "0"
   end
   if kind == "number" then return expression(c, node) end
-  return format("%s(%s, %s)", helper(c, "R", "num"), expression(c, node), place(c, node))
+  return format("%s(%s, %s)", helper(c, "R", "num"), checked(c, node), place(c, node))
 end
 
 -- A boolean, for `if`, `and`, `or` and `not`.
@@ -147,10 +201,20 @@ function code.condition(c, node)
     report(c, node, "expected a condition; %s is a %s", node.src, kind)
     return "false"
   end
-  if kind == "boolean" then return expression(c, node) end
-  return format("%s(%s, %s)", helper(c, "R", "bool"), expression(c, node), place(c, node))
+  if kind == "boolean" or is_loop_field(c, node) then return expression(c, node) end
+  return format("%s(%s, %s)", helper(c, "R", "bool"), checked(c, node), place(c, node))
 end
 local condition = code.condition
+
+-- A list, to loop over.
+function code.list(c, node)
+  local kind = result(node)
+  if kind and kind ~= "list" then
+    report(c, node, "expected a list; %s is a %s", node.src, kind)
+    return "{}"
+  end
+  return format("%s(%s, %s)", helper(c, "R", "list"), checked(c, node), place(c, node))
+end
 
 local ARITH = { ["+"] = "add", ["-"] = "sub", ["*"] = "mul", ["/"] = "div" }
 
@@ -159,18 +223,26 @@ local function arithmetic(c, node)
   return format("%s(%s, %s%s)", helper(c, "R", ARITH[node.op]), a, b, node.op == "/" and ", " .. place(c, node) or "")
 end
 
-local function compare(c, node)
+local function order(c, node)
   local a, b, op = node.a, node.b, node.op
-  if op == "=" or op == "!=" then
-    if a.k == "null" or b.k == "null" then
-      return format("(%s %s nil)", expression(c, a.k == "null" and b or a), op == "=" and "==" or "~=")
-    end
-    local same = format("%s(%s, %s)", helper(c, "R", "eq"), expression(c, a), expression(c, b))
-    return op == "=" and same or "(not " .. same .. ")"
+  local kind_a, kind_b = result(a), result(b)
+  if kind_a and kind_b and (kind_a ~= kind_b or kind_a ~= "number" and kind_a ~= "string") then
+    report(c, node, "'%s' compares a %s with a %s", node.src, kind_a, kind_b)
+    return "false"
   end
   if op == ">" or op == ">=" then a, b = b, a end
   local name = (op == "<" or op == ">") and "lt" or "le"
   return format("%s(%s, %s, %s)", helper(c, "R", name), expression(c, a), expression(c, b), place(c, node))
+end
+
+local function compare(c, node)
+  local a, b, op = node.a, node.b, node.op
+  if op ~= "=" and op ~= "!=" then return order(c, node) end
+  if a.k == "null" or b.k == "null" then
+    return format("(%s %s nil)", expression(c, a.k == "null" and b or a), op == "=" and "==" or "~=")
+  end
+  local same = format("%s(%s, %s)", helper(c, "R", "eq"), expression(c, a), expression(c, b))
+  return op == "=" and same or "(not " .. same .. ")"
 end
 
 -- The text of a value, for `&`.
@@ -179,6 +251,8 @@ local function text(c, node)
   if node.k == "cat" then return expression(c, node) end
   return format("%s(%s, %s)", helper(c, "E", c.json and "json_text" or "text"), code.printed(c, node), place(c, node))
 end
+
+-- --- calls ------------------------------------------------------------------------------------------------------
 
 -- Evaluated only when needed: as it is when it costs nothing and cannot fail, else in a function.
 local function lazily(c, node)
@@ -203,6 +277,50 @@ local function lazy_call(c, node, entry)
   return format("%s(%s)", helper(c, "R", "choose"), concat(parts, ", "))
 end
 
+-- The value of a constant, and whether it is one.
+local function constant(node)
+  if node.k == "str" or node.k == "num" or node.k == "bool" then return node.v, true end
+  if node.k == "neg" and node.a.k == "num" then return -node.a.v, true end
+  return nil, false
+end
+
+-- A constant argument has been through its type when the template is compiled.
+local function constant_argument(c, node, kind, value)
+  local ok, made = arguments.constant(kind, value, node.src)
+  if not ok then
+    report(c, node, "%s", made)
+    return "nil"
+  end
+  if made == value and math_type(made) == math_type(value) then return expression(c, node) end
+  c.constants[#c.constants + 1] = made
+  return "A[" .. #c.constants .. "]"
+end
+
+local GIVES = { text = "string", filled = "string", number = "number", list = "list" }
+local NEEDS = {
+  number = "number", position = "number", count = "number", size = "number", limit = "number", list = "list",
+  date = "string", time = "string", decimal_format = "string", date_format = "string", time_format = "string",
+}
+local CALLED = { string = "a string", number = "a number", boolean = "a boolean", list = "a list", null = "null" }
+
+local function argument(c, node, kind)
+  if kind == "maybe" then return expression(c, node) end
+  local value, is_constant = constant(node)
+  if is_constant then return constant_argument(c, node, kind, value) end
+  local given, needed = result(node), NEEDS[kind]
+  if given == "null" then
+    report(c, node, "'%s' is null", node.src)
+  elseif given and needed and given ~= needed then
+    report(c, node, "'%s' is %s, not %s", node.src, CALLED[given], CALLED[needed])
+  elseif given == "list" and GIVES[kind] == "string" then
+    report(c, node, "'%s' is a list, which has no text", node.src)
+  end
+  local v = checked(c, node)
+  local fits = kind == "given" or given == GIVES[kind] and kind ~= "filled" and kind ~= "number"
+  if given and fits then return v end
+  return format("%s(%s, %s)", helper(c, "C", kind), v, place(c, node))
+end
+
 local function unknown(c, node)
   local near = functions.nearest(node.name)
   local what = node.method and "method" or "function"
@@ -210,25 +328,40 @@ local function unknown(c, node)
   return "nil"
 end
 
+-- object.name(constants): a function of the data, or one of the language that gets the object first.
+local function method(c, node)
+  local parts = {}
+  for i = 2, #node.args do
+    local arg = node.args[i]
+    local _, is_constant = constant(arg)
+    if not is_constant and arg.k ~= "null" then
+      report(c, arg, "the arguments of a method are constants; '%s' is none", arg.src)
+    end
+    parts[i - 1] = expression(c, arg)
+  end
+  local target = expression(c, node.args[1])
+  local list = #parts > 0 and ", " .. concat(parts, ", ") or ""
+  return format("%s(%s, %q, %s%s)", helper(c, "R", "method"), target, node.name, place(c, node), list)
+end
+
 local function call(c, node)
-  local entry = not node.method and functions.find(node.key)
+  local entry = functions.find(node.key)
+  if node.method and c.methods and not entry then return method(c, node) end
   if not entry then return unknown(c, node) end
   local n = #node.args
   if n < entry.min or (entry.max and n > entry.max) then
     report(c, node, "'%s' takes %s, found %d", entry.name, functions.arity(entry), n)
     return "nil"
   end
-  if entry.lazy then return lazy_call(c, node, entry) end
-  if entry.name == "raw" then
+  if entry.custom then c.custom = true end
+  if entry.lazy == "raw" then
     report(c, node, "'raw' can only be the last filter of an output")
     return "nil"
   end
-  local parts = { place(c, node.args[1] or node) }
+  if entry.lazy then return lazy_call(c, node, entry) end
+  local parts = { entry.placed and place(c, node.args[1]) or nil }
   for i, arg in ipairs(node.args) do
-    parts[i + 1] = expression(c, arg)
-    if not entry.nulls and not result(arg) then
-      parts[i + 1] = format("%s(%s, %s)", helper(c, "R", "given"), parts[i + 1], place(c, arg))
-    end
+    parts[#parts + 1] = argument(c, arg, functions.argument(entry, i))
   end
   return format("%s(%s)", helper(c, "F", node.key), concat(parts, ", "))
 end
@@ -238,6 +371,7 @@ local MAKE = {
   num = function(_, node) return literal(node) end,
   bool = function(_, node) return literal(node) end,
   null = function(_, node) return literal(node) end,
+  bad = function() return "nil" end,
   path = path,
   call = call,
   arith = arithmetic,
@@ -249,16 +383,16 @@ local MAKE = {
   cat = function(c, node) return format("(%s .. %s)", text(c, node.a), text(c, node.b)) end,
 }
 
--- The Lua expression of a node.
+-- The Lua expression of a node; null is nil.
 function code.expression(c, node)
   return MAKE[node.k](c, node)
 end
 expression = code.expression
 
--- The same, rounded where it is the result of arithmetic.
+-- The same for what is printed: rounded where it is the result of arithmetic; null may be NULL.
 function code.printed(c, node)
+  if not code.calculated(node, c.calculated) then return checked(c, node) end
   local value = expression(c, node)
-  if not code.calculated(node, c.calculated) then return value end
   if node.k == "arith" or node.k == "neg" then return format("%s(%s)", helper(c, "R", "round"), value) end
   return format("%s(%s)", helper(c, "R", "round_number"), value)
 end

@@ -1,9 +1,10 @@
 -- compiler: a block, its places assigned, to one Lua function (data, id) that returns the text. Nothing is interpreted
--- while rendering: static text is constants of the function, joined by as few concatenations as there can be.
+-- while rendering: what stands between two statements is one run, texts and values written by one native call.
 
 local concat, format, ipairs, setmetatable, type = table.concat, string.format, ipairs, setmetatable, type
 
 local native = require "stdlib.native"
+local arguments = require "stdlib.template.arguments"
 local code = require "stdlib.template.code"
 local escape = require "stdlib.template.escape"
 local functions = require "stdlib.template.functions"
@@ -12,7 +13,7 @@ local scope = require "stdlib.template.scope"
 
 local compiler = {}
 
-local JOINED = 50 -- operands of one concatenation: Lua's parser nests them
+local VALUES = 100 -- of one run: a Lua call has 250 at most
 
 local block
 
@@ -25,56 +26,69 @@ local function fresh(c, letter)
   return letter .. c.uid
 end
 
-local function operand_code(op)
-  return op.text and format("%q", op.text) or op.code
+local function new_run()
+  return { items = {}, values = {}, nodes = {} }
 end
 
-local function joined(run)
-  local parts = {}
-  for i, op in ipairs(run) do parts[i] = operand_code(op) end
-  if #run == 1 and not run[1].text then return '"" .. ' .. parts[1] end
-  return concat(parts, " .. ")
+local NAMED = 60 -- writers that have a local of their own: a Lua function has 200
+
+-- The call that writes the run that has gathered.
+local function run_call(c)
+  local n, run = #c.runs + 1, c.run
+  c.runs[n], c.run = run, new_run()
+  if n > NAMED then return format("W[%d](%s)", n, concat(run.values, ", ")) end
+  c.head[#c.head + 1] = format("local W%d = W[%d]", n, n)
+  return format("W%d(%s)", n, concat(run.values, ", "))
 end
 
--- Writes what has gathered into the buffer of the function.
 local function flush(c)
-  if #c.run == 0 then return end
-  line(c, "n = n + 1; o[n] = %s", joined(c.run))
-  c.run, c.buffered = {}, true
+  if #c.run.items == 0 then return end
+  c.buffered = true
+  line(c, "%s", run_call(c))
 end
 
 local function add_text(c, s)
   if s == "" then return end
-  local last, fixed = c.run[#c.run], c.fixed
+  local items, fixed = c.run.items, c.fixed
   if type(fixed[#fixed]) == "string" then
     fixed[#fixed] = fixed[#fixed] .. s
   else
     fixed[#fixed + 1] = s
   end
-  if last and last.text then
-    last.text = last.text .. s
+  if type(items[#items]) == "string" then
+    items[#items] = items[#items] .. s
   else
-    c.run[#c.run + 1] = { text = s }
+    items[#items + 1] = s
   end
 end
 
-local function add_code(c, text)
-  if #c.run >= JOINED then flush(c) end
-  c.run[#c.run + 1] = { code = text }
+local PLACED = { text = { "text" }, json_text = { "json_text" }, json_string = { "json_string" }, json = { "json" },
+  url = { "url" }, form = { "form" }, url_start = { "url_start" }, header = { "header" }, xml = { "xml" } }
+
+local function add_value(c, place, value, node)
+  if #c.run.values >= VALUES then flush(c) end
+  local run = c.run
+  run.items[#run.items + 1] = PLACED[place]
+  run.values[#run.values + 1] = value
+  run.nodes[#run.values] = node
   c.dynamic = true
 end
 
-local function output_code(c, node)
-  local e, kind = node.e, node.place
-  if e.k == "call" and e.key == "raw" and not e.method then
-    if #e.args ~= 1 then code.report(c, e, "'raw' takes no arguments here, found %d", #e.args - 1) end
-    e, kind = e.args[1], kind == "header" and kind or c.json and "json_text" or "text"
-  elseif e.k == "call" and functions.find(e.key) then
-    local whole = e.key == "json" and kind == "json" or e.key == "urlencode" and (kind == "url" or kind == "form")
-    if whole then return code.expression(c, e) end
+-- json() is the value itself where a JSON value stands, urlEncode() is encoded already.
+local function whole_call(c, node, e)
+  if e.k ~= "call" or e.method or #e.args ~= 1 then return nil end
+  if e.key == "raw" then return e.args[1], node.place == "header" and "header" or c.json and "json_text" or "text" end
+  if e.key == "json" and node.place == "json" then return e.args[1], "json" end
+  if e.key == "urlencode" and (node.place == "url" or node.place == "form") then return e, "text" end
+end
+
+local function output(c, node)
+  local e, place = whole_call(c, node, node.e)
+  if not e and node.e.key == "raw" and node.e.k == "call" then
+    code.report(c, node.e, "'raw' takes no arguments here, found %d", #node.e.args - 1)
   end
-  local value = code.printed(c, e)
-  return format("%s(%s, %s)", code.helper(c, "E", kind), value, code.place(c, e))
+  e, place = e or node.e, place or node.place or "text"
+  add_value(c, place, code.printed(c, e), e)
 end
 
 local function slot(c, node)
@@ -83,12 +97,33 @@ local function slot(c, node)
   flush(c)
   c.slots[#c.slots + 1] = { secret = node.name, encoding = escape.slot[node.place] }
   c.fixed[#c.fixed + 1] = c.slots[#c.slots]
-  line(c, "n = n + 1; o[n] = K[%d]", #c.slots)
+  line(c, "%s(o, T(m), K[%d])", code.helper(c, "R", "piece"), #c.slots)
   c.buffered = true
   if quoted then add_text(c, '"') end
 end
 
+-- The text of a body that is nothing else; nil when there is more in it.
+local function text_alone(nodes)
+  if #nodes > 1 then return nil end
+  return #nodes == 0 and "" or nodes[1].k == "text" and nodes[1].s or nil
+end
+
+-- An `if` that chooses between texts: a value like others, so that the run goes on.
+local function choice(c, node)
+  local last, parts = text_alone(node.other or {}), {}
+  for i, clause in ipairs(node.clauses) do
+    parts[i] = text_alone(clause.body)
+  end
+  if not last or #parts < #node.clauses then return nil end
+  for i, clause in ipairs(node.clauses) do
+    parts[i] = format("%s and %q or ", code.condition(c, clause.c), parts[i])
+  end
+  return "(" .. concat(parts) .. format("%q)", last)
+end
+
 local function condition_block(c, node)
+  local value = choice(c, node)
+  if value then return add_value(c, "text", value, node) end
   flush(c)
   c.dynamic = true
   for i, clause in ipairs(node.clauses) do
@@ -105,28 +140,31 @@ local function condition_block(c, node)
   c.buffered = true
 end
 
--- A frame of variables; the locals of what is `set` in it are declared where it opens.
+-- A frame of variables; what it declares stands where it opens.
 local function in_frame(c, frame, nodes)
   local outer = c.frame
   c.frame = frame
   line(c, "")
-  frame.line, frame.locals = #c.lines, {}
+  local at = #c.lines
   block(c, nodes)
   flush(c)
-  if #frame.locals > 0 then c.lines[frame.line] = "local " .. concat(frame.locals, ", ") end
+  c.lines[at] = concat(frame.locals, "\n")
   c.frame = outer
+end
+
+local function variable(c, node)
+  if code.reserved(node.key) then code.report(c, node, "'%s' cannot be a variable", node.var) end
 end
 
 local function loop(c, node)
   flush(c)
   c.dynamic, c.buffered = true, true
   local l, n, i, v = fresh(c, "l"), fresh(c, "n"), fresh(c, "i"), fresh(c, "v")
-  local list = format("%s(%s, %s)", code.helper(c, "R", "list"), code.expression(c, node.e), code.place(c, node.e))
-  line(c, "do local %s = %s; local %s = #%s", l, list, n, l)
-  line(c, "for %s = 1, %s do local %s = %s[%s]; if %s == NULL then %s = nil end", i, n, v, l, i, v, v)
+  line(c, "do local %s = %s; local %s = #%s", l, code.list(c, node.e), n, l)
+  line(c, "for %s = 1, %s do local %s = %s[%s]", i, n, v, l, i)
   local frame = scope.new(c.frame, { i = i, n = n })
-  scope.declare(frame, node.key, v)
-  if code.reserved(node.key) then code.report(c, node, "'%s' cannot be a variable", node.var) end
+  scope.declare(frame, node.key, v).element = true
+  variable(c, node)
   in_frame(c, frame, node.body)
   line(c, "end end")
   scope.close(frame, node.key)
@@ -135,14 +173,17 @@ end
 local function set(c, node)
   flush(c)
   c.dynamic, c.buffered = true, true
+  c.setting = node.key -- its value may be the field of that name
   local value = code.expression(c, node.e)
-  if code.reserved(node.key) then code.report(c, node, "'%s' cannot be a variable", node.var) end
+  c.setting = nil
+  variable(c, node)
   local var = scope.find(c.frame, node.key)
   if not var then
     var = scope.declare(c.frame, node.key, fresh(c, "s"))
     local locals = c.frame.locals
-    locals[#locals + 1] = var.code
+    locals[#locals + 1] = "local " .. var.code
   end
+  c.was_set[node.key] = true
   line(c, "%s = %s", var.code, value)
 end
 
@@ -161,13 +202,14 @@ end
 
 local function comma(c)
   flush(c)
-  line(c, 'if %s then n = n + 1; o[n] = "," else %s = true end', c.comma, c.comma)
+  add_text(c, ",")
+  line(c, "if %s then %s else %s = true end", c.comma, run_call(c), c.comma)
 end
 
 local NODE = {
   text = function(c, node) add_text(c, node.s) end,
-  out = function(c, node) add_code(c, output_code(c, node)) end,
-  between = function(c) add_code(c, format('(%s > 1 and "," or "")', scope.loop(c.frame).i)) end,
+  out = output,
+  between = function(c) add_value(c, "text", format('(%s > 1 and "," or "")', scope.loop(c.frame).i), {}) end,
   ["if"] = condition_block,
   ["for"] = loop,
   slot = slot,
@@ -180,15 +222,27 @@ function block(c, nodes)
   for _, node in ipairs(nodes) do NODE[node.k](c, node) end
 end
 
-local function calculated_vars(nodes, vars)
+-- Calls f(node) for each `set` in these nodes.
+local function each_set(nodes, f)
   for _, node in ipairs(nodes) do
-    if node.k == "set" and code.calculated(node.e, vars) then vars[node.key] = true end
-    for _, clause in ipairs(node.clauses or {}) do calculated_vars(clause.body, vars) end
-    for _, inner in ipairs { node.body or false, node.other or false, node.nodes or false } do
-      if type(inner) == "table" then calculated_vars(inner, vars) end
-    end
+    if node.k == "set" then f(node) end
+    for _, clause in ipairs(node.clauses or {}) do each_set(clause.body, f) end
+    if type(node.body) == "table" then each_set(node.body, f) end
+    if type(node.other) == "table" then each_set(node.other, f) end
+    if type(node.nodes) == "table" then each_set(node.nodes, f) end
   end
-  return vars
+end
+
+-- Names that are set, and those that may hold the result of arithmetic: twice, for one may come from another.
+local function look_at_sets(nodes)
+  local names, calculated = {}, {}
+  for _ = 1, 2 do
+    each_set(nodes, function(node)
+      names[node.key] = true
+      if code.calculated(node.e, calculated) then calculated[node.key] = true end
+    end)
+  end
+  return names, calculated
 end
 
 -- What never changes: a string, or pieces when there are slots.
@@ -199,43 +253,78 @@ local function static_result(c)
 end
 
 local function source(c)
-  local out = { "local R, E, F, P, K, NULL, concat = ..." }
-  for _, text in ipairs(c.head) do out[#out + 1] = text end
-  out[#out + 1] = "return function(D, ID)"
+  local body = { "return function(D, ID)" }
   if not c.buffered then
-    out[#out + 1] = "return " .. joined(c.run)
+    body[2] = concat(c.root.locals, "\n")
+    body[3] = "return " .. run_call(c)
   else
     flush(c)
-    out[#out + 1] = "local o, n = {}, 0"
-    out[#out + 1] = concat(c.lines, "\n")
-    out[#out + 1] = #c.slots > 0 and "return o" or 'return concat(o, "", 1, n)'
+    body[2] = #c.slots > 0 and "local m, o = M(), {}" or "local m = M()"
+    body[3] = concat(c.root.locals, "\n")
+    body[4] = concat(c.lines, "\n")
+    body[5] = #c.slots > 0 and code.helper(c, "R", "piece") .. "(o, T(m)) return o" or "return T(m)"
   end
-  out[#out + 1] = "end"
-  return concat(out, "\n")
+  body[#body + 1] = "end"
+  return "local R, E, C, F, A, P, K, NULL, W, M, T, O = ...\n" .. concat(c.head, "\n") .. "\n" .. concat(body, "\n")
 end
 
 local calls = setmetatable({}, { __index = function(_, key) return functions.find(key).call end })
 
--- Compiles a block: {static = text} or {render = function(data, id)}; both with `has_key` (it uses the transactional id)
--- and `slots` (the result is pieces). `report(origin, at, message)` hears of each mistake.
-function compiler.compile(nodes, json, report)
-  local c = {
-    report = report, json = json, places = {}, helpers = {}, head = {}, lines = {}, slots = {}, run = {}, uid = 0,
-    fixed = {}, frame = scope.new(), calculated = calculated_vars(nodes, calculated_vars(nodes, {})),
-  }
-  c.frame.line, c.frame.locals = 1, {}
-  line(c, "")
-  block(c, nodes)
-  if #c.frame.locals > 0 then c.lines[1] = "local " .. concat(c.frame.locals, ", ") end
-  local compiled = { has_key = c.has_key or false, slots = #c.slots > 0, static = static_result(c) }
-  if compiled.static then return compiled end
-  local chunk, why = native.compile(source(c), "@stdlib/(template)", {})
+-- What a value that cannot be written ends with: its place is looked up now.
+local function refuser(runs)
+  return function(place, v, run, i)
+    local node = runs[run].nodes[i]
+    return escape.refuse(place, v, { o = node.o, at = node.at, src = node.src })
+  end
+end
+
+local function writers(c)
+  local out, refuse = {}, refuser(c.runs)
+  for n, run in ipairs(c.runs) do out[n] = native.writer(run.items, n, refuse, not c.buffered) end
+  return out
+end
+
+local function first_placed(nodes)
+  for _, node in ipairs(nodes) do
+    if node.o then return node end
+  end
+end
+
+-- Equal code is compiled once: many webhooks differ in their texts alone.
+local chunks = setmetatable({}, { __mode = "v" })
+
+local function chunk_of(text)
+  local chunk, why = chunks[text], nil
   if not chunk then
-    local first = nodes[1]
+    chunk, why = native.compile(text, "@stdlib/(template)", {})
+    chunks[text] = chunk
+  end
+  return chunk, why
+end
+
+-- Compiles a block: {static = text} or {render = function(data, id)}; both with `has_key` (it uses the transactional id),
+-- `custom` (it calls functions of scripts) and `slots` (the result is pieces). `report(origin, at, message)` hears of each
+-- mistake. `options.methods`: the data may hold functions.
+function compiler.compile(nodes, json, report, options)
+  local set_names, calculated = look_at_sets(nodes)
+  local root = scope.new()
+  local c = {
+    report = report, json = json, methods = options and options.methods, places = {}, constants = {}, helpers = {},
+    head = {}, lines = {}, slots = {}, run = new_run(), runs = {}, uid = 0, hoisted = 0, fixed = {},
+    root = root, frame = root, set_names = set_names, was_set = {}, calculated = calculated,
+  }
+  block(c, nodes)
+  local compiled = { has_key = c.has_key or false, custom = c.custom or false, slots = #c.slots > 0 }
+  compiled.static = static_result(c)
+  if compiled.static then return compiled end
+  local chunk, why = chunk_of(source(c))
+  if not chunk then
+    local first = first_placed(nodes)
     report(first.o, first.at, "this template is too large or nested too deeply: " .. why)
     return compiled
   end
-  compiled.render = chunk(runtime, escape, calls, c.places, c.slots, runtime.null, concat)
+  compiled.render = chunk(runtime, escape, arguments, calls, c.constants, c.places, c.slots, runtime.null, writers(c),
+    native.mark, native.take, native.object)
   return compiled
 end
 

@@ -1,15 +1,15 @@
--- lexer: a template's text cut into segments: text, `${…}` outputs and `@{…}` statements, the latter two as tokens.
+-- lexer: a template's text cut into segments: text, `${…}` outputs and `@{…}` statements, the latter two as tokens. What is
+-- wrong is told to `report(origin, at, message)`, and the rest of the text is read on.
 
 local find, format, sub = string.find, string.format, string.sub
 local error, lower, tointeger, tonumber = error, string.lower, math.tointeger, tonumber
 
 local lexer = {}
 
--- Ends the compiling of this template: what is wrong, and where (an offset in the origin's text).
+-- Ends the compiling of this part: what is wrong, and where (an offset in the origin's text).
 function lexer.fail(origin, at, message, ...)
   error({ origin = origin, at = at, message = format(message, ...) }, 0)
 end
-local fail = lexer.fail
 
 local TWO = { ["!="] = true, ["<="] = true, [">="] = true }
 
@@ -20,64 +20,72 @@ local function number_token(text, at)
   return { t = "num", v = tointeger(value) or value, at = at, stop = stop }
 end
 
-local function string_token(text, at, origin)
+local function string_token(text, at)
   local quote = sub(text, at, at)
   local stop = find(text, quote, at + 1, true)
-  if not stop then fail(origin, at, "this string is never closed") end
+  if not stop then return nil, "this string is never closed" end
   return { t = "str", v = sub(text, at + 1, stop - 1), at = at, stop = stop }
 end
 
-local function operator_token(text, at, origin)
+local function operator_token(text, at)
   local two = sub(text, at, at + 1)
   if TWO[two] then return { t = "op", v = two, at = at, stop = at + 1 } end
-  local one = sub(text, at, at)
-  if not find(one, "[%.|,()%[%]=<>+*/&-]") then
-    if two == "==" then fail(origin, at, "unexpected '=='; equality is written =") end
+  if two == "==" then return nil, "unexpected '=='; equality is written =" end
+  if not find(text, "^[%.|,()%[%]=<>+*/&-]", at) then
     local _, stop = find(text, "^[^\128-\191][\128-\191]*", at)
-    fail(origin, at, "unexpected '%s'", sub(text, at, stop or at))
+    return nil, format("unexpected '%s'", sub(text, at, stop or at))
   end
-  if two == "==" then fail(origin, at, "unexpected '=='; equality is written =") end
-  return { t = "op", v = one, at = at, stop = at }
+  return { t = "op", v = sub(text, at, at), at = at, stop = at }
 end
 
-local function token(text, at, origin)
+-- The token at `at`; or nil and what is wrong there.
+local function token(text, at)
   local _, stop = find(text, "^[%a_][%w_]*", at)
   if stop then
     local name = sub(text, at, stop)
     return { t = "id", v = name, key = lower(name), at = at, stop = stop }
   end
-  local c = sub(text, at, at)
-  if find(c, "%d") then return number_token(text, at) end
-  if c == '"' or c == "'" then return string_token(text, at, origin) end
-  return operator_token(text, at, origin)
+  if find(text, "^%d", at) then return number_token(text, at) end
+  if find(text, "^[\"']", at) then return string_token(text, at) end
+  return operator_token(text, at)
 end
 
 -- The tokens of an expression that begins at `at` and ends with `closing` ("}"), or with the text when that is nil.
--- Returns them and the position behind the end.
-function lexer.tokens(text, at, origin, closing)
+-- Returns them and the position behind the end; `bad` in the list tells that something has been
+-- reported, `unclosed` that the end is missing.
+function lexer.tokens(text, at, origin, closing, report)
   local list, begin = {}, at
   while true do
     at = find(text, "%S", at)
     if not at or (closing and sub(text, at, at) == closing) then break end
-    local t = token(text, at, origin)
+    local t, why = token(text, at)
+    if not t then
+      report(origin, at, why)
+      list.bad = true
+      at = closing and find(text, closing, at, true)
+      break
+    end
     list[#list + 1] = t
     at = t.stop + 1
   end
-  if closing and not at then fail(origin, begin - 2, "'%s' is never closed", sub(text, begin - 2, begin - 1)) end
+  if closing and not at and not list.bad then
+    report(origin, begin - 2, format("'%s' is never closed", sub(text, begin - 2, begin - 1)))
+    list.bad, list.unclosed = true, true
+  end
   list[#list + 1] = { t = "end", v = closing or "the end", at = at or #text + 1, stop = at or #text }
   return list, (at or #text) + 1
 end
 
-local function comment(text, at, origin)
+local function comment(text, at, origin, report)
   local stop = find(text, "}", at, true)
   if not stop or sub(text, stop - 1, stop - 1) ~= "*" or stop == at + 3 then
-    fail(origin, at, "this comment is not closed with *}")
+    report(origin, at, "this comment is not closed with *}")
   end
-  return stop + 1
+  return (stop or #text) + 1
 end
 
 -- The segments of a text: {k = "text", s =, at =} or {k = "out" | "stmt", tokens =, at =, stop =}, appended to `list`.
-function lexer.split(list, text, origin)
+function lexer.split(list, text, origin, report)
   local from, at = 1, 1
   while true do
     at = find(text, "[$@]{", at)
@@ -86,10 +94,10 @@ function lexer.split(list, text, origin)
     end
     if not at then return list end
     if sub(text, at, at + 2) == "@{*" then
-      from = comment(text, at, origin)
+      from = comment(text, at, origin, report)
     else
       local kind = sub(text, at, at) == "$" and "out" or "stmt"
-      local tokens, behind = lexer.tokens(text, at + 2, origin, "}")
+      local tokens, behind = lexer.tokens(text, at + 2, origin, "}", report)
       list[#list + 1] = { k = kind, tokens = tokens, at = at, stop = behind - 1, o = origin, text = text }
       from = behind
     end

@@ -1,105 +1,99 @@
 -- place: where in the result each output stands, found from the static text around it: inside a JSON string or outside, at
--- the beginning of a URL or behind it. What can never be valid JSON is found here too.
+-- the beginning of a URL or behind it.
 
-local concat, find, gsub, ipairs, match, sub = table.concat, string.find, string.gsub, ipairs, string.match, string.sub
-local tonumber, type = tonumber, type
+local find, format, ipairs, match, sub, type = string.find, string.format, ipairs, string.match, string.sub, type
 
-local native = require "stdlib.native"
-local lexer = require "stdlib.template.lexer"
-local fail = lexer.fail
+local utf8_valid = require("stdlib.native").utf8_valid
+local json = require "stdlib.template.json"
 
 local place = {}
 
-local CLOSER = { ["}"] = "{", ["]"] = "[" }
+local walk
 
-local function open_bracket(state, c, node, at)
-  if state.stack then
-    state.stack = state.stack .. c
-    state.opened[#state.stack] = { o = node.o, at = node.at + at - 1 }
-  end
+local function unsound(state, ...)
+  state.report(...)
+  state.sound = false
 end
 
-local function close_bracket(state, c, node, at)
-  if not state.stack then return end
-  local last = sub(state.stack, -1)
-  if last ~= CLOSER[c] then
-    fail(node.o, node.at + at - 1, last == "" and "this is not JSON: '%s' closes nothing"
-      or "this is not JSON: '%s' closes '%s'", c, last)
+-- What a JSON string cannot hold as it stands.
+local function string_mistake(s, at)
+  if sub(s, at, at) ~= "\\" then
+    return not find(s, "^[ -\255]", at) and "a string holds no line break or control character as it is; write \\n or \\u…"
   end
-  state.stack = sub(state.stack, 1, -2)
+  if at == #s or find(s, '^["\\/bfnrt]', at + 1) or find(s, "^u%x%x%x%x", at + 1) then return nil end
+  return format("'%s' is no escape", match(s, "^\\[^\128-\191][\128-\191]*", at) or "\\")
 end
 
--- Moves through static text: `state.quote` is the place of the open string, false outside; `stack` the open brackets.
-local function walk_text(state, node)
-  local s, at = node.s, 1
-  while at do
+-- Moves through static text: `state.quote` is the opening of the string it is in, false outside; `escape` tells that a
+-- backslash is the last thing. The tokens are for json.mistake().
+local function walk_text(state, node, before, behind)
+  local s, at, tokens = node.s, 1, {}
+  node.tokens = tokens
+  while at <= #s do
     if state.quote then
-      at = find(s, '["\\]', at)
+      at = find(s, '["\\\0-\31]', at)
       if not at then return end
-      if sub(s, at, at) == '"' then state.quote = false else at = at + 1 end
-      if at > #s then state.escape = true end
-    else
-      at = find(s, '["{}%[%]]', at)
-      if not at then return end
-      local c = sub(s, at, at)
-      if c == '"' then
-        state.quote = { o = node.o, at = node.at + at - 1 }
-      elseif c == "{" or c == "[" then
-        open_bracket(state, c, node, at)
-      else
-        close_bracket(state, c, node, at)
+      local why = sub(s, at, at) ~= '"' and string_mistake(s, at)
+      if why then unsound(state, node.o, node.at + at - 1, "this can never be JSON: " .. why) end
+      if sub(s, at, at) == '"' then
+        state.quote = false
+      elseif sub(s, at, at) == "\\" then
+        at = at + 1
+        state.escape = at > #s
       end
+      at = at + 1
+    else
+      local quote = find(s, '"', at, true)
+      json.tokens(tokens, node, at, (quote or #s + 1) - 1, before, behind)
+      if not quote then return end
+      tokens[#tokens + 1] = { t = "str", at = quote }
+      state.quote = { o = node.o, at = node.at + quote - 1 }
+      at = quote + 1
     end
-    at = at + 1
   end
-end
-
-local function fork(state)
-  local opened = {}
-  for i, o in ipairs(state.opened) do opened[i] = o end
-  return { quote = state.quote, stack = state.stack, opened = opened }
 end
 
 -- Two ways to the same point must leave it in the same place.
-local function join(node, a, b)
-  if (a.quote and true) ~= (b.quote and true) then
-    local what = node.k == "for" and "the body of this 'for' ends %s a JSON string, but begins %s one"
-      or "the branches of this 'if' end in different places: one %s a JSON string, one %s"
-    fail(node.o, node.at, what, b.quote and "inside" or "outside", a.quote and "inside" or "outside")
-  end
-  if a.stack ~= b.stack then a.stack = nil end
+local function join(state, node, a, b)
+  if (a and true) == (b and true) then return end
+  local what = node.k == "for" and "the body of this 'for' ends %s a JSON string, but begins %s one"
+    or "the branches of this 'if' end in different places: one %s a JSON string, one %s"
+  unsound(state, node.o, node.at, format(what, b and "inside" or "outside", a and "inside" or "outside"))
 end
 
-local walk
-
 local function walk_if(state, node)
-  local ends = {}
+  local begin, ends = state.quote, {}
   for i, clause in ipairs(node.clauses) do
-    ends[i] = fork(state)
-    walk(ends[i], clause.body)
+    state.quote = begin
+    walk(state, clause.body)
+    ends[i] = state.quote
   end
-  local last = fork(state)
-  if node.other then walk(last, node.other) end
-  for _, one in ipairs(ends) do join(node, last, one) end
-  state.quote, state.stack, state.opened = last.quote, last.stack, last.opened
+  state.quote = begin
+  if node.other then walk(state, node.other) end
+  for _, one in ipairs(ends) do join(state, node, state.quote, one) end
 end
 
 local function walk_for(state, node)
-  local body = fork(state)
-  walk(body, node.body)
-  join(node, state, body)
+  local begin = state.quote
+  walk(state, node.body)
+  join(state, node, begin, state.quote)
+  state.quote = begin
 end
 
 local function walk_output(state, node)
-  if state.escape then fail(node.o, node.at, "a value cannot follow a backslash") end
+  if state.escape then
+    unsound(state, node.o, node.at, "a value cannot follow a backslash")
+    state.escape = false
+  end
   node.place = state.quote and "json_string" or "json"
 end
 
 function walk(state, nodes)
-  for _, node in ipairs(nodes) do
+  for i, node in ipairs(nodes) do
     if node.k == "text" then
-      state.escape = nil
-      walk_text(state, node)
+      state.escape = false
+      if not utf8_valid(node.s) then unsound(state, node.o, node.at, "this can never be JSON: it is not valid UTF-8") end
+      walk_text(state, node, nodes[i - 1] ~= nil, nodes[i + 1] ~= nil)
     elseif node.k == "out" or node.k == "slot" then
       walk_output(state, node)
     elseif node.k == "if" then
@@ -110,68 +104,18 @@ function walk(state, nodes)
   end
 end
 
--- Whether a block is text and outputs only, each of which writes something whole.
-local function plain(nodes)
-  for _, node in ipairs(nodes) do
-    if node.k == "out" then
-      if node.e.k == "call" and node.e.key == "raw" then return false end
-    elseif node.k ~= "text" and node.k ~= "slot" and node.k ~= "set" then
-      return false
-    end
-  end
-  return true
-end
-
--- A text of the same form, with a sample for each value; `map` tells which node each stretch came from.
-local function sample(nodes)
-  local out, map, length = {}, {}, 0
-  for i, node in ipairs(nodes) do
-    local s = node.s
-    if node.k == "set" then
-      s = ""
-    elseif node.k ~= "text" then
-      local before, after = out[i - 1] or "", nodes[i + 1] and nodes[i + 1].s or ""
-      local digits = find(before, "[%w.+-]$") or find(after, "^[%w.+-]")
-      s = node.place == "json_string" and "x" or digits and "1" or '""'
-    end
-    map[i] = { from = length + 1, node = node }
-    out[i], length = s, length + #s
-  end
-  return concat(out), map
-end
-
--- The byte of a line and column (in characters) of a text.
-local function offset_of(text, line, column)
-  local at = 1
-  for _ = 2, line do at = (find(text, "\n", at, true) or #text) + 1 end
-  return utf8.offset(sub(text, at), column) and at + utf8.offset(sub(text, at), column) - 1 or at
-end
-
-local function check_sample(nodes)
-  local text, map = sample(nodes)
-  local value, why = native.json_decode(text)
-  if value ~= nil then return end
-  local line, column, message = match(why, "^line (%d+), column (%d+): (.*)$")
-  local at, hit = offset_of(text, tonumber(line or 1), tonumber(column or 1)), map[1]
-  for _, stretch in ipairs(map) do
-    if stretch.from <= at then hit = stretch end
-  end
-  local node = hit.node
-  local inside = node.k == "text" and at - hit.from or 0
-  fail(node.o, node.at + inside, "this can never be JSON: %s", gsub(message or why, "%%", "%%%%"))
-end
-
-local function json(nodes)
-  local state = { quote = false, stack = "", opened = {} }
+local function assign_json(nodes, report)
+  local state = { quote = false, escape = false, sound = true, report = report }
   walk(state, nodes)
-  if state.quote then
-    fail(state.quote.o, state.quote.at, "this can never be JSON: the string is not closed")
+  if state.quote and state.sound then
+    report(state.quote.o, state.quote.at, "this can never be JSON: the string is not closed")
+    return
   end
-  if state.stack and state.stack ~= "" then
-    local open = state.opened[#state.stack]
-    fail(open.o, open.at, "this can never be JSON: the '%s' is not closed", sub(state.stack, -1))
+  local mistake = state.sound and json.mistake(nodes)
+  if mistake then
+    local node = mistake.node
+    report(node.o, node.at + mistake.at - 1, mistake.message)
   end
-  if #nodes > 0 and plain(nodes) then check_sample(nodes) end
 end
 
 -- All outputs of these nodes at one place; the first thing of a URL at another.
@@ -194,9 +138,9 @@ local function set_all(nodes, kind, start)
 end
 
 -- Sets `place` of every output and slot of a template of this kind: "text", "json", "json_string" (inside of one), "form",
--- "url", "header" or "xml".
-function place.assign(nodes, kind)
-  if kind == "json" then return json(nodes) end
+-- "url", "header" or "xml"; tells `report` what is wrong with the places.
+function place.assign(nodes, kind, report)
+  if kind == "json" then return assign_json(nodes, report) end
   return set_all(nodes, kind, kind == "url" and "url_start" or nil)
 end
 

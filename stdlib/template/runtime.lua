@@ -6,7 +6,9 @@ local error, format, lower, next, tonumber = error, string.format, string.lower,
 local type = type
 
 local native = require "stdlib.native"
-local null, is_array = native.json_null, native.json_is_array
+local null, is_array, same_letters = native.json_null, native.json_is_array, native.same_letters
+
+local call_plain = native.call_plain
 
 local runtime = { null = null }
 
@@ -44,28 +46,31 @@ local function search(o, name)
   return hit and o[hit]
 end
 
--- Fields: the exact name first, then any case; nil for null and for what is not there.
-local function get1(o, a)
+-- Of a table that has no exact `name`: the field in another case. Also for what is `false`.
+function runtime.find(o, name)
+  local v = o[name]
+  if v ~= nil then return v end
+  return search(o, name)
+end
+local find = runtime.find
+
+-- What has no fields.
+runtime.empty = {}
+local empty = runtime.empty
+
+-- The object that is the field `name` of `o` in another case; else what has no fields.
+function runtime.other_object(o, name)
+  local v = o[name]
+  if v == nil then v = search(o, name) end
+  return type(v) == "table" and v or empty
+end
+
+-- A field: the exact name first, then any case; nil for null and for what is not there.
+function runtime.get(o, name)
   if type(o) ~= "table" then return nil end
-  local v = o[a]
-  if v == nil then v = search(o, a) end
+  local v = find(o, name)
   if v == null then return nil end
   return v
-end
-runtime.get1 = get1
-
-function runtime.get2(o, a, b)
-  local v = o[a]
-  if v == nil then v = search(o, a) end
-  if type(v) ~= "table" then return nil end
-  local w = v[b]
-  if w == nil then w = search(v, b) end
-  if w == null then return nil end
-  return w
-end
-
-function runtime.get3(o, a, b, c)
-  return get1(get1(get1(o, a), b), c)
 end
 
 -- An element of a list, counted from 0.
@@ -109,7 +114,7 @@ function runtime.eq(a, b)
   if a == b then return true end
   local t = type(a)
   if t ~= type(b) then return false end
-  if t == "string" then return #a == #b and lower(a) == lower(b) end
+  if t == "string" then return same_letters(a, b) end
   return t == "number" and close(a, b)
 end
 
@@ -182,9 +187,18 @@ function runtime.choose(condition, a, b, late_a, late_b)
   return b
 end
 
--- A number that can be written.
-function runtime.finite(v, p)
-  if v - v ~= 0 then return fail(p, "'%s' is not a finite number", p.src) end
+-- Appends what has been written, and a slot (nil: none), to the pieces of a text with secrets.
+function runtime.piece(pieces, written, slot)
+  if written ~= "" then pieces[#pieces + 1] = written end
+  pieces[#pieces + 1] = slot
+end
+
+-- What a method of the data gives: object.name(constants), a function that gets the object first.
+function runtime.method(o, name, p, ...)
+  local f = runtime.get(o, name)
+  if type(f) ~= "function" then return fail(p, "'%s': the data has no method '%s'", p.src, name) end
+  local v = call_plain(f, o, ...)
+  if v == null then return nil end
   return v
 end
 

@@ -3,9 +3,10 @@
 
 local scope = {}
 
--- A frame inside `outer` (nil: the template itself). `loop` holds the names of the Lua locals of a `for`.
+-- A frame inside `outer` (nil: the template itself). `loop` holds the names of the Lua locals of a `for`. `locals` are lines
+-- that declare locals where the frame begins, `objects` the locals that hold objects of its variables.
 function scope.new(outer, loop)
-  return { outer = outer, loop = loop, vars = {}, ended = outer and outer.ended or {} }
+  return { outer = outer, loop = loop, vars = {}, ended = outer and outer.ended or {}, locals = {}, objects = {} }
 end
 
 -- The variable of a name (in lower case) in this frame or around it.
@@ -19,7 +20,7 @@ end
 
 -- The Lua local that holds a new variable of this frame.
 function scope.declare(frame, key, code)
-  local var = { code = code }
+  local var = { code = code, frame = frame }
   frame.vars[key] = var
   return var
 end

@@ -59,12 +59,12 @@ local function string_nodes(b, v)
       parts[i] = { slot = piece.secret, origin = origin(b) }
     end
   end
-  local nodes = parser.block(parser.segments(parts))
+  local nodes = parser.block(parser.segments(parts, b.report), b.report)
   if #nodes == 1 and nodes[1].k == "out" then
     nodes[1].place = "json"
     return nodes
   end
-  place.assign(nodes, "json_string")
+  place.assign(nodes, "json_string", b.report)
   escape_text(b, nodes)
   return add(add({ literal '"' }, nodes), { literal '"' })
 end

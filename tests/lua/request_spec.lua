@@ -79,7 +79,7 @@ describe("a request", function()
   it("with a JSON string body that can never be JSON is a mistake", function()
     local errors = helper.load(helper.webhook(
       [[headers = { ["Content-Type"] = "application/json" },]] .. "\nbody = '{\"a\":1 \"b\":2}'"))
-    assert.same({ "s.lua:4:16: this can never be JSON: '}' expected near '\"b\"'" }, errors)
+    assert.same({ "s.lua:4:16: this can never be JSON: expected ',' or '}', found a string" }, errors)
   end)
 end)
 

@@ -60,16 +60,16 @@ local MISTAKES = {
   json = {
     { '{"a": ${ n }', "1:1: this can never be JSON: the '{' is not closed" },
     { '{"a": "${ n }}', "1:7: this can never be JSON: the string is not closed" },
-    { '{"a": [1}', "1:9: this is not JSON: '}' closes '['" },
-    { '{"a": ${ n } "b": 1}', "1:14: this can never be JSON: '}' expected near '\"b\"'" },
-    { '{"a": ${ n }${ n }}', "1:13: this can never be JSON: '}' expected near '\"\"'" },
-    { "Hello ${ n }", "1:1: this can never be JSON: invalid token near 'Hello'" },
+    { '{"a": [1}', "1:9: this can never be JSON: expected ',' or ']', found '}'" },
+    { '{"a": ${ n } "b": 1}', "1:14: this can never be JSON: expected ',' or '}', found a string" },
+    { '{"a": ${ n }${ n }}', "1:13: this can never be JSON: expected ',' or '}', found a value" },
+    { "Hello ${ n }", "1:1: this can never be JSON: expected a value, found 'Hello'" },
     { '{"a": "\\${ n }"}', "1:9: a value cannot follow a backslash" },
     { '{"a": @{ if n = 7 }"x@{ else }"y"@{ end if }}',
       "1:7: the branches of this 'if' end in different places: one inside a JSON string, one outside" },
     { '{"a": "@{ for x in l }"@{ end for }}',
       "1:8: the body of this 'for' ends outside a JSON string, but begins inside one" },
-    { '[@{ for x in l }${ x },@{ end for }]}', "1:37: this is not JSON: '}' closes nothing" },
+    { '[@{ for x in l }${ x },@{ end for }]}', "1:37: this can never be JSON: expected the end, found '}'" },
   },
 }
 

@@ -59,7 +59,7 @@ local MISTAKES = { -- root, suffix, mistakes
   { "https://h.test/#x", nil, "s.lua:1:39: a '#' and what follows it is never sent to a server" },
   { "https://h.test/", "a/{id}", "s.lua:2:41: '{' in a URL; an expression is written ${ … }" },
   { "https://h.test/", "gopher://x", "s.lua:2:39: unknown scheme 'gopher'; a URL begins with http:// or https://" },
-  { "https://h.test/", "x ${ n", "s.lua:2:41: '${' is never closed" },
+  { "https://h.test/", "x${ n", "s.lua:2:40: '${' is never closed" },
   { "https://h.test/?a", "x@{ if n = 7 }?a@{ end if }",
     "s.lua:2:53: a '?' inside a block cannot be joined with the query of the integration's url" },
   { "", nil, "s.lua:1: integration 'i': 'url' is missing; write url = \"https://…\"" },

@@ -1,0 +1,316 @@
+/*
+ * native: the writing of templates. A compiled template calls one function for each run of texts and values between two
+ * statements; texts and escaped values go straight into one buffer, and the whole becomes a string once.
+ *
+ * A mark is the length of the buffer where a rendering begins: renderings may nest, in one piece each.
+ */
+#include "script/native.h"
+
+#include "core/json_write.h"
+
+#include <string.h>
+
+enum { TEXT_MIB = 64, KEEP_MAX = 1 << 20, UP_RUN = 1, UP_FAIL, UP_ENCODE, UP_COUNT = UP_ENCODE };
+
+/* Where a value stands; the names are those of stdlib/template/place.lua. */
+enum place { LITERAL, TEXT, JSON_TEXT, JSON_STRING, JSON, URL, FORM, URL_START, HEADER, XML };
+static const char *const place_names[] = {"text", "json_text", "json_string", "json", "url",
+                                          "form", "url_start", "header",      "xml",  NULL};
+
+struct op {
+    enum place place;
+    struct bytes literal; /* of the plan's Lua strings, which its user value keeps alive */
+};
+
+/* A userdata: what one call writes. */
+struct run {
+    struct buf *out;
+    int number; /* of the template's runs */
+    size_t op_count;
+    struct op ops[];
+};
+
+static struct buf *text_of(lua_State *L)
+{
+    return &native_self(L)->text;
+}
+
+/* What the buffer could not take. */
+static int raise_full(lua_State *L, struct buf *b)
+{
+    buf_fini(b);
+    return native_raise(L, "not enough memory");
+}
+
+/* --- values ---------------------------------------------------------------------------------------------------- */
+
+/* From here: true, or false for what cannot stand at this place. */
+static bool put_url_start(struct buf *b, struct bytes s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if ((unsigned char)s.data[i] <= ' ' || s.data[i] == 127)
+            return false;
+    buf_append_bytes(b, s);
+    return true;
+}
+
+static bool put_header(struct buf *b, struct bytes s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if (s.data[i] == '\r' || s.data[i] == '\n' || s.data[i] == '\0')
+            return false;
+    buf_append_bytes(b, s);
+    return true;
+}
+
+static bool put_xml(struct buf *b, struct bytes s)
+{
+    static const char *const names[128] = {
+        ['&'] = "&amp;", ['<'] = "&lt;", ['>'] = "&gt;", ['"'] = "&quot;", ['\''] = "&#39;"};
+    size_t from = 0;
+    for (size_t i = 0; i < s.len; i++) {
+        unsigned char c = (unsigned char)s.data[i];
+        if (c >= 128 || names[c] == NULL)
+            continue;
+        buf_append(b, s.data + from, i - from);
+        buf_append_str(b, names[c]);
+        from = i + 1;
+    }
+    if (from < s.len)
+        buf_append(b, s.data + from, s.len - from);
+    return true;
+}
+
+static bool put_json_string(struct buf *b, struct bytes s)
+{
+    return json_escape(b, s) == 0 || buf_failed(b);
+}
+
+static bool put_string(struct buf *b, enum place place, struct bytes s)
+{
+    switch (place) {
+    case JSON_STRING:
+        return put_json_string(b, s);
+    case JSON:
+        buf_append_char(b, '"');
+        return put_json_string(b, s) && buf_append_char(b, '"') == 0;
+    case URL:
+    case FORM:
+        request_percent_encode(b, s); /* a failure stays in the buffer */
+        return true;
+    case URL_START:
+        return put_url_start(b, s);
+    case HEADER:
+        return put_header(b, s);
+    case XML:
+        return put_xml(b, s);
+    default:
+        buf_append_bytes(b, s);
+        return true;
+    }
+}
+
+static void put_integer(struct buf *b, lua_Integer n)
+{
+    char text[24], *end = text + sizeof text, *p = end;
+    lua_Unsigned rest = n < 0 ? -(lua_Unsigned)n : (lua_Unsigned)n;
+    do
+        *--p = (char)('0' + rest % 10);
+    while ((rest /= 10) != 0);
+    if (n < 0)
+        *--p = '-';
+    buf_append(b, p, (size_t)(end - p));
+}
+
+static bool put_float(struct buf *b, enum place place, double n)
+{
+    char text[32];
+    if (json_number(text, n) != 0)
+        return false;
+    if (place != URL && place != FORM)
+        buf_append_str(b, text);
+    else
+        request_percent_encode(b, bytes_of(text)); /* 1e+20 */
+    return true;
+}
+
+static bool put_boolean(struct buf *b, enum place place, bool v)
+{
+    bool json = place == JSON || place == JSON_STRING || place == JSON_TEXT;
+    buf_append_str(b, json ? (v ? "true" : "false") : (v ? "True" : "False"));
+    return true;
+}
+
+static bool is_null(lua_State *L, int index)
+{
+    return lua_isnil(L, index) || (lua_islightuserdata(L, index) && lua_touserdata(L, index) == NULL);
+}
+
+/* A list or an object, whole. Raises where it cannot be told in JSON. */
+static bool put_table(lua_State *L, struct buf *b, int index)
+{
+    lua_pushvalue(L, lua_upvalueindex(UP_ENCODE));
+    lua_pushvalue(L, index);
+    lua_call(L, 1, 1);
+    struct bytes s;
+    s.data = lua_tolstring(L, -1, &s.len);
+    buf_append_bytes(b, s);
+    lua_pop(L, 1);
+    return true;
+}
+
+static bool put_value(lua_State *L, struct buf *b, enum place place, int index)
+{
+    struct bytes s;
+    switch (lua_type(L, index)) {
+    case LUA_TSTRING:
+        s.data = lua_tolstring(L, index, &s.len);
+        return put_string(b, place, s);
+    case LUA_TNUMBER:
+        if (!lua_isinteger(L, index))
+            return put_float(b, place, lua_tonumber(L, index));
+        put_integer(b, lua_tointeger(L, index));
+        return true;
+    case LUA_TBOOLEAN:
+        return put_boolean(b, place, lua_toboolean(L, index));
+    case LUA_TTABLE:
+        return place == JSON && put_table(L, b, index);
+    default:
+        if (place != JSON || !is_null(L, index))
+            return false;
+        buf_append(b, "null", 4);
+        return true;
+    }
+}
+
+/* --- runs ------------------------------------------------------------------------------------------------------ */
+
+/* Calls fail(place, value, run, i), which raises with the position of the expression. */
+static void refuse(lua_State *L, const struct run *run, const struct op *op, int value)
+{
+    lua_pushvalue(L, lua_upvalueindex(UP_FAIL));
+    lua_pushstring(L, place_names[op->place - 1]);
+    lua_pushvalue(L, value);
+    lua_pushinteger(L, run->number);
+    lua_pushinteger(L, value);
+    lua_call(L, 4, 0);
+    native_raise(L, "a value cannot be written at its place");
+}
+
+static struct buf *write_run(lua_State *L)
+{
+    const struct run *run = lua_touserdata(L, lua_upvalueindex(UP_RUN));
+    struct buf *b = run->out;
+    int value = 0;
+    for (const struct op *op = run->ops, *end = op + run->op_count; op != end; op++)
+        if (op->place == LITERAL)
+            buf_append_bytes(b, op->literal);
+        else if (!put_value(L, b, op->place, ++value))
+            refuse(L, run, op, value);
+    if (buf_failed(b))
+        raise_full(L, b);
+    if (b->len > (size_t)TEXT_MIB << 20)
+        native_raise(L, "the text is larger than 64 MiB");
+    return b;
+}
+
+static int take(lua_State *L, struct buf *b, size_t mark)
+{
+    lua_pushlstring(L, b->len == mark ? "" : b->data + mark, b->len - mark);
+    b->len = mark;
+    if (mark == 0 && b->cap > KEEP_MAX)
+        buf_fini(b);
+    return 1;
+}
+
+static int l_write(lua_State *L)
+{
+    write_run(L);
+    return 0;
+}
+
+static int l_whole(lua_State *L)
+{
+    const struct run *run = lua_touserdata(L, lua_upvalueindex(UP_RUN));
+    size_t mark = run->out->len;
+    return take(L, write_run(L), mark);
+}
+
+static int l_mark(lua_State *L)
+{
+    lua_pushinteger(L, (lua_Integer)text_of(L)->len);
+    return 1;
+}
+
+static int l_take(lua_State *L)
+{
+    lua_Integer mark = luaL_checkinteger(L, 1);
+    struct buf *b = text_of(L);
+    luaL_argcheck(L, mark >= 0 && (size_t)mark <= b->len, 1, "no mark of the text");
+    return take(L, b, (size_t)mark);
+}
+
+/* object(v): v when it is a table, else false; cheaper than type(). */
+static int l_object(lua_State *L)
+{
+    if (lua_type(L, 1) != LUA_TTABLE)
+        lua_pushboolean(L, false);
+    else
+        lua_settop(L, 1);
+    return 1;
+}
+
+/* --- writers --------------------------------------------------------------------------------------------------- */
+
+/* The item at the top: a text, or {place}. */
+static struct op read_op(lua_State *L)
+{
+    struct op op = {.place = LITERAL};
+    if (lua_type(L, -1) == LUA_TSTRING) {
+        op.literal.data = lua_tolstring(L, -1, &op.literal.len);
+        return op;
+    }
+    luaL_checktype(L, -1, LUA_TTABLE);
+    lua_rawgeti(L, -1, 1);
+    op.place = (enum place)(luaL_checkoption(L, -1, NULL, place_names) + 1);
+    lua_pop(L, 1);
+    return op;
+}
+
+/* writer(items, number, fail, whole): a function that writes the items, its arguments in the place of {place}; `whole`:
+ * and takes what it has written. */
+static int l_writer(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_Integer number = luaL_checkinteger(L, 2);
+    luaL_checktype(L, 3, LUA_TFUNCTION);
+    bool whole = lua_toboolean(L, 4);
+    size_t n = lua_rawlen(L, 1);
+    struct run *run = lua_newuserdatauv(L, sizeof *run + n * sizeof *run->ops, 1);
+    *run = (struct run){.out = text_of(L), .number = (int)number, .op_count = n};
+    for (size_t i = 0; i < n; i++) {
+        lua_rawgeti(L, 1, (lua_Integer)i + 1);
+        run->ops[i] = read_op(L);
+        lua_pop(L, 1);
+    }
+    lua_pushvalue(L, 1); /* keeps the texts */
+    lua_setiuservalue(L, -2, 1);
+    lua_pushvalue(L, 3);
+    lua_pushvalue(L, lua_upvalueindex(2));
+    lua_pushcclosure(L, whole ? l_whole : l_write, UP_COUNT);
+    return 1;
+}
+
+/* The functions of the table at the top; json_encode is in it already. */
+void native_open_write(lua_State *L, struct native *n)
+{
+    lua_pushlightuserdata(L, n);
+    lua_getfield(L, -2, "json_encode");
+    lua_pushcclosure(L, l_writer, 2);
+    lua_setfield(L, -2, "writer");
+    lua_pushcfunction(L, l_object);
+    lua_setfield(L, -2, "object");
+    static const struct luaL_Reg functions[] = {{"mark", l_mark}, {"take", l_take}, {NULL, NULL}};
+    lua_pushlightuserdata(L, n);
+    luaL_setfuncs(L, functions, 1);
+}

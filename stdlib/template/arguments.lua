@@ -1,0 +1,93 @@
+-- arguments: the types of functions' arguments. Each is a function (v, p): the value as the function wants it, or a message
+-- at the place `p`. Constants go through them when the template is compiled, everything else while it renders.
+
+local match, pcall, tointeger, type = string.match, pcall, math.tointeger, type
+
+local date = require "stdlib.template.date"
+local date_format = require "stdlib.template.date_format"
+local decimal = require "stdlib.template.decimal"
+local escape = require "stdlib.template.escape"
+local runtime = require "stdlib.template.runtime"
+local expected, fail = runtime.expected, runtime.fail
+
+local arguments = { given = runtime.given, list = runtime.list } -- given: anything but null
+
+-- A finite number.
+function arguments.number(v, p)
+  v = runtime.num(v, p)
+  if v - v ~= 0 then return fail(p, "'%s' is not a finite number", p.src) end
+  return v
+end
+local number = arguments.number
+
+-- Null too.
+function arguments.maybe(v)
+  return v
+end
+
+-- A string; numbers and booleans as they are printed.
+function arguments.text(v, p)
+  if type(v) == "string" then return v end
+  return escape.text(v, p) .. ""
+end
+
+-- A string that holds something.
+function arguments.filled(v, p)
+  v = arguments.text(v, p)
+  if v == "" then return fail(p, "expected a text, found an empty one") end
+  return v
+end
+
+-- A whole number of at least `least`.
+local function at_least(least, what)
+  return function(v, p)
+    v = number(v, p)
+    local whole = tointeger(v)
+    if not whole then return fail(p, "expected a whole number, found %s", v) end
+    if whole < least then return fail(p, "%s must be at least %d, found %d", what, least, whole) end
+    return whole
+  end
+end
+
+arguments.position = at_least(1, "the position")
+arguments.count = at_least(1, "the length")
+arguments.size = at_least(1, "the size of a row")
+arguments.limit = at_least(5, "the length")
+
+-- A date of ISO 8601, as date.parse() has it.
+function arguments.date(v, p)
+  if type(v) ~= "string" then return expected(p, v, "a date") end
+  return date.parse(v) or fail(p, "expected a date like 2026-11-23 or 2026-11-23T10:00:00Z, found '%s'", v)
+end
+
+-- A time of the day or a span, in milliseconds.
+function arguments.time(v, p)
+  if type(v) ~= "string" then return expected(p, v, "a time") end
+  return date.parse_time(v) or fail(p, "expected a time like 10:30:00 or a date with one, found '%s'", v)
+end
+
+-- A format, compiled: the compilers give it, or nil and why not.
+local function format_of(compile)
+  local known, count = {}, 0
+  return function(v, p)
+    if type(v) ~= "string" then return expected(p, v, "a format") end
+    if known[v] then return known[v] end
+    local format, why = compile(v)
+    if not format then return fail(p, "%s", why) end
+    if count == 1000 then known, count = {}, 0 end -- formats may come from data
+    known[v], count = format, count + 1
+    return format
+  end
+end
+
+arguments.decimal_format = format_of(decimal.compile)
+arguments.date_format = format_of(date_format.date)
+arguments.time_format = format_of(date_format.time)
+
+-- A constant through the type of that name: true and the value, or false and what is wrong.
+function arguments.constant(name, v, src)
+  local ok, value = pcall(arguments[name], v, { place = "", src = src })
+  return ok, ok and value or match(value, "^: (.*)$") or value
+end
+
+return arguments
