@@ -6,6 +6,8 @@
 #   make lint       layers, luacheck, cppcheck, shell
 #   make check-asan / check-valgrind    the suite under the sanitizers / valgrind
 #   make figures    the load tests in full size: the figures of the README
+#   make property   DOCUMENTS=100000 of random data through templates
+#   make fuzz       templates, for SECONDS=3600, on as many cores as JOBS=1
 #   make bench      deliveries a second, CPU a delivery; bench-store: the store alone
 #   make install    PREFIX=/usr/local, DESTDIR for packagers
 #   make clean
@@ -24,6 +26,7 @@ DEBIAN_BUILD   = gcc make pkg-config liblua5.4-dev libcurl4-openssl-dev libev-de
                  libsqlite3-dev libmicrohttpd-dev libssl-dev libunistring-dev
 DEBIAN_TEST    = libcmocka-dev lua5.4 lua-busted lua-check cppcheck clang-format luarocks python3 openssl curl procps
 DEBIAN_BENCH   = nginx-light wrk
+DEBIAN_FUZZ    = clang libclang-rt-14-dev
 
 ANZOL_VERSION = 0.1.0
 ifneq ($(CI)$(DEV),)
@@ -126,6 +129,30 @@ check-valgrind: deps-test
 	$(call install,valgrind)
 	@$(MAKE) --no-print-directory -j2 all unit
 	@WRAPPED=1 PATIENCE=300 BUILD=$(abspath $(BUILD)) ANZOL=$(abspath tests)/valgrind WRAP_UNIT="$(abspath tests)/valgrind-unit" tests/run unit e2e
+
+# Random documents through templates; `make test` takes 2,000.
+DOCUMENTS ?= 100000
+SEED      ?= 1
+.PHONY: property
+property: deps-test
+	@$(MAKE) --no-print-directory -j2 $(BUILD)/native.so
+	@BUILD=$(abspath $(BUILD)) lua5.4 -e 'require("tests.lua.property").run($(DOCUMENTS), $(SEED))' && echo "$(DOCUMENTS) documents, seed $(SEED): all came out as they went in"
+
+# libFuzzer; what it finds stays in build-fuzz/, and a crash ends it.
+JOBS    ?= 1
+SECONDS ?= 3600
+.PHONY: fuzz fuzz-build
+fuzz-build: deps-test
+	$(call install,$(DEBIAN_FUZZ))
+	@$(MAKE) --no-print-directory -j2 BUILD=build-fuzz CC=clang MODULES="core script" CFLAGS="-O1 -g -fno-omit-frame-pointer" \
+	    SANITIZE="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined" build-fuzz/fuzz_template
+fuzz: fuzz-build
+	@mkdir -p build-fuzz/corpus
+	cd build-fuzz && ./fuzz_template -max_total_time=$(SECONDS) -fork=$(JOBS) -timeout=10 -detect_leaks=0 -rss_limit_mb=1024 -max_len=4096 \
+	    -dict=../tests/fuzz/template.dict corpus ../tests/fuzz/template
+
+$(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/libanzol.a
+	$(call say,cc  )$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
 
 # The load tests in the sizes that the README's figures stand for; prints the figures.
 .PHONY: figures

@@ -24,10 +24,11 @@ end
 table.insert(package.searchers, 2, searcher)
 
 -- Gives strings their own methods back; a script's environment guards them with a copy.
-local function free_strings()
+function helper.free_strings()
   local meta = debug.getmetatable("")
   meta.__metatable, meta.__index = nil, string
 end
+local free_strings = helper.free_strings
 
 -- A fresh boot table and its fake native. Options: secrets, env, files.
 function helper.boot(options)
