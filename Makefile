@@ -8,7 +8,7 @@
 #   make figures    the load tests in full size: the figures of the README
 #   make property   DOCUMENTS=100000 of random data through templates
 #   make fuzz       templates, for SECONDS=3600, on as many cores as JOBS=1
-#   make bench      deliveries a second, CPU a delivery; bench-store: the store alone
+#   make bench      deliveries a second, CPU a delivery; bench-template, bench-store: parts of it
 #   make install    PREFIX=/usr/local, DESTDIR for packagers
 #   make clean
 #
@@ -168,6 +168,11 @@ bench: deps-bench
 $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libanzol.a
 	@mkdir -p $(@D)
 	$(call say,cc  )$(CC) $(ALL_CFLAGS) -o $@ $< $(BUILD)/libanzol.a $(LIBS)
+
+.PHONY: bench-template
+bench-template: deps-test
+	@$(MAKE) --no-print-directory -j2 all $(BUILD)/native.so $(BUILD)/bench/floor
+	@BUILD=$(abspath $(BUILD)) ANZOL=$(abspath $(BUILD))/anzol /usr/bin/python3 tests/bench/template.py
 
 .PHONY: bench-store
 bench-store: deps

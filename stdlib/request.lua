@@ -29,7 +29,7 @@ end
 
 -- Notes a mistake of a template at its place.
 local function report(origin, at, message)
-  local line, column = origin.where(at)
+  local line, column = origin:where(at)
   if not column then
     message = format("%s: %s: %s", origin.def.label, path_text(origin.path), message)
   end
@@ -92,7 +92,9 @@ end
 
 local function compile_header(r, i, header)
   local value = type(header.value) == "number" and tostring(header.value) or header.value
-  local compiled = build.template(segments(header.def, { "headers", header.name }, value), "header", report)
+  local plain = type(value) == "string" and not find(value, "[$@]{") -- as most are
+  local compiled = plain and { static = value }
+    or build.template(segments(header.def, { "headers", header.name }, value), "header", report)
   r.headers[2 * i - 1], r.headers[2 * i] = header.name, ""
   if not compiled then return end
   note_use(r, compiled)
@@ -249,7 +251,7 @@ end
 local function check_open(r, rendered)
   if type(rendered) == "string" and not find(rendered, "^[hH][tT][tT][pP][sS]?://[^/?#]") then
     local node = r.open_url
-    error(format("%s: '%s' begins the URL, but is no http:// or https:// URL", node.o.place(node.at), rendered), 0)
+    error(format("%s: '%s' begins the URL, but is no http:// or https:// URL", node.o:place(node.at), rendered), 0)
   end
 end
 

@@ -2,7 +2,7 @@
 -- cannot follow it gives up on, and the line of the nearest thing around it is used.
 
 local byte, char, find, gsub, match, sub = string.byte, string.char, string.find, string.gsub, string.match, string.sub
-local ipairs, tonumber, type, utf8_char = ipairs, tonumber, type, utf8.char
+local ipairs, setmetatable, tonumber, type, utf8_char = ipairs, setmetatable, tonumber, type, utf8.char
 
 local source = {}
 
@@ -216,35 +216,45 @@ function source.position(def, path, literal, offset)
   end
 end
 
+local Origin = {}
+Origin.__index = Origin
+
+-- Line and column of an offset; no column where the string is not written out.
+function Origin:where(offset)
+  if type(self.literal) == "string" and offset > 0 then
+    local line, column = source.position(self.def, self.path, self.literal, offset)
+    if line then return line, column end
+  end
+  return source.line(self.def, self.path), nil
+end
+
+-- "file:line:column" of an offset.
+function Origin:place(offset)
+  local line, column = self:where(offset)
+  return self.def.path .. ":" .. line .. (column and ":" .. column or "")
+end
+
 -- An origin for the template compiler: what a string's places are called. `def` and `path` as above.
 function source.origin(def, path, literal)
-  local origin = { def = def, path = path }
-  function origin.where(offset)
-    if type(literal) == "string" and offset > 0 then
-      local line, column = source.position(def, path, literal, offset)
-      if line then return line, column end
-    end
-    return source.line(def, path), nil
-  end
-  function origin.place(offset)
-    local line, column = origin.where(offset)
-    return def.path .. ":" .. line .. (column and ":" .. column or "")
-  end
-  return origin
+  return setmetatable({ def = def, path = path, literal = literal }, Origin)
+end
+
+local Inline = {}
+Inline.__index = Inline
+
+function Inline:where(offset)
+  local _, lines = gsub(sub(self.text, 1, offset - 1), "\n", "")
+  return lines + 1, column_of(self.text, offset)
+end
+
+function Inline:place(offset)
+  local line, column = self:where(offset)
+  return line .. ":" .. column
 end
 
 -- The origin of a text that stands in no script: places are its own line and column.
 function source.inline(text)
-  local origin = {}
-  function origin.where(offset)
-    local _, lines = gsub(sub(text, 1, offset - 1), "\n", "")
-    return lines + 1, column_of(text, offset)
-  end
-  function origin.place(offset)
-    local line, column = origin.where(offset)
-    return line .. ":" .. column
-  end
-  return origin
+  return setmetatable({ text = text }, Inline)
 end
 
 return source

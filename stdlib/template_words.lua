@@ -26,7 +26,7 @@ end
 function words.compile(s, as, options)
   local found = {}
   local function report(origin, at, message)
-    local line, column = origin.where(at)
+    local line, column = origin:where(at)
     found[#found + 1] = { line = line, column = column, text = format("%d:%d: %s", line, column, message) }
   end
   local compiled = build.template(build.segments({ { text = s, origin = source.inline(s) } }, report), as, report, options)

@@ -21,7 +21,15 @@ end
 
 local function sorted_keys(t)
   local keys = {}
-  for key in pairs(t) do keys[#keys + 1] = key end
+  local plain = true
+  for key in pairs(t) do
+    keys[#keys + 1] = key
+    plain = plain and type(key) == "string"
+  end
+  if plain then
+    sort(keys)
+    return keys
+  end
   sort(keys, function(a, b)
     if type(a) == type(b) and type(a) ~= "boolean" and type(a) ~= "table" then return a < b end
     return type(a) < type(b)

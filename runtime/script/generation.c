@@ -144,7 +144,9 @@ static int load_scripts(struct generation *g, const struct load *scripts, struct
     g->native.loading = true;
     g->native.dirs = scripts->real_dirs;
     g->native.dir_count = scripts->dir_count;
+    state_collect_rarely(&g->state, true);
     int rc = state_run(&g->state, run_load, &l, STATE_LOAD_MS, e);
+    state_collect_rarely(&g->state, false);
     g->native.loading = false;
     g->native.dirs = NULL;
     g->native.dir_count = 0;

@@ -103,6 +103,11 @@ void state_fini(struct state *s)
     s->L = NULL;
 }
 
+void state_collect_rarely(struct state *s, bool rarely)
+{
+    lua_gc(s->L, LUA_GCINC, rarely ? 400 : 200, 0, 0);
+}
+
 /* Puts what people should read in the place of Lua's own value at the top. */
 static void explain(lua_State *L, int status, bool over, const char *message)
 {

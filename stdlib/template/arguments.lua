@@ -8,14 +8,14 @@ local date_format = require "stdlib.template.date_format"
 local decimal = require "stdlib.template.decimal"
 local escape = require "stdlib.template.escape"
 local runtime = require "stdlib.template.runtime"
-local expected, fail = runtime.expected, runtime.fail
+local expected, fail, src = runtime.expected, runtime.fail, runtime.src
 
 local arguments = { given = runtime.given, list = runtime.list } -- given: anything but null
 
 -- A finite number.
 function arguments.number(v, p)
   v = runtime.num(v, p)
-  if v - v ~= 0 then return fail(p, "'%s' is not a finite number", p.src) end
+  if v - v ~= 0 then return fail(p, "'%s' is not a finite number", src(p)) end
   return v
 end
 local number = arguments.number
@@ -85,8 +85,8 @@ arguments.date_format = format_of(date_format.date)
 arguments.time_format = format_of(date_format.time)
 
 -- A constant through the type of that name: true and the value, or false and what is wrong.
-function arguments.constant(name, v, src)
-  local ok, value = pcall(arguments[name], v, { place = "", src = src })
+function arguments.constant(name, v, text)
+  local ok, value = pcall(arguments[name], v, { place = "", src = text })
   return ok, ok and value or match(value, "^: (.*)$") or value
 end
 

@@ -7,6 +7,7 @@ local concat, format, ipairs, lower, math_type, type =
 local arguments = require "stdlib.template.arguments"
 local functions = require "stdlib.template.functions"
 local scope = require "stdlib.template.scope"
+local src = require("stdlib.template.runtime").src
 
 local code = {}
 
@@ -21,7 +22,7 @@ code.report = report
 -- The place of a node, as generated code writes it.
 local function place(c, node)
   local n = #c.places + 1
-  c.places[n] = { o = node.o, at = node.at, src = node.src }
+  c.places[n] = node
   return "P[" .. n .. "]"
 end
 code.place = place
@@ -31,7 +32,7 @@ function code.helper(c, group, name)
   local key = group .. "_" .. name
   if not c.helpers[key] then
     c.helpers[key] = true
-    c.head[#c.head + 1] = format("local %s = %s.%s", key, group, name)
+    c.head[#c.head + 1] = "local " .. key .. " = " .. group .. "." .. name
   end
   return key
 end
@@ -93,27 +94,34 @@ end
 local HOISTED = 60 -- Lua has 200 locals in a function
 
 local function field_key(step)
-  return type(step) == "string" and format("[%q]", step) or "[" .. step + 1 .. "]"
+  return type(step) == "string" and '["' .. step .. '"]' or "[" .. step + 1 .. "]"
 end
 
--- The object at steps 1 to n of `root`, in a local that is made once, where `root` is (the frame); nil: no room for it.
+-- What stands for no object, where `step` of `outer` is none: one in another case, if there is one.
+local function otherwise(c, outer, step)
+  if type(step) ~= "string" then return helper(c, "R", "empty") end
+  return helper(c, "R", "other_object") .. "(" .. outer .. ', "' .. step .. '")'
+end
+
+-- The local that holds the object at steps 1 to n of `root` (a local, or a field of the data), made once, where `root` is
+-- (the frame); nil: no room for it. `frame.objects` is a tree of them: root, then steps; {code =, inner =}.
 local function object(c, frame, root, steps, n)
-  if n == 0 and root == "D" then return root end
-  local parts = { root }
-  for i = 1, n do parts[i + 1] = field_key(steps[i]) end
-  local key = concat(parts)
-  if frame.objects[key] then return frame.objects[key] end
-  if c.hoisted >= HOISTED then return nil end
-  c.hoisted = c.hoisted + 1
-  local inner = n > 0 and object(c, frame, root, steps, n - 1)
-  if n > 0 and not inner then return nil end
-  c.uid = c.uid + 1
-  local name, step = "b" .. c.uid, steps[n]
-  local other = helper(c, "R", "empty")
-  if n > 0 and type(step) == "string" then other = format("%s(%s, %q)", helper(c, "R", "other_object"), inner, step) end
-  frame.locals[#frame.locals + 1] = format("local %s = O(%s) or %s", name, n > 0 and inner .. field_key(step) or root, other)
-  frame.objects[key] = name
-  return name
+  local inner, outer = frame.objects, frame == c.root and "D"
+  for i = 0, n do
+    local step = i == 0 and root or steps[i]
+    local node = inner[step]
+    if not node then
+      if c.hoisted >= HOISTED then return nil end
+      c.hoisted, c.uid = c.hoisted + 1, c.uid + 1
+      node = { code = "b" .. c.uid, inner = {} }
+      inner[step] = node
+      local value = outer and outer .. field_key(step) or root
+      local other = outer and otherwise(c, outer, step) or helper(c, "R", "empty")
+      frame.locals[#frame.locals + 1] = "local " .. node.code .. " = O(" .. value .. ") or " .. other
+    end
+    inner, outer = node.inner, node.code
+  end
+  return outer
 end
 
 -- Field after field, when there is no local for what it is in.
@@ -128,27 +136,40 @@ local function walk(c, base, steps)
   return base
 end
 
--- The field behind `steps` from `root`, which belongs to `frame` (nil: it may change). `raw`: null may come out as NULL.
-local function field(c, frame, root, steps, raw)
-  local n = #steps
-  local holder = frame and n > 0 and object(c, frame, root, steps, n - 1)
-  if not holder then return walk(c, root, steps) end
-  local last = steps[n]
-  if type(last) ~= "string" then
-    if raw then return holder .. field_key(last) end
-    return format("%s(%s, %d)", helper(c, "R", "at"), holder, last)
+-- A field of what a local holds. `raw`: null may come out as NULL.
+local function field(c, holder, name, raw)
+  if type(name) ~= "string" then
+    return raw and holder .. field_key(name) or format("%s(%s, %d)", helper(c, "R", "at"), holder, name)
   end
-  if raw then return format("(%s%s or %s(%s, %q))", holder, field_key(last), helper(c, "R", "find"), holder, last) end
-  return format("%s(%s, %q)", helper(c, "R", "get"), holder, last)
+  if not raw then return helper(c, "R", "get") .. "(" .. holder .. ', "' .. name .. '")' end
+  return "(" .. holder .. field_key(name) .. " or " .. helper(c, "R", "find") .. "(" .. holder .. ', "' .. name .. '"))'
+end
+
+-- A variable, or what is behind `steps` of it.
+local function variable(c, node, var, raw)
+  local steps = node.steps
+  local n = #steps
+  if n == 0 and var.element and not raw then
+    table.insert(var.frame.locals, 1, format("if %s == NULL then %s = nil end", var.code, var.code))
+    var.element = false
+  end
+  local fixed = n > 0 and var.frame ~= c.root and not c.set_names[node.key]
+  local holder = fixed and object(c, var.frame, var.code, steps, n - 1)
+  return holder and field(c, holder, steps[n], raw) or walk(c, var.code, steps)
+end
+
+-- What the data has.
+local function data_path(c, node, raw)
+  local steps = node.steps
+  local n = #steps
+  if n == 0 then return field(c, "D", node.root, raw) end
+  local holder = object(c, c.root, node.root, steps, n - 1)
+  return holder and field(c, holder, steps[n], raw) or walk(c, field(c, "D", node.root), steps)
 end
 
 local function path(c, node, raw)
   local var = scope.find(c.frame, node.key)
-  if var and var.element and #node.steps == 0 and not raw then
-    table.insert(var.frame.locals, 1, format("if %s == NULL then %s = nil end", var.code, var.code))
-    var.element = false
-  end
-  if var then return field(c, not c.set_names[node.key] and var.frame, var.code, node.steps, raw) end
+  if var then return variable(c, node, var, raw) end
   local loop = node.key == "loop" and scope.loop(c.frame)
   if loop then return loop_field(c, node, loop) end
   if node.key == "webhookrequest" then return request_field(c, node) end
@@ -159,9 +180,7 @@ local function path(c, node, raw)
   if c.set_names[node.key] and not c.was_set[node.key] and c.setting ~= node.key then
     report(c, node, "'%s' is used before it is set", node.root)
   end
-  local steps = { node.root }
-  for i, step in ipairs(node.steps) do steps[i + 1] = step end
-  return field(c, c.root, "D", steps, raw)
+  return data_path(c, node, raw)
 end
 
 -- A value that its user checks: null may come out as NULL.
@@ -187,7 +206,7 @@ end
 local function number(c, node)
   local kind = result(node)
   if kind and kind ~= "number" then
-    report(c, node, "arithmetic needs numbers; %s is a %s", node.src, kind)
+    report(c, node, "arithmetic needs numbers; %s is a %s", src(node), kind)
     return "0"
   end
   if kind == "number" then return expression(c, node) end
@@ -198,7 +217,7 @@ end
 function code.condition(c, node)
   local kind = result(node)
   if kind and kind ~= "boolean" then
-    report(c, node, "expected a condition; %s is a %s", node.src, kind)
+    report(c, node, "expected a condition; %s is a %s", src(node), kind)
     return "false"
   end
   if kind == "boolean" or is_loop_field(c, node) then return expression(c, node) end
@@ -210,7 +229,7 @@ local condition = code.condition
 function code.list(c, node)
   local kind = result(node)
   if kind and kind ~= "list" then
-    report(c, node, "expected a list; %s is a %s", node.src, kind)
+    report(c, node, "expected a list; %s is a %s", src(node), kind)
     return "{}"
   end
   return format("%s(%s, %s)", helper(c, "R", "list"), checked(c, node), place(c, node))
@@ -227,7 +246,7 @@ local function order(c, node)
   local a, b, op = node.a, node.b, node.op
   local kind_a, kind_b = result(a), result(b)
   if kind_a and kind_b and (kind_a ~= kind_b or kind_a ~= "number" and kind_a ~= "string") then
-    report(c, node, "'%s' compares a %s with a %s", node.src, kind_a, kind_b)
+    report(c, node, "'%s' compares a %s with a %s", src(node), kind_a, kind_b)
     return "false"
   end
   if op == ">" or op == ">=" then a, b = b, a end
@@ -286,7 +305,7 @@ end
 
 -- A constant argument has been through its type when the template is compiled.
 local function constant_argument(c, node, kind, value)
-  local ok, made = arguments.constant(kind, value, node.src)
+  local ok, made = arguments.constant(kind, value, src(node))
   if not ok then
     report(c, node, "%s", made)
     return "nil"
@@ -309,11 +328,11 @@ local function argument(c, node, kind)
   if is_constant then return constant_argument(c, node, kind, value) end
   local given, needed = result(node), NEEDS[kind]
   if given == "null" then
-    report(c, node, "'%s' is null", node.src)
+    report(c, node, "'%s' is null", src(node))
   elseif given and needed and given ~= needed then
-    report(c, node, "'%s' is %s, not %s", node.src, CALLED[given], CALLED[needed])
+    report(c, node, "'%s' is %s, not %s", src(node), CALLED[given], CALLED[needed])
   elseif given == "list" and GIVES[kind] == "string" then
-    report(c, node, "'%s' is a list, which has no text", node.src)
+    report(c, node, "'%s' is a list, which has no text", src(node))
   end
   local v = checked(c, node)
   local fits = kind == "given" or given == GIVES[kind] and kind ~= "filled" and kind ~= "number"
@@ -335,7 +354,7 @@ local function method(c, node)
     local arg = node.args[i]
     local _, is_constant = constant(arg)
     if not is_constant and arg.k ~= "null" then
-      report(c, arg, "the arguments of a method are constants; '%s' is none", arg.src)
+      report(c, arg, "the arguments of a method are constants; '%s' is none", src(arg))
     end
     parts[i - 1] = expression(c, arg)
   end

@@ -1,7 +1,7 @@
 -- compiler: a block, its places assigned, to one Lua function (data, id) that returns the text. Nothing is interpreted
 -- while rendering: what stands between two statements is one run, texts and values written by one native call.
 
-local concat, format, ipairs, setmetatable, type = table.concat, string.format, ipairs, setmetatable, type
+local concat, format, ipairs, setmetatable = table.concat, string.format, ipairs, setmetatable
 
 local native = require "stdlib.native"
 local arguments = require "stdlib.template.arguments"
@@ -43,23 +43,15 @@ end
 
 local function flush(c)
   if #c.run.items == 0 then return end
+  if not c.dynamic then c.fixed[#c.fixed + 1] = concat(c.run.items) end
   c.buffered = true
   line(c, "%s", run_call(c))
 end
 
 local function add_text(c, s)
   if s == "" then return end
-  local items, fixed = c.run.items, c.fixed
-  if type(fixed[#fixed]) == "string" then
-    fixed[#fixed] = fixed[#fixed] .. s
-  else
-    fixed[#fixed + 1] = s
-  end
-  if type(items[#items]) == "string" then
-    items[#items] = items[#items] .. s
-  else
-    items[#items + 1] = s
-  end
+  local items = c.run.items
+  items[#items + 1] = s
 end
 
 local PLACED = { text = { "text" }, json_text = { "json_text" }, json_string = { "json_string" }, json = { "json" },
@@ -222,25 +214,32 @@ function block(c, nodes)
   for _, node in ipairs(nodes) do NODE[node.k](c, node) end
 end
 
--- Calls f(node) for each `set` in these nodes.
-local function each_set(nodes, f)
-  for _, node in ipairs(nodes) do
-    if node.k == "set" then f(node) end
-    for _, clause in ipairs(node.clauses or {}) do each_set(clause.body, f) end
-    if type(node.body) == "table" then each_set(node.body, f) end
-    if type(node.other) == "table" then each_set(node.other, f) end
-    if type(node.nodes) == "table" then each_set(node.nodes, f) end
+-- Appends each `set` in these nodes.
+local function sets_of(nodes, list)
+  for i = 1, #nodes do
+    local node = nodes[i]
+    local kind = node.k
+    if kind == "set" then
+      list[#list + 1] = node
+    elseif kind == "if" then
+      for _, clause in ipairs(node.clauses) do sets_of(clause.body, list) end
+      if node.other then sets_of(node.other, list) end
+    elseif kind == "for" or kind == "members" then
+      sets_of(node.body or node.nodes, list)
+    end
   end
+  return list
 end
 
 -- Names that are set, and those that may hold the result of arithmetic: twice, for one may come from another.
 local function look_at_sets(nodes)
   local names, calculated = {}, {}
+  local sets = sets_of(nodes, {})
   for _ = 1, 2 do
-    each_set(nodes, function(node)
+    for _, node in ipairs(sets) do
       names[node.key] = true
       if code.calculated(node.e, calculated) then calculated[node.key] = true end
-    end)
+    end
   end
   return names, calculated
 end
@@ -248,7 +247,8 @@ end
 -- What never changes: a string, or pieces when there are slots.
 local function static_result(c)
   if c.dynamic then return nil end
-  if #c.slots == 0 then return concat(c.fixed) end
+  if #c.slots == 0 then return concat(c.run.items) end
+  flush(c)
   return c.fixed
 end
 
@@ -273,8 +273,7 @@ local calls = setmetatable({}, { __index = function(_, key) return functions.fin
 -- What a value that cannot be written ends with: its place is looked up now.
 local function refuser(runs)
   return function(place, v, run, i)
-    local node = runs[run].nodes[i]
-    return escape.refuse(place, v, { o = node.o, at = node.at, src = node.src })
+    return escape.refuse(place, v, runs[run].nodes[i])
   end
 end
 

@@ -1,7 +1,7 @@
 -- expression: tokens to a tree, by the grammar of the template language. Low to high: or; and; not; comparison;
 -- + -; * /; unary -; then `left & expression`, which takes everything on its right.
 
-local gsub, sub = string.gsub, string.sub
+local find, gmatch, lower, match = string.find, string.gmatch, string.lower, string.match
 local lexer = require "stdlib.template.lexer"
 local fail = lexer.fail
 
@@ -62,10 +62,9 @@ function expression.finish(p)
   if t.t ~= "end" then fail(p.o, t.at, "unexpected %s", shown(t)) end
 end
 
--- A node that spans from token `first` to the last one taken.
+-- A node that spans from token `first` to the last one taken: `at` to `stop` of `text`, of the origin `o`.
 local function node(p, first, fields)
-  fields.o, fields.at = p.o, first.at
-  fields.src = gsub(sub(p.text, first.at, p.tokens[p.i - 1].stop), "%s+", " ")
+  fields.o, fields.text, fields.at, fields.stop = p.o, p.text, first.at, p.tokens[p.i - 1].stop
   return fields
 end
 
@@ -223,6 +222,19 @@ function any(p)
   local tree = disjunction(p)
   p.depth = p.depth - 1
   return tree
+end
+
+-- What most outputs are, without tokens: a path `name.field.field` that ends at `stop`; nil: it is something else.
+function expression.plain_path(name, text, at, stop, origin)
+  local root, rest = match(name, "^([^.]+)(.*)$")
+  local key = lower(root)
+  if LITERAL[key] or RESERVED[key] or find(rest, "%.[.%d]") or find(rest, "%.$") then return nil end
+  local steps, n = {}, 0
+  for field in gmatch(rest, "[^.]+") do
+    n = n + 1
+    steps[n] = field
+  end
+  return { k = "path", root = root, key = key, steps = steps, o = origin, text = text, at = at, stop = stop }
 end
 
 -- One expression.

@@ -1,10 +1,12 @@
 -- lexer: a template's text cut into segments: text, `${…}` outputs and `@{…}` statements, the latter two as tokens. What is
 -- wrong is told to `report(origin, at, message)`, and the rest of the text is read on.
 
-local find, format, sub = string.find, string.format, string.sub
+local find, format, match, sub = string.find, string.format, string.match, string.sub
 local error, lower, tointeger, tonumber = error, string.lower, math.tointeger, tonumber
 
 local lexer = {}
+
+local PLAIN = "^[%s%w_.|]*}()" -- paths and filters without arguments: the parser reads them as they are
 
 -- Ends the compiling of this part: what is wrong, and where (an offset in the origin's text).
 function lexer.fail(origin, at, message, ...)
@@ -84,7 +86,8 @@ local function comment(text, at, origin, report)
   return (stop or #text) + 1
 end
 
--- The segments of a text: {k = "text", s =, at =} or {k = "out" | "stmt", tokens =, at =, stop =}, appended to `list`.
+-- The segments of a text: {k = "text", s =, at =} or {k = "out" | "stmt", tokens =, at =, stop =}, appended to `list`. A
+-- plain output has no tokens yet.
 function lexer.split(list, text, origin, report)
   local from, at = 1, 1
   while true do
@@ -96,10 +99,10 @@ function lexer.split(list, text, origin, report)
     if sub(text, at, at + 2) == "@{*" then
       from = comment(text, at, origin, report)
     else
-      local kind = sub(text, at, at) == "$" and "out" or "stmt"
-      local tokens, behind = lexer.tokens(text, at + 2, origin, "}", report)
-      list[#list + 1] = { k = kind, tokens = tokens, at = at, stop = behind - 1, o = origin, text = text }
-      from = behind
+      local kind, tokens = sub(text, at, at) == "$" and "out" or "stmt", nil
+      from = kind == "out" and match(text, PLAIN, at + 2)
+      if not from then tokens, from = lexer.tokens(text, at + 2, origin, "}", report) end
+      list[#list + 1] = { k = kind, tokens = tokens, at = at, stop = from - 1, o = origin, text = text }
     end
     at = from
   end

@@ -1,8 +1,9 @@
 -- runtime: what a compiled template calls while it renders: looking values up, comparing, calculating. A `p` is the
--- place of an expression, {o = origin, at = offset, src = text}, for the message when it cannot be had.
+-- place of an expression, its node (expression.lua), for the message when it cannot be had.
 
 local abs, floor, math_type, tointeger = math.abs, math.floor, math.type, math.tointeger
-local error, format, lower, next, tonumber = error, string.format, string.lower, next, tonumber
+local error, format, gsub, lower, next, sub, tonumber =
+  error, string.format, string.gsub, string.lower, next, string.sub, tonumber
 local type = type
 
 local native = require "stdlib.native"
@@ -12,9 +13,16 @@ local call_plain = native.call_plain
 
 local runtime = { null = null }
 
+-- The text of an expression, for messages.
+function runtime.src(p)
+  p.src = p.src or gsub(sub(p.text, p.at, p.stop), "%s+", " ")
+  return p.src
+end
+local src = runtime.src
+
 -- Ends the rendering with a message that has its place.
 function runtime.fail(p, message, ...)
-  p.place = p.place or p.o.place(p.at) -- found once, in case many fail
+  p.place = p.place or p.o:place(p.at) -- found once, in case many fail
   error(p.place .. ": " .. format(message, ...), 0)
 end
 local fail = runtime.fail
@@ -31,8 +39,8 @@ local kind = runtime.kind
 
 -- The message for a value of the wrong type.
 function runtime.expected(p, v, what)
-  if v == nil or v == null then return fail(p, "'%s' is null", p.src) end
-  return fail(p, "'%s' is %s, not %s", p.src, kind(v), what)
+  if v == nil or v == null then return fail(p, "'%s' is null", src(p)) end
+  return fail(p, "'%s' is %s, not %s", src(p), kind(v), what)
 end
 local expected = runtime.expected
 
@@ -122,7 +130,7 @@ local function comparable(a, b, p)
   local t = type(a)
   if t == type(b) and (t == "number" or t == "string") then return t == "number" end
   if a == nil or b == nil then return expected(p, nil) end
-  return fail(p, "'%s' compares %s with %s", p.src, kind(a), kind(b))
+  return fail(p, "'%s' compares %s with %s", src(p), kind(a), kind(b))
 end
 
 function runtime.lt(a, b, p)
@@ -145,7 +153,7 @@ function runtime.sub(a, b) return exact(a - b, (a + 0.0) - b) end
 function runtime.mul(a, b) return exact(a * b, (a + 0.0) * b) end
 
 function runtime.div(a, b, p)
-  if b == 0 then return fail(p, "'%s' divides by zero", p.src) end
+  if b == 0 then return fail(p, "'%s' divides by zero", src(p)) end
   return a / b
 end
 
@@ -196,7 +204,7 @@ end
 -- What a method of the data gives: object.name(constants), a function that gets the object first.
 function runtime.method(o, name, p, ...)
   local f = runtime.get(o, name)
-  if type(f) ~= "function" then return fail(p, "'%s': the data has no method '%s'", p.src, name) end
+  if type(f) ~= "function" then return fail(p, "'%s': the data has no method '%s'", src(p), name) end
   local v = call_plain(f, o, ...)
   if v == null then return nil end
   return v

@@ -1,8 +1,8 @@
 -- table: a table body to one JSON template. Keys are sorted; a string that is exactly one `${…}` keeps its value's type;
 -- each() makes a list, when() an optional member; secrets become slots.
 
-local error, find, format, ipairs, math_type, next, pairs, pcall, sort, tostring, type =
-  error, string.find, string.format, ipairs, math.type, next, pairs, pcall, table.sort, tostring, type
+local error, find, format, ipairs, math_type, move, next, pairs, pcall, sort, tostring, type =
+  error, string.find, string.format, ipairs, math.type, table.move, next, pairs, pcall, table.sort, tostring, type
 
 local native = require "stdlib.native"
 local text = require "stdlib.text"
@@ -18,17 +18,30 @@ local DEPTH = 60
 local value
 
 local function literal(s)
-  return { k = "text", s = s, at = 1 }
+  return { k = "text", s = s, at = 1, literal = true }
+end
+
+-- Appends a text; one that follows another becomes part of it.
+local function append(list, s)
+  local last = list[#list]
+  if last and last.literal then
+    last.s = last.s .. s
+  else
+    list[#list + 1] = literal(s)
+  end
+  return list
 end
 
 local function add(list, more)
-  for _, node in ipairs(more) do list[#list + 1] = node end
-  return list
+  local first = more[1]
+  if not first or not first.literal then return move(more, 1, #more, #list + 1, list) end
+  append(list, first.s)
+  return move(more, 2, #more, #list + 1, list)
 end
 
 -- The origin of a string of the body, for the places in messages.
 local function origin(b, s)
-  return b.origin(b.path, s)
+  return b.origin(move(b.path, 1, #b.path, 1, {}), s)
 end
 
 local function fail(b, message, ...)
@@ -51,6 +64,14 @@ local function escape_text(b, nodes)
 end
 
 local function string_nodes(b, v)
+  if type(v) == "string" and not find(v, "[$@]{") then
+    return { literal('"' .. (native.json_escape(v) or fail(b, "this text is not valid UTF-8")) .. '"') }
+  end
+  local lone = type(v) == "string" and parser.lone(v, origin(b, v))
+  if lone then
+    lone.place = "json"
+    return { lone }
+  end
   local parts = {}
   for i, piece in ipairs(text.pieces(v)) do
     if type(piece) == "string" then
@@ -66,7 +87,7 @@ local function string_nodes(b, v)
   end
   place.assign(nodes, "json_string", b.report)
   escape_text(b, nodes)
-  return add(add({ literal '"' }, nodes), { literal '"' })
+  return append(add({ literal '"' }, nodes), '"')
 end
 
 local function condition(b, record)
@@ -100,49 +121,35 @@ local function when_value(b, record)
   return when_nodes(b, record, value(b, record.value), value(b, record.other))
 end
 
--- The members of a list or an object, commas between them: {make = function returning nodes, optional = record or nil}.
-local function joined(b, items)
-  local sure
-  for i, item in ipairs(items) do
-    if not item.optional then sure = sure or i end
-  end
-  local nodes = {}
-  for i, item in ipairs(items) do
-    local body, record = item.make(), item.optional
-    if not sure then
-      table.insert(body, 1, { k = "comma" })
-    elseif i > sure then
-      table.insert(body, 1, literal ",")
-    elseif i < sure then
-      body[#body + 1] = literal ","
-    end
-    add(nodes, record and guarded(b, when_nodes, b, record, body) or body)
-  end
-  if sure or #items == 0 then return nodes end
-  return { { k = "members", nodes = nodes } }
-end
-
--- Runs `f` one step deeper in the body's path; its mistake does not hide those of the rest.
-local function at(b, key, f)
+-- The nodes of a value one step deeper in the body's path; its mistake does not hide those of the rest.
+local function deeper(b, key, v)
   local path = b.path
-  b.path = add({}, path)
-  b.path[#b.path + 1] = key
-  if #b.path > DEPTH then fail(b, "this body is nested too deeply, or holds itself") end
-  local nodes = guarded(b, f)
-  b.path = path
+  local depth = #path + 1
+  path[depth] = key
+  if depth > DEPTH then fail(b, "this body is nested too deeply, or holds itself") end
+  local nodes = guarded(b, value, b, v)
+  for i = #path, depth, -1 do path[i] = nil end -- what a mistake left too
   return nodes
 end
 
-local function item(b, key, v, prefix)
-  local record = optional(v)
-  local inner = v
-  if record then inner = record.value end
-  return {
-    optional = record,
-    make = function()
-      return at(b, key, function() return add(prefix and { literal(prefix) } or {}, value(b, inner)) end)
-    end,
-  }
+-- Appends the members of a list or an object, commas between them: {key =, value =, name = text in front}.
+local function joined(b, nodes, items)
+  local sure, records = nil, {}
+  for i, item in ipairs(items) do
+    records[i] = optional(item.value) or false
+    sure = sure or not records[i] and i
+  end
+  local out = (sure or #items == 0) and nodes or {}
+  for i, item in ipairs(items) do
+    local record = records[i]
+    local body = record and (sure and {} or { { k = "comma" } }) or out
+    append(body, sure and i > sure and "," .. item.name or item.name)
+    add(body, deeper(b, item.key, record and record.value or not record and item.value))
+    if sure and i < sure then append(body, ",") end
+    if record then add(out, guarded(b, when_nodes, b, record, body)) end
+  end
+  if out ~= nodes then nodes[#nodes + 1] = { k = "members", nodes = out } end
+  return nodes
 end
 
 local function names(b, t)
@@ -164,15 +171,15 @@ local function object(b, t)
   local keys, items = names(b, t), {}
   for i, key in ipairs(keys) do
     local name = native.json_escape(key) or fail(b, "a field's name is not valid UTF-8")
-    items[i] = item(b, key, t[key], '"' .. name .. '":')
+    items[i] = { key = key, value = t[key], name = '"' .. name .. '":' }
   end
-  return add(add({ literal "{" }, joined(b, items)), { literal "}" })
+  return append(joined(b, { literal "{" }, items), "}")
 end
 
 local function list(b, t, n)
   local items = {}
-  for i = 1, n do items[i] = item(b, i, t[i]) end
-  return add(add({ literal "[" }, joined(b, items)), { literal "]" })
+  for i = 1, n do items[i] = { key = i, value = t[i], name = "" } end
+  return append(joined(b, { literal "[" }, items), "]")
 end
 
 -- The length of a list; nil for an object.

@@ -75,4 +75,5 @@ def main():
         json.dump(figures, f, indent=1)
 
 
-main()
+if __name__ == "__main__":
+    main()
