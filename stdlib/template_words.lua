@@ -49,7 +49,7 @@ function Template.__newindex()
 end
 
 local function misuse(message, ...)
-  error(format("template: " .. message, ...), 3)
+  error(format("template: " .. message, ...), 0)
 end
 
 local function check_options(options)

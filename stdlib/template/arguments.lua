@@ -8,14 +8,14 @@ local date_format = require "stdlib.template.date_format"
 local decimal = require "stdlib.template.decimal"
 local escape = require "stdlib.template.escape"
 local runtime = require "stdlib.template.runtime"
-local expected, fail, src = runtime.expected, runtime.fail, runtime.src
+local expected, fail, quoted = runtime.expected, runtime.fail, runtime.quoted
 
 local arguments = { given = runtime.given, list = runtime.list } -- given: anything but null
 
 -- A finite number.
 function arguments.number(v, p)
   v = runtime.num(v, p)
-  if v - v ~= 0 then return fail(p, "'%s' is not a finite number", src(p)) end
+  if v - v ~= 0 then return fail(p, "%s is not a finite number", quoted(p)) end
   return v
 end
 local number = arguments.number

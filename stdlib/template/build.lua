@@ -34,7 +34,7 @@ function build.template(segments, kind, report, options)
   end
   local compiled = guarded(note, function()
     local nodes = parser.block(segments, note)
-    place.assign(nodes, kind, note)
+    place.assign(nodes, kind, note, sound)
     return compiler.compile(nodes, kind == "json", note, options)
   end)
   return sound and compiled or nil

@@ -7,7 +7,8 @@ local concat, format, ipairs, lower, math_type, type =
 local arguments = require "stdlib.template.arguments"
 local functions = require "stdlib.template.functions"
 local scope = require "stdlib.template.scope"
-local src = require("stdlib.template.runtime").src
+local runtime = require "stdlib.template.runtime"
+local quoted, src = runtime.quoted, runtime.src
 
 local code = {}
 
@@ -142,7 +143,7 @@ local function field(c, holder, name, raw)
     return raw and holder .. field_key(name) or format("%s(%s, %d)", helper(c, "R", "at"), holder, name)
   end
   if not raw then return helper(c, "R", "get") .. "(" .. holder .. ', "' .. name .. '")' end
-  return "(" .. holder .. field_key(name) .. " or " .. helper(c, "R", "find") .. "(" .. holder .. ', "' .. name .. '"))'
+  return "(" .. holder .. field_key(name) .. " or " .. helper(c, "R", "field") .. "(" .. holder .. ', "' .. name .. '"))'
 end
 
 -- A variable, or what is behind `steps` of it.
@@ -246,7 +247,7 @@ local function order(c, node)
   local a, b, op = node.a, node.b, node.op
   local kind_a, kind_b = result(a), result(b)
   if kind_a and kind_b and (kind_a ~= kind_b or kind_a ~= "number" and kind_a ~= "string") then
-    report(c, node, "'%s' compares a %s with a %s", src(node), kind_a, kind_b)
+    report(c, node, "%s compares a %s with a %s", quoted(node), kind_a, kind_b)
     return "false"
   end
   if op == ">" or op == ">=" then a, b = b, a end
@@ -328,11 +329,11 @@ local function argument(c, node, kind)
   if is_constant then return constant_argument(c, node, kind, value) end
   local given, needed = result(node), NEEDS[kind]
   if given == "null" then
-    report(c, node, "'%s' is null", src(node))
+    report(c, node, "%s is null", quoted(node))
   elseif given and needed and given ~= needed then
-    report(c, node, "'%s' is %s, not %s", src(node), CALLED[given], CALLED[needed])
+    report(c, node, "%s is %s, not %s", quoted(node), CALLED[given], CALLED[needed])
   elseif given == "list" and GIVES[kind] == "string" then
-    report(c, node, "'%s' is a list, which has no text", src(node))
+    report(c, node, "%s is a list, which has no text", quoted(node))
   end
   local v = checked(c, node)
   local fits = kind == "given" or given == GIVES[kind] and kind ~= "filled" and kind ~= "number"
@@ -354,7 +355,7 @@ local function method(c, node)
     local arg = node.args[i]
     local _, is_constant = constant(arg)
     if not is_constant and arg.k ~= "null" then
-      report(c, arg, "the arguments of a method are constants; '%s' is none", src(arg))
+      report(c, arg, "the arguments of a method are constants; %s is none", quoted(arg))
     end
     parts[i - 1] = expression(c, arg)
   end

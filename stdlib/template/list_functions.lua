@@ -5,7 +5,7 @@ local concat, type = table.concat, type
 local native = require "stdlib.native"
 local escape = require "stdlib.template.escape"
 local runtime = require "stdlib.template.runtime"
-local fail, kind, src = runtime.fail, runtime.kind, runtime.src
+local fail, kind, quoted = runtime.fail, runtime.kind, runtime.quoted
 local json_array, null = native.json_array, native.json_null
 
 local function join(p, list, separator)
@@ -13,7 +13,7 @@ local function join(p, list, separator)
   for i = 1, #list do
     local v = list[i]
     if v == null or type(v) == "table" then
-      fail(p, "element %d of '%s' is %s, which has no text", i, src(p), kind(v))
+      fail(p, "element %d of %s is %s, which has no text", i, quoted(p), kind(v))
     end
     out[i] = escape.text(v, p)
   end

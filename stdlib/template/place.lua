@@ -104,8 +104,8 @@ function walk(state, nodes)
   end
 end
 
-local function assign_json(nodes, report)
-  local state = { quote = false, escape = false, sound = true, report = report }
+local function assign_json(nodes, report, sound)
+  local state = { quote = false, escape = false, sound = sound, report = report }
   walk(state, nodes)
   if state.quote and state.sound then
     report(state.quote.o, state.quote.at, "this can never be JSON: the string is not closed")
@@ -138,9 +138,10 @@ local function set_all(nodes, kind, start)
 end
 
 -- Sets `place` of every output and slot of a template of this kind: "text", "json", "json_string" (inside of one), "form",
--- "url", "header" or "xml"; tells `report` what is wrong with the places.
-function place.assign(nodes, kind, report)
-  if kind == "json" then return assign_json(nodes, report) end
+-- "url", "header" or "xml"; tells `report` what is wrong with the places. `sound`: nothing is wrong yet, so that it can be
+-- told whether this can be JSON.
+function place.assign(nodes, kind, report, sound)
+  if kind == "json" then return assign_json(nodes, report, sound) end
   return set_all(nodes, kind, kind == "url" and "url_start" or nil)
 end
 

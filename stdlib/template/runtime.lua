@@ -2,8 +2,8 @@
 -- place of an expression, its node (expression.lua), for the message when it cannot be had.
 
 local abs, floor, math_type, tointeger = math.abs, math.floor, math.type, math.tointeger
-local error, format, gsub, lower, next, sub, tonumber =
-  error, string.format, string.gsub, string.lower, next, string.sub, tonumber
+local error, find, format, gsub, lower, next, sub, tonumber =
+  error, string.find, string.format, string.gsub, string.lower, next, string.sub, tonumber
 local type = type
 
 local native = require "stdlib.native"
@@ -19,6 +19,13 @@ function runtime.src(p)
   return p.src
 end
 local src = runtime.src
+
+-- The same in quotes; a constant has its own.
+function runtime.quoted(p)
+  local text = src(p)
+  return find(text, "^[\"']") and text or "'" .. text .. "'"
+end
+local quoted = runtime.quoted
 
 -- Ends the rendering with a message that has its place.
 function runtime.fail(p, message, ...)
@@ -39,8 +46,8 @@ local kind = runtime.kind
 
 -- The message for a value of the wrong type.
 function runtime.expected(p, v, what)
-  if v == nil or v == null then return fail(p, "'%s' is null", src(p)) end
-  return fail(p, "'%s' is %s, not %s", src(p), kind(v), what)
+  if v == nil or v == null then return fail(p, "%s is null", quoted(p)) end
+  return fail(p, "%s is %s, not %s", quoted(p), kind(v), what)
 end
 local expected = runtime.expected
 
@@ -55,12 +62,12 @@ local function search(o, name)
 end
 
 -- Of a table that has no exact `name`: the field in another case. Also for what is `false`.
-function runtime.find(o, name)
+function runtime.field(o, name)
   local v = o[name]
   if v ~= nil then return v end
   return search(o, name)
 end
-local find = runtime.find
+local field = runtime.field
 
 -- What has no fields.
 runtime.empty = {}
@@ -76,7 +83,7 @@ end
 -- A field: the exact name first, then any case; nil for null and for what is not there.
 function runtime.get(o, name)
   if type(o) ~= "table" then return nil end
-  local v = find(o, name)
+  local v = field(o, name)
   if v == null then return nil end
   return v
 end
@@ -130,7 +137,7 @@ local function comparable(a, b, p)
   local t = type(a)
   if t == type(b) and (t == "number" or t == "string") then return t == "number" end
   if a == nil or b == nil then return expected(p, nil) end
-  return fail(p, "'%s' compares %s with %s", src(p), kind(a), kind(b))
+  return fail(p, "%s compares %s with %s", quoted(p), kind(a), kind(b))
 end
 
 function runtime.lt(a, b, p)
@@ -153,7 +160,7 @@ function runtime.sub(a, b) return exact(a - b, (a + 0.0) - b) end
 function runtime.mul(a, b) return exact(a * b, (a + 0.0) * b) end
 
 function runtime.div(a, b, p)
-  if b == 0 then return fail(p, "'%s' divides by zero", src(p)) end
+  if b == 0 then return fail(p, "%s divides by zero", quoted(p)) end
   return a / b
 end
 

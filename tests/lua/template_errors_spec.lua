@@ -56,6 +56,20 @@ local MISTAKES = {
     { "${ " .. ("("):rep(100) .. "1 }", "1:64: this expression is nested too deeply" },
     { "${ foo(1) } ${ bar(2) }\n${ baz(3) }",
       "1:4: unknown function 'foo'\n1:16: unknown function 'bar'\n2:4: unknown function 'baz'" },
+    { "${ a b } ${ ! } ${ foo() }\n@{ if }${ x. }@{ end if y }@{ set 1 }${ 'x",
+      "1:6: unexpected 'b'\n1:13: unexpected '!'\n1:20: unknown function 'foo'\n2:7: expected a value, found '}'\n"
+        .. "2:14: expected the name of a field, found '}'\n2:25: unexpected 'y'\n"
+        .. "2:35: expected the name of a variable, found '1'\n2:41: this string is never closed" },
+    { "@{ for x in l }${ foo() }@{ if a }", "1:19: unknown function 'foo'\n1:26: this 'if' has no 'end if'" },
+    { "@{ end if }${ foo() }", "1:1: 'end if' without 'if'\n1:15: unknown function 'foo'" },
+    { "${ a }@{ set a = 1 }", "1:4: 'a' is used before it is set" },
+    { "@{ for x in Order.Items }${ A }@{ set a = x }@{ end for }", "1:29: 'A' is used before it is set" },
+    { "${ 1 < 'a' } ${ null > 2 }", "1:4: '1 < 'a'' compares a number with a string\n"
+      .. "1:17: 'null > 2' compares a null with a number" },
+    { "@{ for x in 5 }@{ end for }", "1:13: expected a list; 5 is a number" },
+    { "${ n.x.y() }", "1:8: unknown method 'y'" },
+    { "${ -'a' }", "1:5: arithmetic needs numbers; 'a' is a string" },
+    { "${ 'a' & (1 }", "1:13: expected ')', found '}'" },
   },
   json = {
     { '{"a": ${ n }', "1:1: this can never be JSON: the '{' is not closed" },
@@ -69,6 +83,26 @@ local MISTAKES = {
       "1:7: the branches of this 'if' end in different places: one inside a JSON string, one outside" },
     { '{"a": "@{ for x in l }"@{ end for }}',
       "1:8: the body of this 'for' ends outside a JSON string, but begins inside one" },
+    { '[@{ for x in l }${ x },@{ end for }]', "1:36: this is no JSON when the loops run: expected a value, found ']'" },
+    { '{"a": 1,}', "1:9: this can never be JSON: expected a name in quotes, found '}'" },
+    { '{"a" 1}', "1:6: this can never be JSON: expected ':', found '1'" },
+    { "{a: 1}", "1:2: this can never be JSON: expected a name in quotes or '}', found 'a'" },
+    { "{'a': 1}", "1:2: this can never be JSON: expected a name in quotes or '}', found '''" },
+    { "[1 2]", "1:4: this can never be JSON: expected ',' or ']', found '2'" },
+    { "[01]", "1:2: this can never be JSON: expected a value or ']', found '01'" },
+    { "[nul]", "1:2: this can never be JSON: expected a value or ']', found 'nul'" },
+    { "[1,,2]", "1:4: this can never be JSON: expected a value, found ','" },
+    { "{} {}", "1:4: this can never be JSON: expected the end, found '{'" },
+    { "  ", "1:3: this can never be JSON: expected a value, found the end" },
+    { '{"a": ', "1:7: this can never be JSON: expected a value, found the end" },
+    { '{"a": [${ n }', "1:7: this can never be JSON: the '[' is not closed" },
+    { '{@{ if n = 1 }"a": 1@{ else }"b" 2@{ end if }, "c" }', "1:52: this can never be JSON: expected ':', found '}'" },
+    { "@{ if n = 1 }{@{ else }[@{ end if } 1 ]]", "1:40: this can never be JSON: expected the end, found ']'" },
+    { '{"a": "b\nc"}', "1:9: this can never be JSON: a string holds no line break or control character as it is; write \\n or \\u…" },
+    { '{"a": "\\x"}', "1:8: this can never be JSON: '\\x' is no escape" },
+    { '{"a": "\\u12g4"}', "1:8: this can never be JSON: '\\u' is no escape" },
+    { '{"a": "\xff"}', "1:1: this can never be JSON: it is not valid UTF-8" },
+    { '{"a": ${ n }, ${ foo() } }', "1:18: unknown function 'foo'\n1:26: this can never be JSON: expected ':', found '}'" },
     { '[@{ for x in l }${ x },@{ end for }]}', "1:37: this can never be JSON: expected the end, found '}'" },
   },
 }
@@ -97,8 +131,8 @@ local FAILURES = {
   },
   json = {
     { '"${ Order.Note }"', "1:5: 'Order.Note' is null" },
-    { "${ '\xff' }", "1:4: ''\xff'' is not valid UTF-8" },
-    { "\"${ '\xff' }\"", "1:5: ''\xff'' is not valid UTF-8" },
+    { "${ '\xff' }", "1:4: '\xff' is not valid UTF-8" },
+    { "\"${ '\xff' }\"", "1:5: '\xff' is not valid UTF-8" },
   },
 }
 
@@ -113,6 +147,31 @@ local function check(cases, what)
     end
   end
 end
+
+-- Templates whose JSON depends on the data: they compile.
+local JSON = {
+  "[@{ for x in l }${ x }@{ if not loop.last }, @{ end if }@{ end for }]",
+  '{"a": 1@{ if n = 7 }, "b": 2@{ end if }}',
+  '{@{ for x in l }"k${ x }": ${ x }@{ if loop.last }@{ else },@{ end if }@{ end for }}',
+  '{"a": ${ n }00, "b": -${ n }, "c": 1${ n }, "d": ${ n }e2}',
+  '@{ if n = 7 }{"a": 1}@{ else }[1, 2]@{ end if }',
+  '@{ if n = 7 }{"a": @{ else }[@{ end if } 1 @{ if n = 7 }}@{ else }]@{ end if }',
+  '@{ set a = 1 }{"a": [@{* nothing *}], "b": {}, "c": [[], {}, true, false, null, -1.5e-3, 0]}',
+  '{"a\\"b\\u00e9\\/": "${ s }\\n"}',
+  '{${ s }: 1, "b@{ if n = 7 }c@{ end if }": "x"}',
+  "[${ '1,2' | raw }]",
+  "[@{ for x in l }@{ for y in l }${ y },@{ end for }@{ end for } 1]",
+  "${ n }",
+}
+
+describe("a JSON template", function()
+  for _, text in ipairs(JSON) do
+    it("may be JSON: " .. text, function()
+      local _, message = helper.render(text, { n = 7, s = "x", l = helper.json.array { 1, 2 } }, "json")
+      assert.is_nil(message)
+    end)
+  end
+end)
 
 describe("a template's mistakes:", function()
   check(MISTAKES, "compiling")
