@@ -153,6 +153,24 @@ class Check(Case):
         self.assertRegex(lines[0], r"bad\.lua:2:.*metod.*method")
         self.assertRegex(lines[1], r"bad\.lua:3:.*nobody")
 
+    def test_names_every_mistake_of_every_template_of_every_file(self):
+        self.file("s/a.lua", '''integration "i" { url = "http://127.0.0.1:1/${ x | toUper }" }
+webhook "a" { integration = "i", url = "?a=${ b c }&d=${ floor('x') }", body = { n = "${ substring(s, 0) }", m = { "${ ! }" } } }''')
+        self.file("s/b.lua", '''webhook "b" { integration = "i", headers = { ["Content-Type"] = "application/json", A = "@{ if a }" },
+  body = [[{"a": "${ x }",
+    "b" ${ y }}]] }''')
+        out, err = self.run_anzol("check", "s", code=78)
+        self.assertEqual(out, "7 mistakes\n")
+        self.assertEqual(err.splitlines(), [
+            "s/a.lua:1:52: unknown function 'toUper'; did you mean 'toUpper'?",
+            "s/a.lua:2:49: unexpected 'c'",
+            "s/a.lua:2:64: 'x' is a string, not a number",
+            "s/a.lua:2:103: the position must be at least 1, found 0",
+            "s/a.lua:2:120: unexpected '!'",
+            "s/b.lua:1:90: this 'if' has no 'end if'",
+            "s/b.lua:3:9: this can never be JSON: expected ':', found a value",
+        ])
+
     def test_json(self):
         out, _ = self.run_anzol("check", self.file("bad.lua", BAD), "--json", code=78)
         result = json.loads(out)

@@ -36,6 +36,28 @@ webhook "paid" { integration = "shop", on = "order.paid", method = "PUT", url = 
             self.assertEqual(delivery["attempts"][0]["status"], 200)
             self.assertEqual(delivery["attempts"][0]["response"]["body"], '{"ok":true}')
 
+    def test_that_cannot_be_rendered_fails_alone(self):
+        hooks = """
+integration "shop" { url = "%s", headers = { ["Content-Type"] = "application/json" } }
+webhook "a" { integration = "shop", on = "e", url = "a", body = { id = "${Id}" } }
+webhook "b" { integration = "shop", on = "e", url = "b",
+  body = [[{"id": ${Id},
+    "note": "for ${ Order.Note }"}]] }
+webhook "c" { integration = "shop", on = "e", url = "c", headers = { ["X-Name"] = "${Name}" } }
+"""
+        with Receiver() as r, Daemon(hooks % r.url) as d:
+            event = d.emit("e", {"Id": 1, "Name": "x\r\nX-Evil: 1"})
+            self.assertEqual(len(event["deliveries"]), 3)
+            self.assertEqual([request.path for request in r.wait(1)], ["/a"])
+            found = {x["webhook"]: x for x in (d.wait_state(i, "succeeded", "failed") for i in event["deliveries"])}
+            self.assertEqual({name: x["state"] for name, x in found.items()}, {"a": "succeeded", "b": "failed", "c": "failed"})
+            note, name = r"script\.lua:6:21: 'Order\.Note' is null", r"script\.lua:7:86: 'Name' holds a line break; a header cannot"
+            self.assertRegex(found["b"]["error"]["message"], note)
+            self.assertRegex(found["c"]["error"]["message"], name)
+            self.assertRegex(d.log_text(), note)
+            self.assertRegex(d.log_text(), name)
+            self.assertEqual(len(r.requests), 1)
+
     def test_of_each_method(self):
         hooks = "".join(f'webhook "w_{m}" {{ integration = "shop", on = "e", method = "{m}" }}\n' for m in
                         ("GET", "POST", "PUT", "PATCH", "DELETE"))

@@ -337,6 +337,87 @@ static void a_template_needs_no_scripts(void **state)
     buf_fini(&out);
 }
 
+/* The functions of the seam that templates stand on; tests/lua says what each template means. */
+static void templates_write_each_place(void **state)
+{
+    static const struct {
+        const char *as, *text, *expected;
+    } cases[] = {
+        {"text", "${s}|${n}|${f}|${t}|${1/3}", "a\"b\\ñ|7|-1.5|True|0.33"},
+        {"json", "{\"s\":${s},\"q\":\"${s}\",\"x\":${x},\"l\":${l},\"t\":${t},\"i\":${big},\"z\":${z}}",
+         "{\"s\":\"a\\\"b\\\\ñ\",\"q\":\"a\\\"b\\\\ñ\",\"x\":null,\"l\":[1,[]],\"t\":true,"
+         "\"i\":-9223372036854775808,\"z\":1e+300}"},
+        {"form", "a=${s}&z=${z}", "a=a%22b%5C%C3%B1&z=1e%2B300"},
+        {"url", "${u}/${s}", "https://h.test/a%22b%5C%C3%B1"},
+        {"header", "x ${s} ${n}", "x a\"b\\ñ 7"},
+        {"xml", "<a b=\"${m}\">${m}</a>", "<a b=\"&lt;&amp;&gt;&quot;&#39;ñ\">&lt;&amp;&gt;&quot;&#39;ñ</a>"},
+        {"text", "${toUpper('straße привет')} ${toLower('ΕΛΛΆΔΑ ABC')} ${capitalizeAllWords('él CARL\"S usa')}",
+         "STRAßE ПРИВЕТ ελλάδα abc Él CARL\"S Usa"},
+        {"text", "${'ÑANDÚ' = 'ñandú'} ${'ñ' = 'n'} ${truncate('привет, мир и все', 11)}", "True False привет..."},
+        {"text", "${md5('abc')} ${hmacSha256('a', 'k') | substring(1, 8)} ${toBase64('ñ')}",
+         "900150983CD24FB0D6963F7D28E17F72 78DA9151 w7E="},
+        {"text", "@{ for v in l }${loop.index}@{ if loop.last }.@{ else },@{ end if }@{ end for }", "1,2."},
+    };
+    struct bytes data =
+        bytes_of("{\"s\":\"a\\\"b\\\\ñ\",\"n\":7,\"f\":-1.5,\"t\":true,\"x\":null,\"l\":[1,[]],"
+                 "\"big\":-9223372036854775808,\"z\":1e300,\"u\":\"https://h.test\",\"m\":\"<&>\\\"'ñ\"}");
+    struct generation *g = NULL;
+    struct generation_options o = {.path_count = 0};
+    struct buf out;
+    (void)state;
+    buf_init(&out);
+    assert_int_equal(generation_load(&o, &g, &errors, &e), 0);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        buf_clear(&out);
+        if (generation_template(g, bytes_of(cases[i].text), cases[i].as, data, &out, &e) != 0)
+            fail_msg("%s: %s", cases[i].text, e.message);
+        assert_string_equal(buf_cstr(&out), cases[i].expected);
+    }
+    generation_unref(g);
+    buf_fini(&out);
+}
+
+static void a_template_that_fails_leaves_nothing_behind(void **state)
+{
+    struct generation *g = NULL;
+    struct generation_options o = {.path_count = 0};
+    struct buf out;
+    (void)state;
+    buf_init(&out);
+    assert_int_equal(generation_load(&o, &g, &errors, &e), 0);
+    struct bytes text = bytes_of("written @{ if n = 1 }${n}@{ end if }${nothing}");
+    assert_int_equal(generation_template(g, text, "text", bytes_of("{\"n\":1}"), &out, &e), -1);
+    assert_string_equal(e.message, "1:39: 'nothing' is null");
+    text = bytes_of("@{ if n = 1 }after ${n}@{ end if }");
+    assert_int_equal(generation_template(g, text, "text", bytes_of("{\"n\":1}"), &out, &e), 0);
+    assert_string_equal(buf_cstr(&out), "after 1");
+    generation_unref(g);
+    buf_fini(&out);
+}
+
+static void a_template_cannot_fill_the_memory(void **state)
+{
+    struct generation *g = NULL;
+    struct generation_options o = {.path_count = 0};
+    struct buf out, data;
+    (void)state;
+    buf_init(&out);
+    buf_init(&data);
+    buf_append_str(&data, "{\"s\":\"");
+    for (int i = 0; i < 100000; i++)
+        buf_append_str(&data, "0123456789");
+    buf_append_str(&data, "\",\"l\":[1,2,3,4,5,6,7,8,9,10]}");
+    assert_int_equal(generation_load(&o, &g, &errors, &e), 0);
+    struct bytes text = bytes_of("@{ for a in l }@{ for b in l }${s}@{ end for }@{ end for }");
+    assert_int_equal(generation_template(g, text, "text", buf_view(&data), &out, &e), -1);
+    assert_string_equal(e.message, "the text is larger than 64 MiB");
+    assert_int_equal(generation_template(g, bytes_of("${l[9]}"), "text", buf_view(&data), &out, &e), 0);
+    assert_string_equal(buf_cstr(&out), "10");
+    generation_unref(g);
+    buf_fini(&out);
+    buf_fini(&data);
+}
+
 /* --- what is wrong with scripts ----------------------------------------------------------------------------------- */
 
 static void mistakes_come_all_at_once(void **state)
@@ -556,6 +637,9 @@ int main(void)
         cmocka_unit_test(a_preview_shows_no_secret),
         cmocka_unit_test(variables_come_from_a_response),
         cmocka_unit_test(a_template_needs_no_scripts),
+        cmocka_unit_test(templates_write_each_place),
+        cmocka_unit_test(a_template_that_fails_leaves_nothing_behind),
+        cmocka_unit_test(a_template_cannot_fill_the_memory),
         cmocka_unit_test(mistakes_come_all_at_once),
         cmocka_unit_test(one_mistake_is_the_summary),
         cmocka_unit_test(an_endless_script_is_stopped),
