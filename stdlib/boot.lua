@@ -178,7 +178,7 @@ function boot.template(text, as, raw)
   end
   local data, bad = read_data(raw)
   if not data then return nil, 400, bad end
-  local compiled, found = template_words.compile(text, as)
+  local compiled, found = template_words.compile(text, as, { shown = true })
   if not compiled then return nil, 422, concat(found, "\n") end
   if compiled.static then return compiled.static end
   local ok, result = protected(compiled.render, data, native.new_id())

@@ -85,7 +85,7 @@ end
 
 local function compile(s, options)
   check_text(s)
-  local compiled, found = words.compile(s, check_options(options), { methods = true })
+  local compiled, found = words.compile(s, check_options(options), { methods = true, shown = true })
   if not compiled then misuse("%s", concat(found, "; ")) end
   return compiled
 end

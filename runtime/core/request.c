@@ -88,8 +88,11 @@ static int measure(struct request_text text, const char *what, size_t *len, size
                 return too_long(e, what);
             *len += piece->literal.len;
         } else {
-            if (!is_secret_name(piece->secret) || (unsigned)piece->encoding > SLOT_BASE64)
+            if (!is_secret_name(piece->secret) || (unsigned)piece->encoding > SLOT_BASE64 ||
+                (unsigned)piece->form > SLOT_HMAC_BASE64)
                 return err_set(e, ERR_INPUT, UNPROCESSABLE, "%s uses a secret whose name cannot be stored", what);
+            if (piece->message.len > UINT32_MAX)
+                return too_long(e, what);
             if (++*slots > UINT16_MAX)
                 return err_set(e, ERR_INPUT, UNPROCESSABLE, "%s uses more than %d secrets", what, UINT16_MAX);
         }
@@ -108,9 +111,14 @@ static void put_slots(struct buf *out, struct request_text text, bool header)
         /* Every other encoding leaves no line break; raw would let a value add headers. */
         bool promote = header && piece->encoding == SLOT_RAW;
         buf_put_u32(out, (uint32_t)offset);
-        buf_put_u8(out, promote ? SLOT_HEADER : (uint8_t)piece->encoding);
+        unsigned encoding = promote ? SLOT_HEADER : piece->encoding;
+        buf_put_u8(out, (uint8_t)(encoding | (unsigned)piece->form << 4));
         buf_put_u16(out, (uint16_t)piece->secret.len);
         buf_append_bytes(out, piece->secret);
+        if (piece->form == SLOT_ITSELF)
+            continue;
+        buf_put_u32(out, (uint32_t)piece->message.len);
+        buf_append_bytes(out, piece->message);
     }
 }
 
@@ -230,7 +238,12 @@ static struct request_view_text get_text(struct reader *r)
         uint32_t offset = get_number(r, 4);
         uint32_t encoding = get_number(r, 1);
         struct bytes name = get_bytes(r, get_number(r, 2));
-        r->bad = r->bad || offset < previous || offset > len || encoding > SLOT_BASE64 || !is_secret_name(name);
+        uint32_t form = encoding >> 4;
+        encoding &= 15;
+        r->bad = r->bad || offset < previous || offset > len || encoding > SLOT_BASE64 || form > SLOT_HMAC_BASE64 ||
+                 !is_secret_name(name);
+        if (!r->bad && form != SLOT_ITSELF)
+            get_bytes(r, get_number(r, 4));
         previous = offset;
     }
     text.bytes = get_bytes(r, len);

@@ -7,7 +7,8 @@
  *
  * Format 1 (little-endian): u8 format, u8 flags, u32 timeout_ms, u32 connect_ms, retry policy, u8 method length +
  * method, url text, u16 header count, each u16 name length + name + value text, body text. A text is u32 length, u16
- * slots, each {u32 offset, u8 encoding, u16 name length, name}, then the bytes, slots cut out.
+ * slots, each {u32 offset, u8 encoding, u16 name length, name}, then the bytes, slots cut out. A slot of a signature
+ * has its form in the upper half of the encoding, and after the name u32 message length + message.
  */
 #ifndef ANZOL_CORE_REQUEST_H
 #define ANZOL_CORE_REQUEST_H
@@ -32,6 +33,14 @@ enum slot_encoding {
     SLOT_BASE64 = 5, /* padded, standard alphabet */
 };
 
+/* What is written of a secret: itself, or the HMAC-SHA256 of a message under it (RFC 2104). Stored by number too. */
+enum slot_form {
+    SLOT_ITSELF = 0,
+    SLOT_HMAC_HEX = 1,
+    SLOT_HMAC_HEX_UPPER = 2,
+    SLOT_HMAC_BASE64 = 3,
+};
+
 /* Options of a webhook that travel with each of its deliveries. */
 struct request_options {
     uint8_t flags;
@@ -45,6 +54,8 @@ struct request_piece {
     struct bytes literal;
     struct bytes secret; /* name; data NULL: a literal */
     enum slot_encoding encoding;
+    enum slot_form form;
+    struct bytes message; /* that is signed */
 };
 
 struct request_text {
@@ -88,6 +99,8 @@ int request_options_read(struct request_options *o, struct bytes stored, struct 
 /* Gives the value of a secret; an empty `data` NULL view when it is gone. The view must stay valid during the fill. */
 struct request_secrets {
     struct bytes (*get)(void *ud, struct bytes name);
+    /* For signatures; 0, or -1. */
+    int (*hmac_sha256)(struct bytes key, struct bytes message, uint8_t out[32]);
     void *ud;
 };
 

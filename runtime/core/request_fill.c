@@ -12,17 +12,29 @@ static const size_t EXPANSION_MAX = 6; /* the worst encoding: JSON and XML write
 struct slot {
     size_t offset;
     enum slot_encoding encoding;
-    struct bytes name;
+    enum slot_form form;
+    struct bytes name, message;
 };
+
+static size_t four_bytes(const uint8_t *p)
+{
+    return (size_t)p[0] | (size_t)p[1] << 8 | (size_t)p[2] << 16 | (size_t)p[3] << 24;
+}
 
 /* request_view_read() has checked every length. */
 static const uint8_t *next_slot(const uint8_t *p, struct slot *slot)
 {
     size_t name_len = (size_t)p[5] | (size_t)p[6] << 8;
-    slot->offset = (size_t)p[0] | (size_t)p[1] << 8 | (size_t)p[2] << 16 | (size_t)p[3] << 24;
-    slot->encoding = (enum slot_encoding)p[4];
+    slot->offset = four_bytes(p);
+    slot->encoding = (enum slot_encoding)(p[4] & 15);
+    slot->form = (enum slot_form)(p[4] >> 4);
     slot->name = (struct bytes){(const char *)p + 7, name_len};
-    return p + 7 + name_len;
+    slot->message = (struct bytes){NULL, 0};
+    p += 7 + name_len;
+    if (slot->form == SLOT_ITSELF)
+        return p;
+    slot->message = (struct bytes){(const char *)p + 4, four_bytes(p)};
+    return p + 4 + slot->message.len;
 }
 
 int request_percent_encode(struct buf *out, struct bytes value)
@@ -155,12 +167,42 @@ static void append_encoded(struct buf *out, enum slot_encoding encoding, struct 
     }
 }
 
+enum { MAC_BYTES = 32, MAC_TEXT = 2 * MAC_BYTES };
+
+/* The signature of the slot's message in its form. */
+static size_t sign(const struct slot *slot, const uint8_t *mac, char text[MAC_TEXT])
+{
+    const char *digits = slot->form == SLOT_HMAC_HEX ? "0123456789abcdef" : "0123456789ABCDEF";
+    if (slot->form == SLOT_HMAC_BASE64)
+        return base64_encode(text, (struct bytes){(const char *)mac, MAC_BYTES}, 0, BASE64_STANDARD);
+    for (size_t i = 0; i < MAC_BYTES; i++) {
+        text[2 * i] = digits[mac[i] >> 4];
+        text[2 * i + 1] = digits[mac[i] & 15];
+    }
+    return MAC_TEXT;
+}
+
+static int fill_signature(struct buf *out, const struct slot *slot, const struct request_secrets *secrets,
+                          struct bytes key, struct err *e)
+{
+    uint8_t mac[MAC_BYTES];
+    char text[MAC_TEXT];
+    if (secrets->hmac_sha256 == NULL || secrets->hmac_sha256(key, slot->message, mac) != 0)
+        return err_set(e, ERR_INPUT, 422, "a signature cannot be made");
+    if (reserve_wiping(out, sizeof text * EXPANSION_MAX) != 0)
+        return err_memory(e);
+    append_encoded(out, slot->encoding, (struct bytes){text, sign(slot, mac, text)});
+    return buf_failed(out) ? err_memory(e) : 0;
+}
+
 static int fill_slot(struct buf *out, const struct slot *slot, const struct request_secrets *secrets, struct err *e)
 {
     int shown = slot->name.len < 128 ? (int)slot->name.len : 128;
     struct bytes value = secrets->get(secrets->ud, slot->name);
     if (value.data == NULL)
         return err_set(e, ERR_INPUT, 422, "the secret \"%.*s\" is not set", shown, slot->name.data);
+    if (slot->form != SLOT_ITSELF)
+        return fill_signature(out, slot, secrets, value, e);
     const char *why = misfit(slot->encoding, value);
     if (why != NULL)
         return err_set(e, ERR_INPUT, 422, "the value of the secret \"%.*s\" %s", shown, slot->name.data, why);

@@ -1,6 +1,7 @@
 #include "net/wire.h"
 
 #include "core/secrets.h"
+#include "net/sign.h"
 
 #include <string.h>
 #include <strings.h>
@@ -243,7 +244,7 @@ int wire_fill(struct wire *w, struct bytes stored, const struct secrets *secrets
     struct fill f = {
         .wire = w,
         .view = &view,
-        .secrets = {.get = get_secret, .ud = (void *)(uintptr_t)secrets},
+        .secrets = {.get = get_secret, .hmac_sha256 = sign_hmac_sha256, .ud = (void *)(uintptr_t)secrets},
     };
     if (request_view_read(&view, stored, e) != 0)
         return -1;

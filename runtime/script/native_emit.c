@@ -137,6 +137,13 @@ static enum slot_encoding read_encoding(lua_State *L)
     return SLOT_RAW;
 }
 
+/* The form of a signature, at the top; nil: the secret itself. */
+static enum slot_form read_form(lua_State *L)
+{
+    static const char *const names[] = {"", "hex", "HEX", "base64", NULL}; /* as enum slot_form */
+    return (enum slot_form)luaL_checkoption(L, -1, "", names);
+}
+
 /* The piece at the top. Its strings stay alive in the text it belongs to. */
 static struct request_piece read_piece(lua_State *L)
 {
@@ -150,7 +157,12 @@ static struct request_piece read_piece(lua_State *L)
     p.secret = string_at(L, -1);
     lua_getfield(L, -2, "encoding");
     p.encoding = read_encoding(L);
-    lua_pop(L, 2);
+    lua_getfield(L, -3, "hmac");
+    p.form = read_form(L);
+    lua_getfield(L, -4, "message");
+    if (p.form != SLOT_ITSELF)
+        p.message = string_at(L, -1);
+    lua_pop(L, 4);
     return p;
 }
 

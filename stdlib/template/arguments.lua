@@ -66,6 +66,12 @@ function arguments.time(v, p)
   return date.parse_time(v) or fail(p, "expected a time like 10:30:00 or a date with one, found '%s'", v)
 end
 
+-- How a message authentication code is written.
+function arguments.mac_form(v, p)
+  if v == "HEX" or v == "hex" or v == "base64" then return v end
+  return fail(p, "expected 'HEX', 'hex' or 'base64', found '%s'", v)
+end
+
 -- A format, compiled: the compilers give it, or nil and why not.
 local function format_of(compile)
   local known, count = {}, 0

@@ -1,9 +1,10 @@
 -- code: an expression to a Lua expression. Generated code knows: D the data, ID the delivery's id, R the runtime, E the
 -- texts, C the arguments' types, F the functions, A the constants, P the places, NULL, and the locals of the variables.
 
-local concat, format, ipairs, lower, math_type, type =
-  table.concat, string.format, ipairs, string.lower, math.type, type
+local concat, find, format, ipairs, lower, math_type, type =
+  table.concat, string.find, string.format, ipairs, string.lower, math.type, type
 
+local native = require "stdlib.native"
 local arguments = require "stdlib.template.arguments"
 local functions = require "stdlib.template.functions"
 local scope = require "stdlib.template.scope"
@@ -341,7 +342,36 @@ local function argument(c, node, kind)
   return format("%s(%s, %s)", helper(c, "C", kind), v, place(c, node))
 end
 
+-- The call secret("NAME") that is the key of hmacSha256 in an output of its own; nil: none.
+function code.signing_secret(node)
+  local key = node.k == "call" and node.key == "hmacsha256" and not node.method and node.args[2]
+  return key and key.k == "call" and key.key == "secret" and not key.method and key or nil
+end
+
+-- hmacSha256(message, secret("NAME"), form): what the core signs while sending, and the code of the message.
+function code.signature(c, node, secret)
+  local entry, name, form = functions.find(node.key), secret.args[1], node.args[3]
+  if #node.args > entry.max then
+    report(c, node, "'%s' takes %s, found %d", entry.name, functions.arity(entry), #node.args)
+  end
+  if form and (form.k ~= "str" or not arguments.constant("mac_form", form.v, src(form))) then
+    report(c, form, "expected 'HEX', 'hex' or 'base64', found %s", src(form))
+  end
+  if #secret.args ~= 1 or name.k ~= "str" or not find(name.v, "^[%a_][%w_]*$") then
+    report(c, secret, "expected secret(\"NAME\")")
+  elseif c.shown then
+    report(c, secret, "a secret cannot be in a text that scripts or people see")
+  elseif not native.secret(name.v) then
+    report(c, secret, "secret '%s' is not set, or empty; put %s=… into the environment", name.v, name.v)
+  end
+  return { secret = name and name.v, hmac = form and form.v or "HEX" }, argument(c, node.args[1], "text")
+end
+
 local function unknown(c, node)
+  if node.key == "secret" then
+    report(c, node, "secret() can only be the key of hmacSha256, as in ${ hmacSha256(text, secret(\"NAME\")) }")
+    return "nil"
+  end
   local near = functions.nearest(node.name)
   local what = node.method and "method" or "function"
   report(c, node, "unknown %s '%s'%s", what, node.name, near and "; did you mean '" .. near .. "'?" or "")

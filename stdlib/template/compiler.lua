@@ -74,24 +74,40 @@ local function whole_call(c, node, e)
   if e.key == "urlencode" and (node.place == "url" or node.place == "form") then return e, "text" end
 end
 
+-- A slot for a secret, or for a signature of what `message` (Lua code) gives.
+local function add_slot(c, place, record, message)
+  local quoted = place == "json"
+  if quoted then add_text(c, '"') end
+  flush(c)
+  record.encoding = escape.slot[place]
+  c.slots[#c.slots + 1] = record
+  if message then
+    c.dynamic = true
+    line(c, "%s(o, T(m), K[%d], %s)", code.helper(c, "R", "signature"), #c.slots, message)
+  else
+    c.fixed[#c.fixed + 1] = record
+    line(c, "%s(o, T(m), K[%d])", code.helper(c, "R", "piece"), #c.slots)
+  end
+  c.buffered = true
+  if quoted then add_text(c, '"') end
+end
+
+local function slot(c, node)
+  add_slot(c, node.place, { secret = node.name })
+end
+
 local function output(c, node)
+  local secret = code.signing_secret(node.e)
+  if secret then
+    local record, message = code.signature(c, node.e, secret)
+    return add_slot(c, node.place or "text", record, message)
+  end
   local e, place = whole_call(c, node, node.e)
   if not e and node.e.key == "raw" and node.e.k == "call" then
     code.report(c, node.e, "'raw' takes no arguments here, found %d", #node.e.args - 1)
   end
   e, place = e or node.e, place or node.place or "text"
   add_value(c, place, code.printed(c, e), e)
-end
-
-local function slot(c, node)
-  local quoted = node.place == "json"
-  if quoted then add_text(c, '"') end
-  flush(c)
-  c.slots[#c.slots + 1] = { secret = node.name, encoding = escape.slot[node.place] }
-  c.fixed[#c.fixed + 1] = c.slots[#c.slots]
-  line(c, "%s(o, T(m), K[%d])", code.helper(c, "R", "piece"), #c.slots)
-  c.buffered = true
-  if quoted then add_text(c, '"') end
 end
 
 -- The text of a body that is nothing else; nil when there is more in it.
@@ -303,12 +319,13 @@ end
 
 -- Compiles a block: {static = text} or {render = function(data, id)}; both with `has_key` (it uses the transactional id),
 -- `custom` (it calls functions of scripts) and `slots` (the result is pieces). `report(origin, at, message)` hears of each
--- mistake. `options.methods`: the data may hold functions.
+-- mistake. `options.methods`: the data may hold functions; `shown`: people see the result, which can have no secret.
 function compiler.compile(nodes, json, report, options)
   local set_names, calculated = look_at_sets(nodes)
   local root = scope.new()
   local c = {
-    report = report, json = json, methods = options and options.methods, places = {}, constants = {}, helpers = {},
+    report = report, json = json, methods = options and options.methods,
+    shown = options and options.shown, places = {}, constants = {}, helpers = {},
     head = {}, lines = {}, slots = {}, run = new_run(), runs = {}, uid = 0, hoisted = 0, fixed = {},
     root = root, frame = root, set_names = set_names, was_set = {}, calculated = calculated,
   }

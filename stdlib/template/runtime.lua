@@ -208,6 +208,12 @@ function runtime.piece(pieces, written, slot)
   pieces[#pieces + 1] = slot
 end
 
+-- The same with a slot for a signature: `slot` with a message.
+function runtime.signature(pieces, written, slot, message)
+  return runtime.piece(pieces, written,
+    { secret = slot.secret, encoding = slot.encoding, hmac = slot.hmac, message = message })
+end
+
 -- What a method of the data gives: object.name(constants), a function that gets the object first.
 function runtime.method(o, name, p, ...)
   local f = runtime.get(o, name)

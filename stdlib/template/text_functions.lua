@@ -97,6 +97,12 @@ local function hash(algorithm)
   return function(s) return hex(digest(algorithm, s)) end
 end
 
+local function hmac(s, key, form)
+  local mac = native.hmac("sha256", key, s)
+  if form == "base64" then return native.base64(mac) end
+  return form == "hex" and native.lower(hex(mac)) or hex(mac)
+end
+
 local function of_text(name, call)
   return { name = name, args = { "text" }, result = "string", call = call }
 end
@@ -119,8 +125,7 @@ return {
   of_text("sha512", hash "sha512"),
   of_text("toBase64", native.base64),
   of_text("toHexadecimal", hex),
-  { name = "hmacSha256", args = { "text", "text" }, result = "string",
-    call = function(s, key) return hex(native.hmac("sha256", key, s)) end },
+  { name = "hmacSha256", args = { "text", "text", "mac_form" }, min = 2, result = "string", call = hmac },
   { name = "isEmpty", args = { "maybe" }, result = "boolean", call = is_empty },
   { name = "replaceIfEmpty", args = { "maybe", "maybe" }, call = replace_if_empty },
   { name = "default", args = { "maybe", "maybe" }, lazy = "default" },

@@ -1,6 +1,7 @@
 """A private value reaches the receiver and nothing else."""
 import base64
 import glob
+import hmac
 import json
 import os
 import re
@@ -66,6 +67,37 @@ class Secrets(unittest.TestCase):
                 self.assertEqual(request.header("Authorization").encode("latin-1").decode(), "Bearer " + VALUE)
                 self.assertTrue(request.path.endswith("&s=" + urllib.parse.quote(VALUE, safe="")))
                 self.assertEqual(request.json(), {"token": VALUE, "inside": f"a {VALUE} b"})
+
+    def test_sign_what_templates_give(self):
+        text = '''
+integration "shop" { url = "%s" }
+webhook "w" { integration = "shop", on = "e", method = "POST", retry = { delays = { "100ms" } },
+  url = "p?id=${WebhookRequest.TransactionalId}&s=${ hmacSha256(Order.Id, secret('SHOP_TOKEN'), 'base64') }",
+  headers = { ["X-Signature"] = "sha256=${ hmacSha256(WebhookRequest.TransactionalId & '.' & json(Order), secret('SHOP_TOKEN'), 'hex') }" },
+  body = { sign = "${ hmacSha256(Order.Note, secret('SHOP_TOKEN')) }" } }
+'''
+        order = {"Id": 7, "Note": 'a "b" ñ'}
+
+        def mac(message):
+            return hmac.new(VALUE.encode(), message.encode(), "sha256")
+        with Receiver(lambda request, number: answer(503 if number == 1 else 200)) as r, \
+                Daemon(text % r.url, env={"SHOP_TOKEN": VALUE}) as d:
+            id = d.emit("e", {"Order": order})["deliveries"][0]
+            first, second = r.wait(2)
+            for request in (first, second):
+                signed = id + "." + json.dumps(order, ensure_ascii=False, separators=(",", ":"))
+                self.assertEqual(request.header("X-Signature"), "sha256=" + mac(signed).hexdigest())
+                query = urllib.parse.quote(base64.b64encode(mac("7").digest()), safe="")
+                self.assertEqual(request.path, f"/p?id={id}&s={query}")
+                self.assertEqual(request.json(), {"sign": mac(order["Note"]).hexdigest().upper()})
+            shown = json.dumps(d.wait_state(id, "succeeded")) + json.dumps(d.call("POST", "/v1/webhooks/w/preview", {"Order": order})[2])
+            self.assertIn("sha256=***", shown)
+            d.stop()
+            files = b"".join(open(f, "rb").read() for f in glob.glob(os.path.join(d.state, "**"), recursive=True) if os.path.isfile(f))
+            for signature in (mac(signed).hexdigest(), mac(order["Note"]).hexdigest().upper(), query):
+                self.assertNotIn(signature, shown)
+                self.assertNotIn(signature.encode(), files)
+                self.assertNotIn(signature, d.log_text())
 
     def test_are_nowhere_else(self):
         with Receiver(echo) as r, Daemon(SCRIPT % r.url, env={"SHOP_TOKEN": VALUE}) as d:

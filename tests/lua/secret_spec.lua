@@ -56,6 +56,34 @@ describe("a secret", function()
       joined(sent('body = { a = when("n = 7", secret "S"), b = when("n = 8", secret "T") }').body))
   end)
 
+  it("signs what a template gives, in its place", function()
+    local function mac(encoding, form, message) return { secret = "S", encoding = encoding, hmac = form, message = message } end
+    local headers = sent([[headers = { A = "sha256=${ hmacSha256(n & '.x', secret('S')) }", B = "${ hmacSha256(n, secret('S'), 'base64') }",
+      C = "${ hmacsha256(WebhookRequest.TransactionalId, SECRET('S'), 'hex') };" }]]).headers
+    assert.same({ "sha256=", mac("header", "HEX", "7.x") }, headers[2])
+    assert.same({ mac("header", "base64", "7") }, headers[4])
+    assert.same({ mac("header", "hex", "00000000-0000-7000-8000-000000000001"), ";" }, headers[6])
+    assert.same({ '{"l":["', mac("json", "HEX", "1"), '","', mac("json", "HEX", "2"), '"],"s":"x ', mac("json", "HEX", "7"), '"}' },
+      joined(sent([[body = { l = each("v in list", "${ hmacSha256(v, secret('S')) }"), s = "x ${ hmacSha256(n, secret('S')) }" }]],
+        { n = 7, list = helper.json.array { 1, 2 } }).body))
+    assert.same({ "https://h.test/?s=", mac("url", "base64", "7") },
+      joined(sent([[url = "?s=${ hmacSha256(n, secret('S'), 'base64') }"]]).url))
+  end)
+
+  it("that signs is checked", function()
+    local cases = {
+      ["hmacSha256(n, secret('NOPE'))"] = "secret 'NOPE' is not set, or empty; put NOPE=… into the environment",
+      ["hmacSha256(n, secret(n))"] = 'expected secret("NAME")',
+      ["hmacSha256(n, secret('S'), 'x')"] = "expected 'HEX', 'hex' or 'base64', found 'x'",
+      ["md5(secret('S'))"] = 'secret() can only be the key of hmacSha256, as in ${ hmacSha256(text, secret("NAME")) }',
+    }
+    for text, message in pairs(cases) do
+      local errors = helper.load(helper.webhook('url = "${ ' .. text .. ' }"'), OPTIONS)
+      assert.equal(1, #errors)
+      assert.equal(message, (errors[1]:gsub("^s%.lua:%d+:%d+: ", "")))
+    end
+  end)
+
   it("is escaped in a string body by its place", function()
     assert.same({ '{"a":"', slot("S", "json"), '","b":"', slot("T", "json"), '"}' },
       sent([[headers = { ["Content-Type"] = "application/json" }, body = '{"a":"' .. secret "S" .. '","b":' .. secret "T" .. '}']]).body)
