@@ -1,6 +1,6 @@
 /* The C functions of the seam (stdlib/README.md) as a module, so that the specs of stdlib stand on the real ones. */
-#include "script/generation.h"
 #include "script/native.h"
+#include "script/generation.h"
 
 __attribute__((visibility("default"))) int luaopen_native(lua_State *L);
 
