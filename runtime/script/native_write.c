@@ -19,7 +19,7 @@ static const char *const place_names[] = {"text", "json_text", "json_string", "j
 
 struct op {
     enum place place;
-    struct bytes literal; /* of the plan's Lua strings, which its user value keeps alive */
+    struct bytes literal; /* a Lua string, which the run's user value keeps alive */
 };
 
 /* A userdata: what one call writes. */

@@ -10,7 +10,7 @@ local escape = require "stdlib.template.escape"
 local runtime = require "stdlib.template.runtime"
 local expected, fail, quoted = runtime.expected, runtime.fail, runtime.quoted
 
-local arguments = { given = runtime.given, list = runtime.list } -- given: anything but null
+local arguments = { list = runtime.list }
 
 -- A finite number.
 function arguments.number(v, p)
@@ -29,6 +29,11 @@ end
 function arguments.text(v, p)
   if type(v) == "string" then return v end
   return escape.text(v, p) .. ""
+end
+
+-- A list, or else a text.
+function arguments.text_or_list(v, p)
+  return type(v) == "table" and runtime.list(v, p) or arguments.text(v, p)
 end
 
 -- A string that holds something.
@@ -60,7 +65,7 @@ function arguments.date(v, p)
   return date.parse(v) or fail(p, "expected a date like 2026-11-23 or 2026-11-23T10:00:00Z, found '%s'", v)
 end
 
--- A time of the day or a span, in milliseconds.
+-- A time of the day or a span, in ticks (date.lua).
 function arguments.time(v, p)
   if type(v) ~= "string" then return expected(p, v, "a time") end
   return date.parse_time(v) or fail(p, "expected a time like 10:30:00 or a date with one, found '%s'", v)
@@ -72,6 +77,8 @@ function arguments.mac_form(v, p)
   return fail(p, "expected 'HEX', 'hex' or 'base64', found '%s'", v)
 end
 
+local KEPT, KEPT_LENGTH = 1000, 100
+
 -- A format, compiled: the compilers give it, or nil and why not.
 local function format_of(compile)
   local known, count = {}, 0
@@ -80,7 +87,8 @@ local function format_of(compile)
     if known[v] then return known[v] end
     local format, why = compile(v)
     if not format then return fail(p, "%s", why) end
-    if count == 1000 then known, count = {}, 0 end -- formats may come from data
+    if #v > KEPT_LENGTH then return format end -- formats may come from data
+    if count == KEPT then known, count = {}, 0 end
     known[v], count = format, count + 1
     return format
   end

@@ -337,8 +337,7 @@ local function argument(c, node, kind)
     report(c, node, "%s is a list, which has no text", quoted(node))
   end
   local v = checked(c, node)
-  local fits = kind == "given" or given == GIVES[kind] and kind ~= "filled" and kind ~= "number"
-  if given and fits then return v end
+  if given and given == GIVES[kind] and kind ~= "filled" and kind ~= "number" then return v end
   return format("%s(%s, %s)", helper(c, "C", kind), v, place(c, node))
 end
 

@@ -104,7 +104,7 @@ end
 
 -- A value that must not be null.
 function runtime.given(v, p)
-  if v == nil then return expected(p, v) end
+  if v == nil or v == null then return expected(p, v) end
   return v
 end
 

@@ -14,9 +14,7 @@ local function offset(s, n)
 end
 
 local function length(v)
-  if type(v) == "table" then return #v end
-  local s = type(v) == "string" and v or v .. ""
-  return utf8_len(s) or #s
+  return type(v) == "table" and #v or utf8_len(v) or #v
 end
 
 -- White space is no content.
@@ -130,7 +128,7 @@ return {
   { name = "replaceIfEmpty", args = { "maybe", "maybe" }, call = replace_if_empty },
   { name = "default", args = { "maybe", "maybe" }, lazy = "default" },
   { name = "if", args = { "maybe", "maybe", "maybe" }, lazy = "if" },
-  { name = "length", args = { "given" }, result = "number", call = length },
+  { name = "length", args = { "text_or_list" }, result = "number", call = length },
   { name = "substring", args = { "text", "position", "count" }, min = 2, result = "string", call = substring },
   { name = "truncate", args = { "text", "limit" }, result = "string", call = truncate },
   { name = "chooseRandomText", args = { "text" }, rest = true, result = "string", call = choose },

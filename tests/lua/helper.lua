@@ -9,16 +9,20 @@ local function stdlib_path()
   return os.getenv("ANZOL_STDLIB") or "stdlib"
 end
 
+local chunks = {} -- each file is compiled once, and run for each fresh stdlib
+
 -- A stdlib module's loader, under the chunk name it has in the binary.
 local function searcher(name)
   local tail = name:match("^stdlib%.(.*)$")
   if not tail then return nil end
+  if chunks[name] then return chunks[name] end
   local relative = tail:gsub("%.", "/") .. ".lua"
   local file = io.open(stdlib_path() .. "/" .. relative)
   if not file then return "no file " .. relative end
   local text = file:read "a"
   file:close()
-  return assert(load(text, "@stdlib/" .. relative, "t"))
+  chunks[name] = assert(load(text, "@stdlib/" .. relative, "t"))
+  return chunks[name]
 end
 
 table.insert(package.searchers, 2, searcher)

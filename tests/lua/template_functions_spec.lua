@@ -1,6 +1,8 @@
 -- The functions of the template language: results, and what is wrong with their arguments, with the place.
 
 local helper = require "tests.lua.helper"
+helper.boot()
+local functions = require "stdlib.template.functions"
 
 local DATA = {
   name = "ana maria", upper = "ÉCOLE", greek = "Ελλάδα", cyrillic = "Привет, мир", blank = "  ", empty = "", null = helper.null,
@@ -268,6 +270,44 @@ describe("the function in", function()
       local result, message = helper.render(case[1], DATA)
       assert.is_nil(result)
       assert.equal(case[2], message)
+    end)
+  end
+end)
+
+describe("a function with arguments of every kind", function()
+  local KINDS = { "n", "half", "minus", "name", "empty", "yes", "null", "nothing", "o", "list", "none", "nested", "d", "t", "time", "f",
+    "'N2'", "'x'", "3", "0", "-1", "null", "true", "n + 1", "n = 1" }
+
+  -- Each argument in turn is of each kind, the others what fits.
+  local function calls_of(entry)
+    local fit = { text = "'a b'", filled = "'a'", number = "5", list = "list", date = "d", time = "time", position = "1", count = "1",
+      limit = "5", size = "2", decimal_format = "'N2'", date_format = "'yyyy'", time_format = "'hh'", mac_form = "'hex'",
+      text_or_list = "'a'", maybe = "n" }
+    local out, most = {}, entry.max or 3
+    for i = 1, most do
+      for _, kind in ipairs(KINDS) do
+        local args = {}
+        for j = 1, math.max(entry.min, i) do
+          args[j] = j == i and kind or fit[functions.argument(entry, j)] or "missing"
+        end
+        if entry.name == "if" and i > 1 then args[1] = "yes" end
+        out[#out + 1] = entry.name .. "(" .. table.concat(args, ", ") .. ")"
+      end
+    end
+    return out
+  end
+
+  for _, name in ipairs(functions.names()) do
+    it("fails, if it does, with what is wrong with them: " .. name, function()
+      local boot, data = helper.boot(), helper.json.encode(DATA)
+      for _, call in ipairs(calls_of(functions.find(name:lower()))) do
+        for _, as in ipairs { "text", "json" } do
+          local result, _, message = boot.template("${ " .. call .. " }", as, data)
+          local fine = result or message:find "^%d+:%d+: " and not message:find "attempt to" and not message:find "bad argument"
+            and not message:find "stdlib"
+          assert.is_true(fine and true, call .. " -> " .. tostring(result or message))
+        end
+      end
     end)
   end
 end)
