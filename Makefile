@@ -7,7 +7,7 @@
 #   make check-asan / check-valgrind    the suite under the sanitizers / valgrind
 #   make figures    the load tests in full size: the figures of the README
 #   make property   DOCUMENTS=100000 of random data through templates
-#   make fuzz       templates, for SECONDS=3600, on as many cores as JOBS=1
+#   make fuzz       templates, for FUZZ_SECONDS=3600, on as many cores as JOBS=1
 #   make bench      deliveries a second, CPU a delivery; bench-template, bench-store: parts of it
 #   make install    PREFIX=/usr/local, DESTDIR for packagers
 #   make clean
@@ -140,7 +140,7 @@ property: deps-test
 
 # libFuzzer; what it finds stays in build-fuzz/, and a crash ends it.
 JOBS    ?= 1
-SECONDS ?= 3600
+FUZZ_SECONDS ?= 3600
 .PHONY: fuzz fuzz-build
 fuzz-build: deps-test
 	$(call install,$(DEBIAN_FUZZ))
@@ -148,7 +148,7 @@ fuzz-build: deps-test
 	    SANITIZE="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined" build-fuzz/fuzz_template
 fuzz: fuzz-build
 	@mkdir -p build-fuzz/corpus
-	cd build-fuzz && ./fuzz_template -max_total_time=$(SECONDS) -fork=$(JOBS) -timeout=10 -detect_leaks=0 -rss_limit_mb=1024 -max_len=4096 \
+	cd build-fuzz && ./fuzz_template -max_total_time=$(FUZZ_SECONDS) -fork=$(JOBS) -timeout=10 -detect_leaks=0 -rss_limit_mb=1024 -max_len=4096 \
 	    -dict=../tests/fuzz/template.dict corpus ../tests/fuzz/template
 
 $(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/libanzol.a
