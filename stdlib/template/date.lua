@@ -2,7 +2,7 @@
 -- 1970-01-01 and 100 ns ticks of the day as written, minutes east of UTC (nil: not said), its text, whether a time was said.
 
 local find, format, gsub, match, sub = string.find, string.format, string.gsub, string.match, string.sub
-local floor, tonumber, upper = math.floor, tonumber, string.upper
+local abs, floor, math_type, tonumber, upper = math.abs, math.floor, math.type, tonumber, string.upper
 
 local date = {}
 
@@ -93,10 +93,11 @@ function date.parse_time(s)
   return (sign == "-" and -1 or 1) * (days * DAY + ticks)
 end
 
--- The date some ticks later, or nil beyond the years 1 to 9999.
-function date.add(t, ticks)
-  if not (ticks > -3.2e18 and ticks < 3.2e18) then return nil end
-  local all = t.ticks + floor(ticks + 0.5)
+-- The date n times so many ticks later, or nil beyond the years 1 to 9999.
+function date.add(t, n, unit)
+  if abs(n * (unit + 0.0)) >= 3.2e18 then return nil end
+  local ticks = n * unit
+  local all = t.ticks + (math_type(ticks) == "integer" and ticks or floor(ticks + 0.5))
   local days = t.days + all // DAY
   if days < FIRST or days > LAST then return nil end
   return { days = days, ticks = all % DAY, offset = t.offset, zone = t.zone, timed = t.timed or all % DAY ~= 0 }

@@ -176,7 +176,7 @@ end
 
 -- A date (date.lua) by a format.
 function date_format.write_date(t, parts)
-  if parts.utc and t.offset then t = date.add(t, -t.offset * 60 * SECOND) or t end
+  if parts.utc and t.offset then t = date.add(t, -t.offset, 60 * SECOND) or t end
   local f = { offset = t.offset, zone = t.zone, weekday = date.weekday(t) }
   f.year, f.month, f.day = date.civil(t)
   return written(parts, clock(f, t.ticks))

@@ -9,7 +9,7 @@ local fail = require("stdlib.template.runtime").fail
 
 local function add(name, unit)
   return { name = name, args = { "date", "number" }, result = "string", placed = true, call = function(p, t, n)
-    local later = date.add(t, n * unit)
+    local later = date.add(t, n, unit)
     return date.text(later or fail(p, "%s leaves the years 1 to 9999", name))
   end }
 end

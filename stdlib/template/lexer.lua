@@ -19,6 +19,7 @@ local function number_token(text, at)
   local _, stop = find(text, "^%d+%.%d+", at)
   if not stop then _, stop = find(text, "^%d+", at) end
   local value = tonumber(sub(text, at, stop))
+  if value - value ~= 0 then return nil, "this number is too large" end
   return { t = "num", v = tointeger(value) or value, at = at, stop = stop }
 end
 

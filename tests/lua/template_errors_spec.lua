@@ -68,6 +68,7 @@ local MISTAKES = {
       .. "1:17: 'null > 2' compares a null with a number" },
     { "@{ for x in 5 }@{ end for }", "1:13: expected a list; 5 is a number" },
     { "${ n.x.y() }", "1:8: unknown method 'y'" },
+    { "${ 1" .. ("0"):rep(400) .. " }", "1:4: this number is too large" },
     { "${ -'a' }", "1:5: arithmetic needs numbers; 'a' is a string" },
     { "${ 'a' & (1 }", "1:13: expected ')', found '}'" },
   },
