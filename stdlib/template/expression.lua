@@ -41,6 +41,7 @@ end
 
 local function shown(t)
   if t.t == "end" then return t.v == "}" and "'}'" or t.v end
+  if t.t == "str" then return '"' .. t.v .. '"' end
   return "'" .. t.v .. "'"
 end
 

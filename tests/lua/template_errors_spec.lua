@@ -69,6 +69,7 @@ local MISTAKES = {
     { "@{ for x in 5 }@{ end for }", "1:13: expected a list; 5 is a number" },
     { "${ n.x.y() }", "1:8: unknown method 'y'" },
     { "${ 1" .. ("0"):rep(400) .. " }", "1:4: this number is too large" },
+    { "${ 'a' ' }' }", "1:8: unexpected \" }\"" },
     { "${ -'a' }", "1:5: arithmetic needs numbers; 'a' is a string" },
     { "${ 'a' & (1 }", "1:13: expected ')', found '}'" },
   },
