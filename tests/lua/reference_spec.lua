@@ -54,6 +54,19 @@ describe("the script reference", function()
   end)
 end)
 
+describe("the examples", function()
+  it("of templates give what they show", function()
+    local boot, native = helper.good(read "scripts/templates.lua")
+    assert(boot.event('{"name":"order.shipped","data":' .. read "scripts/templates.json" .. "}"))
+    assert.same({}, native.failed)
+    local mail = assert(helper.json.decode(native.emitted[1].body))
+    assert.same({ "ana@example.com", "Order 1042: 2 items for A.S.", "Thursday, 26 November", 32.4 },
+      { mail.to, mail.subject, mail.arrives, mail.total })
+    assert.equal('Happy birthday, "Zé"!', mail.gift.note)
+    assert.equal("text=Ana%20Souza%2C%20your%20order%20is%20on%20its%20way&id=1042&sent=1795425300", native.emitted[2].body)
+  end)
+end)
+
 describe("the README", function()
   it("has a first script that loads", function()
     local script = README:match "```lua\n(.-)```"
