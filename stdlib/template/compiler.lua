@@ -36,9 +36,11 @@ local NAMED = 60 -- writers that have a local of their own: a Lua function has 2
 local function run_call(c)
   local n, run = #c.runs + 1, c.run
   c.runs[n], c.run = run, new_run()
-  if n > NAMED then return format("W[%d](%s)", n, concat(run.values, ", ")) end
+  local values = concat(run.values, ", ")
+  run.values = nil -- the run lives on, for its nodes
+  if n > NAMED then return format("W[%d](%s)", n, values) end
   c.head[#c.head + 1] = format("local W%d = W[%d]", n, n)
-  return format("W%d(%s)", n, concat(run.values, ", "))
+  return format("W%d(%s)", n, values)
 end
 
 local function flush(c)
