@@ -1,7 +1,7 @@
 -- compiler: a block, its places assigned, to one Lua function (data, id) that returns the text. Nothing is interpreted
 -- while rendering: what stands between two statements is one run, texts and values written by one native call.
 
-local concat, format, ipairs, setmetatable = table.concat, string.format, ipairs, setmetatable
+local concat, format, ipairs, match, setmetatable = table.concat, string.format, ipairs, string.match, setmetatable
 
 local native = require "stdlib.native"
 local arguments = require "stdlib.template.arguments"
@@ -338,7 +338,8 @@ function compiler.compile(nodes, json, report, options)
   local chunk, why = chunk_of(source(c))
   if not chunk then
     local first = first_placed(nodes)
-    report(first.o, first.at, "this template is too large or nested too deeply: " .. why)
+    local reason = match(why, ":%d+: ([^(]*[^( ])") or why
+    report(first.o, first.at, "this template is too large or nested too deeply: " .. reason)
     return compiled
   end
   compiled.render = chunk(runtime, escape, arguments, calls, c.constants, c.places, c.slots, runtime.null, writers(c),

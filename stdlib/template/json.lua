@@ -11,6 +11,7 @@ local EXPECTED = {
   v = "a value", f = "a value or ']'", k = "a name in quotes", K = "a name in quotes or '}'", c = "':'",
 }
 local ROUNDS = 8
+local STEPS = 20000 -- of states and nodes: nested loops and many branches multiply; beyond it nothing is said
 
 -- Modes: v value, f value or ], k name, K name or }, c colon, a after a value; n after an output, w after a word that an
 -- output may go on.
@@ -80,6 +81,7 @@ local function step(check, states, node, token)
   local out, step_of, last = {}, STEP[token.t], nil
   local bad = not step_of or token.t == "word" and not (token.glued or token.open or is_word(token.word))
   for state in pairs(states) do
+    check.steps = check.steps + 1
     local after = not bad and step_of(sub(state, 1, 1), sub(state, 2), token)
     if after then out[after] = true else last = state end
   end
@@ -126,6 +128,8 @@ end
 
 function walk(check, states, nodes)
   for _, node in ipairs(nodes) do
+    check.steps = check.steps + 1
+    check.unknown = check.unknown or check.steps > STEPS
     if check.unknown then return states end
     if node.k == "if" then
       states = walk_if(check, states, node)
@@ -173,7 +177,7 @@ local function unfinished(nodes, state)
 end
 
 local function run(nodes, once)
-  local check = { once = once }
+  local check = { once = once, steps = 0 }
   local states = walk(check, { v = true }, nodes)
   if check.unknown then return nil end
   if not states then return check end

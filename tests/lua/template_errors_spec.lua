@@ -68,6 +68,8 @@ local MISTAKES = {
       .. "1:17: 'null > 2' compares a null with a number" },
     { "@{ for x in 5 }@{ end for }", "1:13: expected a list; 5 is a number" },
     { "${ n.x.y() }", "1:8: unknown method 'y'" },
+    { ("@{ for x in l }"):rep(40) .. ("@{ end for }"):rep(40),
+      "1:1: this template is too large or nested too deeply: too many local variables" },
     { "${ 1" .. ("0"):rep(400) .. " }", "1:4: this number is too large" },
     { "${ 'a' ' }' }", "1:8: unexpected \" }\"" },
     { "${ -'a' }", "1:5: arithmetic needs numbers; 'a' is a string" },
@@ -171,6 +173,20 @@ describe("a JSON template", function()
     it("may be JSON: " .. text, function()
       local _, message = helper.render(text, { n = 7, s = "x", l = helper.json.array { 1, 2 } }, "json")
       assert.is_nil(message)
+    end)
+  end
+end)
+
+describe("a JSON template of many ways", function()
+  -- Following them all would take minutes.
+  local CASES = {
+    { "[" .. ("@{ for x in l }"):rep(22) .. ("@{ end for }"):rep(22) .. "1]", "[1]" },
+    { "[" .. ("@{ for x in l }"):rep(22) .. "1," .. ("@{ end for }"):rep(22) .. "1]", "[1]" },
+    { ('@{ if s = "" }[@{ else }[[@{ end if }'):rep(20) .. "1" .. ("]"):rep(40), ("["):rep(40) .. "1" .. ("]"):rep(40) },
+  }
+  for _, case in ipairs(CASES) do
+    it("compiles: " .. case[1]:sub(1, 40), function()
+      assert.equal(case[2], (helper.render(case[1], { l = helper.json.array {}, s = "x" }, "json")))
     end)
   end
 end)
