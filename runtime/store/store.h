@@ -37,6 +37,8 @@ struct store_delivery {
     enum attempt_error error; /* of the last attempt */
     struct bytes message;     /* the error in words */
     struct bytes webhook, integration;
+    int64_t run;          /* seq of the run that made it; 0: none */
+    int step;             /* number of the run's step that it is */
     struct bytes request; /* core/request.h; empty when not asked for, or never rendered */
 };
 
@@ -49,7 +51,7 @@ struct store_event {
     int64_t received_ms;
 };
 
-enum store_write_kind { STORE_ACCEPT, STORE_UPDATE };
+enum store_write_kind { STORE_ACCEPT, STORE_UPDATE, STORE_ADVANCE, STORE_SCRIPT, STORE_RUN_CHANGE };
 
 struct store_write {
     enum store_write_kind kind;
@@ -58,16 +60,30 @@ struct store_write {
     struct store_failure *failure; /* the store's */
 };
 
-/* An event with its deliveries, or (event NULL) deliveries alone: all or nothing. */
+struct store_run;
+struct store_step_end;
+
+/*
+ * An event with its deliveries and runs, or (event NULL) deliveries or runs alone: all or nothing. A run whose key is
+ * that of another at work is written as QUEUED instead of READY, and its `state` says so afterwards.
+ *
+ * `keys` are what the event brings to those who wait for it: each open WAIT with one of them ends.
+ */
 struct store_accept {
     struct store_write base;
     const struct store_event *event;
     const struct store_delivery *deliveries;
     size_t count;
+    struct store_run *runs;
+    size_t run_count;
+    const struct bytes *keys;
+    size_t key_count;
     /* Results. duplicate: nothing was written; what the first one made: */
     bool duplicate;
     struct uuid first_event;
-    struct buf first_ids; /* 16 bytes a delivery; the caller buf_fini()s */
+    struct buf first_ids;  /* 16 bytes a delivery; the caller buf_fini()s */
+    struct buf first_runs; /* 16 bytes a run; the caller buf_fini()s */
+    struct buf woken;      /* int64_t seq of each run that is READY now because of `keys`; the caller buf_fini()s */
 };
 
 /*
@@ -78,6 +94,8 @@ struct store_update {
     struct store_write base;
     struct store_delivery row;     /* seq says which; id, event_seq, created_ms, names and request are not written */
     const struct attempt *attempt; /* NULL: none to add */
+    const struct store_step_end *step; /* NULL: no run waits for it */
+    bool woken;                        /* result: the step has ended now, its run is READY */
 };
 
 enum store_read_kind {
@@ -86,6 +104,11 @@ enum store_read_kind {
     STORE_READ_LIST,    /* the log, newest first */
     STORE_READ_ONE,     /* a delivery with its attempts and its event */
     STORE_READ_BACKLOG, /* per integration: how many are pending, and when the first waiting one is due */
+    STORE_READ_RUNS,    /* this and the following: runs.h */
+    STORE_READ_RUN_LIST,
+    STORE_READ_RUN,
+    STORE_READ_SCRIPT,
+    STORE_READ_FORMS,
 };
 
 struct store_filter { /* empty or 0: any */
@@ -128,6 +151,8 @@ struct store_read {
     void *arena; /* the store's: what the views point into */
 };
 
+#include "store/runs.h"
+
 struct store_options {
     const char *folder;     /* the database is folder/anzol.db */
     int64_t keep_ms;        /* finished deliveries older than that are removed, little by little; 0: kept for ever */
@@ -148,7 +173,7 @@ struct store *store_open(const struct store_options *o, struct err *e);
  * released. NULL is fine.
  */
 void store_close(struct store *s);
-/* The highest seq in use (deliveries and events). */
+/* The highest seq in use (deliveries, events, runs and scripts). */
 int64_t store_last_seq(const struct store *s);
 
 void store_submit(struct store *s, struct store_write *w);
