@@ -1,5 +1,6 @@
 #include "store/arena.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,7 +9,7 @@ enum { CHUNK = 16 << 10 };
 struct arena {
     struct arena *older;
     size_t len, cap;
-    char data[];
+    _Alignas(max_align_t) char data[];
 };
 
 static char *take(struct arena *a, size_t len)
@@ -29,7 +30,7 @@ static struct arena *chunk_new(size_t cap)
 static char *alloc(struct arena **top, size_t len)
 {
     struct arena *a = *top;
-    if (a != NULL && len <= a->cap - a->len)
+    if (a != NULL && a->len <= a->cap && len <= a->cap - a->len)
         return take(a, len);
     a = chunk_new(len > CHUNK / 4 ? len : CHUNK);
     if (a == NULL)
@@ -56,6 +57,21 @@ int arena_copy(struct arena **a, const void *data, size_t len, struct bytes *out
     p[len] = '\0';
     *out = (struct bytes){.data = p, .len = len};
     return 0;
+}
+
+/* Texts leave the next free byte anywhere. */
+static void align(struct arena *a)
+{
+    size_t over = a == NULL ? 0 : a->len % _Alignof(max_align_t);
+    if (over != 0)
+        a->len += _Alignof(max_align_t) - over;
+}
+
+void *arena_new(struct arena **a, size_t size)
+{
+    align(*a);
+    void *p = alloc(a, size);
+    return p == NULL ? NULL : memset(p, 0, size);
 }
 
 void arena_free(struct arena *a)

@@ -1,15 +1,13 @@
 #include "store/listing.h"
 
-#include "store/row.h"
+#include "store/page.h"
+#include "store/row_run.h"
 #include "store/schema.h"
 
-enum {
-    SLICE_ROWS = 10000,  /* in one statement: some milliseconds */
-    QUERY_ROWS = 200000, /* in one query */
-};
-
-#define FROM "SELECT " SCHEMA_ROW " FROM deliveries d "
-#define PAGE "d.seq < ?1 AND d.seq >= ?2 ORDER BY d.seq DESC"
+#define FROM     "SELECT " SCHEMA_ROW " FROM deliveries d "
+#define PAGE     "d.seq < ?1 AND d.seq >= ?2 ORDER BY d.seq DESC"
+#define RUN_FROM "SELECT " SCHEMA_RUN " FROM runs r "
+#define RUN_PAGE "r.seq < ?1 AND r.seq >= ?2 ORDER BY r.seq DESC"
 
 /*
  * The lowest queued delivery: the first of each integration, found by stepping through the index from one integration
@@ -31,75 +29,51 @@ int listing_prepare(struct reader *rd, struct err *e)
         {&rd->first_queued, FIRST_QUEUED},
         {&rd->first_from, "SELECT seq, created_ms FROM deliveries WHERE seq >= ?1 ORDER BY seq LIMIT 1"},
         {&rd->last, "SELECT seq FROM deliveries ORDER BY seq DESC LIMIT 1"},
+        {&rd->list_runs, RUN_FROM "WHERE " RUN_PAGE},
+        {&rd->list_runs_state,
+         RUN_FROM "INDEXED BY runs_notable WHERE r." SCHEMA_RUN_NOTABLE " AND r.state = ?3 AND " RUN_PAGE},
+        {&rd->list_runs_ready, RUN_FROM "INDEXED BY runs_ready WHERE r." SCHEMA_RUN_READY " AND " RUN_PAGE},
+        {&rd->first_run_from, "SELECT seq, created_ms FROM runs WHERE seq >= ?1 ORDER BY seq LIMIT 1"},
+        {&rd->last_run, "SELECT seq FROM runs ORDER BY seq DESC LIMIT 1"},
         {NULL, NULL},
     };
     return sqlite_prepare(&rd->c, texts, e);
 }
 
-struct range {
-    int64_t low, before; /* seq in [low, before) */
+static size_t room(int limit)
+{
+    return limit > 0 ? (size_t)limit : 0;
+}
+
+/* The clock may have been set back since: what the range cannot tell. */
+static bool created_in(int64_t created_ms, int64_t since_ms, int64_t until_ms)
+{
+    return created_ms >= since_ms && (until_ms <= 0 || created_ms < until_ms);
+}
+
+/* --- deliveries ----------------------------------------------------------------------------------------------- */
+
+struct deliveries {
+    struct store_read *r;
+    size_t cap;
 };
 
-/* The first row of `st`; *seq 0 when there is none. */
-static int first_row(sqlite3_stmt *st, int64_t *seq, int64_t *created_ms)
+static bool delivery_wanted(sqlite3_stmt *st, const void *ud)
 {
-    int rc = sqlite3_step(st);
-    *seq = rc == SQLITE_ROW ? sqlite3_column_int64(st, 0) : 0;
-    if (rc == SQLITE_ROW && created_ms != NULL)
-        *created_ms = sqlite3_column_int64(st, 1);
-    sqlite3_reset(st);
-    return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
-}
-
-/* The seq from which on all were created at `ms` or later: a binary search. */
-static int seq_at(struct reader *rd, int64_t ms, int64_t *out)
-{
-    int64_t below = 0, from; /* created earlier, up to here; later, from there on */
-    int rc = first_row(rd->last, &from, NULL);
-    from++;
-    while (rc == SQLITE_OK && below + 1 < from) {
-        int64_t seq, created_ms = 0, middle = below + (from - below) / 2;
-        sqlite3_bind_int64(rd->first_from, 1, middle);
-        rc = first_row(rd->first_from, &seq, &created_ms);
-        if (seq == 0 || created_ms >= ms)
-            from = middle;
-        else
-            below = seq;
-    }
-    *out = from;
-    return rc;
-}
-
-/* Narrows the range by what is known beforehand. */
-static int narrow(struct reader *rd, const struct store_filter *f, struct range *g)
-{
-    int64_t seq;
-    int rc = SQLITE_OK;
-    *g = (struct range){.low = 0, .before = f->before_seq > 0 ? f->before_seq : INT64_MAX};
-    if (f->since_ms > 0)
-        rc = seq_at(rd, f->since_ms, &g->low);
-    if (rc == SQLITE_OK && f->until_ms > 0 && (rc = seq_at(rd, f->until_ms, &seq)) == SQLITE_OK && seq < g->before)
-        g->before = seq;
-    if (rc == SQLITE_OK && f->state == DELIVERY_QUEUED && (rc = first_row(rd->first_queued, &seq, NULL)) == SQLITE_OK) {
-        if (seq == 0)
-            g->before = 0;
-        else if (seq > g->low)
-            g->low = seq;
-    }
-    return rc;
-}
-
-static bool matches(sqlite3_stmt *st, const struct store_filter *f)
-{
+    const struct store_filter *f = &((const struct deliveries *)ud)->r->filter;
     if (f->state >= 0 && sqlite3_column_int(st, ROW_STATE) != f->state)
         return false;
     if (f->webhook.len > 0 && !bytes_equal(f->webhook, row_bytes(st, ROW_WEBHOOK)))
         return false;
     if (f->integration.len > 0 && !bytes_equal(f->integration, row_bytes(st, ROW_INTEGRATION)))
         return false;
-    /* The clock may have been set back since: what the range cannot tell. */
-    int64_t created_ms = sqlite3_column_int64(st, ROW_CREATED);
-    return created_ms >= f->since_ms && (f->until_ms <= 0 || created_ms < f->until_ms);
+    return created_in(sqlite3_column_int64(st, ROW_CREATED), f->since_ms, f->until_ms);
+}
+
+static int take_delivery(sqlite3_stmt *st, void *ud)
+{
+    struct deliveries *d = ud;
+    return row_add(st, d->r, &d->cap);
 }
 
 static bool has_index(int state)
@@ -107,41 +81,101 @@ static bool has_index(int state)
     return state > DELIVERY_QUEUED && state != DELIVERY_SUCCEEDED;
 }
 
-/* Looks at some rows. g->before moves down; *over: there are no more, or the page is full (r->more). */
-static int slice(sqlite3_stmt *st, struct store_read *r, size_t *cap, struct range *g, bool *over)
+/* Queued ones are looked for among all, but not below the lowest. */
+static int narrow_queued(struct reader *rd, struct page *p)
 {
-    int rc = SQLITE_OK;
-    sqlite3_bind_int64(st, 1, g->before);
-    sqlite3_bind_int64(st, 2, g->low);
-    if (has_index(r->filter.state))
-        sqlite3_bind_int(st, 3, r->filter.state);
-    for (int i = 0; i < SLICE_ROWS && !*over && (rc = sqlite3_step(st)) == SQLITE_ROW; i++) {
-        bool wanted = matches(st, &r->filter);
-        *over = r->more = wanted && r->count >= (size_t)(r->limit > 0 ? r->limit : 0);
-        if (*over)
-            break;
-        g->before = sqlite3_column_int64(st, ROW_SEQ);
-        if (wanted && (rc = row_add(st, r, cap)) != SQLITE_OK)
-            break;
-    }
-    sqlite_done(st);
-    *over = *over || rc == SQLITE_DONE;
-    return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+    int64_t seq;
+    int rc = page_first(rd->first_queued, &seq, NULL);
+    if (seq == 0)
+        p->before = 0;
+    else if (seq > p->low)
+        p->low = seq;
+    return rc;
 }
 
 int listing_run(struct reader *rd, struct store_read *r)
 {
-    struct range g;
-    size_t cap = 0;
-    bool over = false;
-    sqlite3_stmt *st = has_index(r->filter.state) ? rd->list_state : rd->list;
-    int rc = narrow(rd, &r->filter, &g);
-    for (int seen = 0; rc == SQLITE_OK && !over && seen < QUERY_ROWS; seen += SLICE_ROWS) {
-        rc = slice(st, r, &cap, &g, &over);
-        if (!over && !reader_yield(rd))
-            break;
-    }
-    r->more = r->more || !over;
-    r->next_before_seq = r->more ? g.before : 0;
+    const struct store_filter *f = &r->filter;
+    struct deliveries d = {.r = r};
+    struct page p = {
+        .rows = has_index(f->state) ? rd->list_state : rd->list,
+        .first_from = rd->first_from,
+        .last = rd->last,
+        .state = has_index(f->state) ? f->state : -1,
+        .room = room(r->limit),
+        .wanted = delivery_wanted,
+        .take = take_delivery,
+        .ud = &d,
+        .before = f->before_seq,
+    };
+    int rc = page_narrow(&p, f->since_ms, f->until_ms);
+    if (rc == SQLITE_OK && f->state == DELIVERY_QUEUED)
+        rc = narrow_queued(rd, &p);
+    if (rc == SQLITE_OK)
+        rc = page_run(&p, rd);
+    r->more = p.more;
+    r->next_before_seq = p.more ? p.before : 0;
+    return rc;
+}
+
+/* --- runs ----------------------------------------------------------------------------------------------------- */
+
+struct runs {
+    struct store_read_runs *q;
+    size_t cap;
+};
+
+static bool run_wanted(sqlite3_stmt *st, const void *ud)
+{
+    const struct store_run_filter *f = &((const struct runs *)ud)->q->filter;
+    if (f->state >= 0 && sqlite3_column_int(st, ROW_RUN_STATE) != f->state)
+        return false;
+    if (f->flow.len > 0 && !bytes_equal(f->flow, row_bytes(st, ROW_RUN_FLOW)))
+        return false;
+    return created_in(sqlite3_column_int64(st, ROW_RUN_CREATED), f->since_ms, f->until_ms);
+}
+
+static int take_run(sqlite3_stmt *st, void *ud)
+{
+    struct runs *l = ud;
+    struct arena *arena = l->q->base.arena;
+    void *items = l->q->runs;
+    int rc = row_grow(&items, l->q->count, &l->cap, sizeof *l->q->runs);
+    l->q->runs = items;
+    if (rc == SQLITE_OK)
+        rc = row_run(st, &arena, &l->q->runs[l->q->count]);
+    l->q->base.arena = arena;
+    if (rc == SQLITE_OK)
+        l->q->count++;
+    return rc;
+}
+
+static bool run_notable(int state)
+{
+    return state == RUN_FAILED || state == RUN_PARKED;
+}
+
+int listing_runs(struct reader *rd, struct store_read_runs *q)
+{
+    const struct store_run_filter *f = &q->filter;
+    struct runs l = {.q = q};
+    struct page p = {
+        .rows = run_notable(f->state)   ? rd->list_runs_state
+                : f->state == RUN_READY ? rd->list_runs_ready
+                                        : rd->list_runs,
+        .first_from = rd->first_run_from,
+        .last = rd->last_run,
+        .state = run_notable(f->state) ? f->state : -1,
+        .room = room(q->limit),
+        .wanted = run_wanted,
+        .take = take_run,
+        .ud = &l,
+        .before = f->before_seq,
+    };
+    int rc = page_narrow(&p, f->since_ms, f->until_ms);
+    if (rc == SQLITE_OK)
+        rc = page_run(&p, rd);
+    q->more = p.more;
+    q->next_before_seq = p.more ? p.before : 0;
     return rc;
 }

@@ -1,9 +1,7 @@
 /*
- * listing: the log, newest first, a page at a time.
+ * listing: the logs of deliveries and of runs, newest first, a page at a time (page.h).
  *
- * There is an index for the states that are few (failed, waiting, …), none for webhooks or times: rows are looked at
- * one after the other, in slices, and at most a fixed number a query. Times narrow the range beforehand, because
- * deliveries are in order of creation.
+ * There is an index for the states that are few (failed, waiting, …), none for names or times.
  */
 #ifndef ANZOL_STORE_LISTING_H
 #define ANZOL_STORE_LISTING_H
@@ -12,5 +10,6 @@
 
 int listing_prepare(struct reader *rd, struct err *e);
 int listing_run(struct reader *rd, struct store_read *r);
+int listing_runs(struct reader *rd, struct store_read_runs *q);
 
 #endif

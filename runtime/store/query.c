@@ -3,7 +3,6 @@
 #include "store/row.h"
 #include "store/schema.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 /* The request is joined, not in the row (schema.c). */
@@ -25,8 +24,7 @@ int query_prepare(struct reader *rd, struct err *e)
                        "FROM deliveries d INDEXED BY deliveries_pending WHERE" PENDING
                        "GROUP BY d.integration, d.state ORDER BY d.integration, d.state"},
         {&rd->one, "SELECT " ROW_WITH_REQUEST "INDEXED BY deliveries_id" JOIN_REQUEST "WHERE d.id = ?1"},
-        {&rd->attempts, "SELECT key, started_ms, duration_us, status, error, class, truncated, message, headers, body "
-                        "FROM attempts WHERE key >= ?1 AND key < ?2 ORDER BY key"},
+        {&rd->attempts, "SELECT " SCHEMA_ATTEMPT " FROM attempts a WHERE a.key >= ?1 AND a.key < ?2 ORDER BY a.key"},
         {&rd->event, "SELECT seq, id, key, name, received_ms, body FROM events WHERE seq = ?1"},
         {NULL, NULL},
     };
@@ -119,32 +117,6 @@ int query_backlog(struct reader *rd, struct store_read *r)
 
 /* --- one ------------------------------------------------------------------------------------------------------ */
 
-static struct buf as_buf(struct bytes v)
-{
-    return (struct buf){.data = (char *)v.data, .len = v.len};
-}
-
-static int read_attempt(sqlite3_stmt *st, struct arena **arena, struct attempt *t)
-{
-    struct bytes message = row_bytes(st, 7), headers, body;
-    *t = (struct attempt){
-        .number = (int)(sqlite3_column_int64(st, 0) % SCHEMA_ATTEMPTS_PER_DELIVERY),
-        .started_ms = sqlite3_column_int64(st, 1),
-        .duration_us = sqlite3_column_int64(st, 2),
-        .status = sqlite3_column_int(st, 3),
-        .error = (enum attempt_error)sqlite3_column_int(st, 4),
-        .class = (enum attempt_class)sqlite3_column_int(st, 5),
-        .retry_after_ms = -1,
-        .truncated = sqlite3_column_int(st, 6) != 0,
-    };
-    snprintf(t->message, sizeof t->message, "%.*s", (int)message.len, message.len == 0 ? "" : message.data);
-    if (row_copy(st, 8, arena, &headers) != 0 || row_copy(st, 9, arena, &body) != 0)
-        return SQLITE_NOMEM;
-    t->headers = as_buf(headers);
-    t->body = as_buf(body);
-    return SQLITE_OK;
-}
-
 static int read_attempts(sqlite3_stmt *st, struct store_read *r, struct arena **arena, int64_t seq)
 {
     size_t cap = 0;
@@ -155,7 +127,7 @@ static int read_attempts(sqlite3_stmt *st, struct store_read *r, struct arena **
         void *items = r->attempts;
         rc = row_grow(&items, r->attempt_count, &cap, sizeof *r->attempts);
         r->attempts = items;
-        if (rc != SQLITE_OK || (rc = read_attempt(st, arena, &r->attempts[r->attempt_count])) != SQLITE_OK)
+        if (rc != SQLITE_OK || (rc = row_attempt(st, 0, arena, &r->attempts[r->attempt_count])) != SQLITE_OK)
             break;
         r->attempt_count++;
     }
@@ -163,7 +135,7 @@ static int read_attempts(sqlite3_stmt *st, struct store_read *r, struct arena **
     return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-static int read_event(sqlite3_stmt *st, struct store_event *v, struct arena **arena, int64_t seq)
+int query_event(sqlite3_stmt *st, struct store_event *v, struct arena **arena, int64_t seq)
 {
     sqlite3_bind_int64(st, 1, seq);
     int rc = sqlite3_step(st);
@@ -185,7 +157,7 @@ static int read_parts(struct reader *rd, struct store_read *r)
     struct arena *arena = r->arena;
     int rc = read_attempts(rd->attempts, r, &arena, r->rows[0].seq);
     if (rc == SQLITE_OK && r->rows[0].event_seq != 0)
-        rc = read_event(rd->event, &r->event, &arena, r->rows[0].event_seq);
+        rc = query_event(rd->event, &r->event, &arena, r->rows[0].event_seq);
     r->arena = arena;
     return rc;
 }

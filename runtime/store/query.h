@@ -1,10 +1,11 @@
 /*
- * query: the reads of store.h as SQL, but for the list (listing.h). Each fills what its kind answers; rc: SQLITE_OK, or
- * why not.
+ * query: the reads of store.h as SQL, but for the list (listing.h) and those of runs (query_run.h). Each fills what its
+ * kind answers; rc: SQLITE_OK, or why not.
  */
 #ifndef ANZOL_STORE_QUERY_H
 #define ANZOL_STORE_QUERY_H
 
+#include "store/arena.h"
 #include "store/reader.h"
 
 int query_prepare(struct reader *rd, struct err *e);
@@ -12,5 +13,7 @@ int query_ready(struct reader *rd, struct store_read *r);
 int query_due(struct reader *rd, struct store_read *r);
 int query_backlog(struct reader *rd, struct store_read *r);
 int query_one(struct reader *rd, struct store_read *r);
+/* For those too that read an event beside something else: `v` stays as it is when there is none. */
+int query_event(sqlite3_stmt *st, struct store_event *v, struct arena **arena, int64_t seq);
 
 #endif

@@ -4,13 +4,14 @@
 #include "store/internal.h"
 #include "store/listing.h"
 #include "store/query.h"
+#include "store/query_run.h"
 #include "store/thread.h"
 
 static int connect(struct reader *rd, struct err *e)
 {
     if (sqlite_open(&rd->c, SQLITE_READER, e) != 0)
         return -1;
-    if (query_prepare(rd, e) == 0 && listing_prepare(rd, e) == 0)
+    if (query_prepare(rd, e) == 0 && query_run_prepare(rd, e) == 0 && listing_prepare(rd, e) == 0)
         return 0;
     sqlite_close(&rd->c);
     return -1;
@@ -27,9 +28,26 @@ void reader_close(struct reader *rd)
     sqlite_close(&rd->c);
 }
 
+static void forget_runs(struct store_read_runs *q)
+{
+    q->more = false;
+    q->next_before_seq = q->next_due_ms = 0;
+    q->event = (struct store_event){0};
+}
+
+static void forget_script(struct store_read_script *q)
+{
+    q->found = 0;
+    q->hash = q->archive = (struct bytes){NULL, 0};
+}
+
 static void forget_answer(struct store_read *r)
 {
     store_read_fini(r);
+    if (r->kind == STORE_READ_RUNS || r->kind == STORE_READ_RUN_LIST || r->kind == STORE_READ_RUN)
+        forget_runs((struct store_read_runs *)r);
+    else if (r->kind == STORE_READ_SCRIPT)
+        forget_script((struct store_read_script *)r);
     r->more = false;
     r->next_before_seq = r->next_due_ms = 0;
     r->event = (struct store_event){0};
@@ -48,6 +66,16 @@ static int run_kind(struct reader *rd, struct store_read *r)
         return query_one(rd, r);
     case STORE_READ_BACKLOG:
         return query_backlog(rd, r);
+    case STORE_READ_RUNS:
+        return query_run_load(rd, (struct store_read_runs *)r);
+    case STORE_READ_RUN_LIST:
+        return listing_runs(rd, (struct store_read_runs *)r);
+    case STORE_READ_RUN:
+        return query_run_one(rd, (struct store_read_runs *)r);
+    case STORE_READ_SCRIPT:
+        return query_run_script(rd, (struct store_read_script *)r);
+    case STORE_READ_FORMS:
+        return query_run_forms(rd, (struct store_read_forms *)r);
     }
     return SQLITE_MISUSE;
 }

@@ -1,8 +1,8 @@
 /*
  * reader: the thread that answers queries, on a connection that cannot write.
  *
- * What the dispatch waits for (ready, due, backlog) goes before what people ask for; a long list is read in slices,
- * between which the others get their turn and the log may be checkpointed.
+ * What the dispatch and the runs wait for (ready, due, backlog, …) goes before what people ask for; a long list is read
+ * in slices, between which the others get their turn and the log may be checkpointed.
  */
 #ifndef ANZOL_STORE_READER_H
 #define ANZOL_STORE_READER_H
@@ -21,6 +21,8 @@ struct reader {
     sqlite3_stmt *ready, *due, *backlog;
     sqlite3_stmt *one, *attempts, *event;
     sqlite3_stmt *list, *list_state, *first_queued, *first_from, *last;
+    sqlite3_stmt *these_runs, *ready_runs, *due_runs, *one_run, *steps, *script, *newest_script, *forms;
+    sqlite3_stmt *list_runs, *list_runs_state, *list_runs_ready, *first_run_from, *last_run;
 };
 
 /* Opens the connection (the writer's is open). On the caller's thread. */

@@ -1,5 +1,8 @@
 #include "store/row.h"
 
+#include "store/schema.h"
+
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,8 +52,36 @@ int row_read(sqlite3_stmt *st, struct arena **a, struct store_delivery *out)
         .finished_ms = sqlite3_column_int64(st, ROW_FINISHED),
         .status = sqlite3_column_int(st, ROW_STATUS),
         .error = (enum attempt_error)sqlite3_column_int(st, ROW_ERROR),
+        .run = sqlite3_column_int64(st, ROW_RUN),
+        .step = sqlite3_column_int(st, ROW_STEP),
     };
     return texts(st, a, out);
+}
+
+static struct buf as_buf(struct bytes v)
+{
+    return (struct buf){.data = (char *)v.data, .len = v.len};
+}
+
+int row_attempt(sqlite3_stmt *st, int first, struct arena **a, struct attempt *out)
+{
+    struct bytes message = row_bytes(st, first + 7), headers, body;
+    *out = (struct attempt){
+        .number = (int)(sqlite3_column_int64(st, first) % SCHEMA_ATTEMPTS_PER_DELIVERY),
+        .started_ms = sqlite3_column_int64(st, first + 1),
+        .duration_us = sqlite3_column_int64(st, first + 2),
+        .status = sqlite3_column_int(st, first + 3),
+        .error = (enum attempt_error)sqlite3_column_int(st, first + 4),
+        .class = (enum attempt_class)sqlite3_column_int(st, first + 5),
+        .retry_after_ms = -1,
+        .truncated = sqlite3_column_int(st, first + 6) != 0,
+    };
+    snprintf(out->message, sizeof out->message, "%.*s", (int)message.len, message.len == 0 ? "" : message.data);
+    if (row_copy(st, first + 8, a, &headers) != 0 || row_copy(st, first + 9, a, &body) != 0)
+        return SQLITE_NOMEM;
+    out->headers = as_buf(headers);
+    out->body = as_buf(body);
+    return SQLITE_OK;
 }
 
 int row_grow(void **items, size_t count, size_t *cap, size_t size)

@@ -54,8 +54,66 @@ static const char VERSION_1[] =
     ");"
     "CREATE UNIQUE INDEX events_key ON events(key) WHERE key IS NOT NULL;";
 
+/*
+ * Runs, likewise: the envelope that one began with is written once, beside the row that each advance rewrites. In rows
+ * with texts of any length those stand last, so that the numbers are read without walking along them.
+ */
+static const char VERSION_2[] =
+    "ALTER TABLE deliveries ADD COLUMN run INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE deliveries ADD COLUMN step INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE events ADD COLUMN runs BLOB NOT NULL DEFAULT x'';" /* their ids, as `deliveries` */
+    "CREATE TABLE runs ("
+    "  seq INTEGER PRIMARY KEY,"
+    "  id BLOB NOT NULL,"
+    "  event INTEGER NOT NULL,"
+    "  event_id BLOB NOT NULL,"
+    "  script INTEGER NOT NULL,"
+    "  state INTEGER NOT NULL,"
+    "  steps INTEGER NOT NULL,"
+    "  woken INTEGER NOT NULL,"
+    "  seen INTEGER NOT NULL,"
+    "  created_ms INTEGER NOT NULL,"
+    "  due_ms INTEGER NOT NULL," /* 0 unless WAITING or SLEEPING */
+    "  finished_ms INTEGER NOT NULL,"
+    "  flow TEXT NOT NULL,"
+    "  key TEXT," /* NULL: none */
+    "  message TEXT NOT NULL,"
+    "  result BLOB NOT NULL"
+    ");"
+    "CREATE UNIQUE INDEX runs_id ON runs(id);"
+    "CREATE INDEX runs_ready ON runs(state) WHERE " SCHEMA_RUN_READY ";"
+    "CREATE INDEX runs_due ON runs(due_ms) WHERE " SCHEMA_RUN_DUE ";"
+    /* With the state, so that the one at work comes before those that are queued, and these in order. */
+    "CREATE INDEX runs_key ON runs(flow, key, state) WHERE " SCHEMA_RUN_KEYED ";"
+    "CREATE INDEX runs_notable ON runs(state) WHERE " SCHEMA_RUN_NOTABLE ";"
+    "CREATE TABLE inputs (run INTEGER PRIMARY KEY, envelope BLOB NOT NULL);"
+    "CREATE TABLE steps ("
+    "  key INTEGER PRIMARY KEY," /* run * 65536 + number */
+    "  kind INTEGER NOT NULL,"
+    "  ref INTEGER NOT NULL,"
+    "  attempt INTEGER NOT NULL,"
+    "  due_ms INTEGER NOT NULL,"
+    "  started_ms INTEGER NOT NULL,"
+    "  ended_ms INTEGER NOT NULL," /* 0: open */
+    "  match TEXT,"                /* what an open wait waits for; else NULL */
+    "  path TEXT NOT NULL,"
+    "  name TEXT NOT NULL,"
+    "  result BLOB NOT NULL"
+    ");"
+    "CREATE INDEX steps_match ON steps(match) WHERE " SCHEMA_STEP_OPEN ";"
+    /* What each event brought, for waits that begin a moment later; by event too, with which they go. */
+    "CREATE TABLE arrivals (key TEXT NOT NULL, event INTEGER NOT NULL, PRIMARY KEY (key, event)) WITHOUT ROWID;"
+    "CREATE INDEX arrivals_event ON arrivals(event);"
+    "CREATE TABLE forms (name TEXT NOT NULL, form TEXT NOT NULL, PRIMARY KEY (name, form)) WITHOUT ROWID;"
+    "CREATE TABLE scripts ("
+    "  seq INTEGER PRIMARY KEY,"
+    "  hash BLOB NOT NULL,"
+    "  kept INTEGER NOT NULL," /* 1: a run was put under it later than its time */
+    "  archive BLOB NOT NULL"
+    ");";
+
 /* Step n makes version n + 1 of version n. Append only: a released step never changes. */
-static const char *const STEPS[] = {VERSION_1};
+static const char *const STEPS[] = {VERSION_1, VERSION_2};
 enum { VERSION = sizeof STEPS / sizeof STEPS[0] };
 
 static int refuse_stranger(struct sqlite *c, int64_t version, struct err *e)

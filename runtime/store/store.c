@@ -142,16 +142,36 @@ int64_t store_last_seq(const struct store *s)
     return s->last_seq;
 }
 
-static void note_seq(struct store *s, const struct store_write *w)
+static void note(struct store *s, int64_t seq)
 {
-    if (w->kind != STORE_ACCEPT)
-        return;
-    const struct store_accept *a = (const struct store_accept *)w;
-    if (a->event != NULL && a->event->seq > s->last_seq)
-        s->last_seq = a->event->seq;
-    for (size_t i = 0; i < a->count; i++)
-        if (a->deliveries[i].seq > s->last_seq)
-            s->last_seq = a->deliveries[i].seq;
+    if (seq > s->last_seq)
+        s->last_seq = seq;
+}
+
+static void note_deliveries(struct store *s, const struct store_delivery *d, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        note(s, d[i].seq);
+}
+
+static void note_accept(struct store *s, const struct store_accept *a)
+{
+    if (a->event != NULL)
+        note(s, a->event->seq);
+    note_deliveries(s, a->deliveries, a->count);
+    for (size_t i = 0; i < a->run_count; i++)
+        note(s, a->runs[i].seq);
+}
+
+static void note_seqs(struct store *s, const struct store_write *w)
+{
+    const struct store_advance *v = (const struct store_advance *)w;
+    if (w->kind == STORE_ACCEPT)
+        note_accept(s, (const struct store_accept *)w);
+    else if (w->kind == STORE_ADVANCE)
+        note_deliveries(s, v->deliveries, v->delivery_count);
+    else if (w->kind == STORE_SCRIPT)
+        note(s, ((const struct store_script_write *)w)->seq);
 }
 
 void store_submit(struct store *s, struct store_write *w)
@@ -159,7 +179,7 @@ void store_submit(struct store *s, struct store_write *w)
     w->failure = NULL;
     s->pending++;
     s->pending_bytes += write_bytes(w);
-    note_seq(s, w);
+    note_seqs(s, w);
     pthread_mutex_lock(&s->mutex);
     if (s->queue.head == NULL)
         s->oldest_ns = thread_mono_ns();
@@ -174,7 +194,21 @@ void store_submit(struct store *s, struct store_write *w)
 
 static bool is_hot(const struct store_read *r)
 {
-    return r->kind == STORE_READ_READY || r->kind == STORE_READ_DUE || r->kind == STORE_READ_BACKLOG;
+    switch (r->kind) {
+    case STORE_READ_LIST:
+    case STORE_READ_ONE:
+    case STORE_READ_RUN_LIST:
+    case STORE_READ_RUN:
+        return false;
+    case STORE_READ_READY:
+    case STORE_READ_DUE:
+    case STORE_READ_BACKLOG:
+    case STORE_READ_RUNS:
+    case STORE_READ_SCRIPT:
+    case STORE_READ_FORMS:
+        break;
+    }
+    return true;
 }
 
 void store_query(struct store *s, struct store_read *r)
@@ -186,8 +220,28 @@ void store_query(struct store *s, struct store_read *r)
     pthread_mutex_unlock(&s->mutex);
 }
 
+static void fini_runs(struct store_read_runs *q)
+{
+    free(q->runs);
+    free(q->steps);
+    q->runs = NULL;
+    q->steps = NULL;
+    q->count = q->step_count = 0;
+}
+
+static void fini_forms(struct store_read_forms *q)
+{
+    free(q->forms);
+    q->forms = NULL;
+    q->count = 0;
+}
+
 void store_read_fini(struct store_read *r)
 {
+    if (r->kind == STORE_READ_RUNS || r->kind == STORE_READ_RUN_LIST || r->kind == STORE_READ_RUN)
+        fini_runs((struct store_read_runs *)r);
+    else if (r->kind == STORE_READ_FORMS)
+        fini_forms((struct store_read_forms *)r);
     free(r->rows);
     free(r->attempts);
     free(r->backlogs);
