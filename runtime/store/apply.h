@@ -1,5 +1,12 @@
 /*
  * apply: one write as SQL, inside a transaction the writer has begun.
+ *
+ * This file holds accepts, and says which file holds the others: apply_delivery (rows of deliveries and their
+ * attempts), apply_run (rows of runs and their steps), apply_wait (events and those who wait for them), apply_advance,
+ * apply_change (what people ask of a run, and scripts).
+ *
+ * A commit that was reported as failed may have reached the disk after all, and is tried again, but for its accepts and
+ * changes of runs: so the others may find their own rows, and what they write and answer is then the same.
  */
 #ifndef ANZOL_STORE_APPLY_H
 #define ANZOL_STORE_APPLY_H
@@ -9,20 +16,34 @@
 
 struct apply {
     struct sqlite *c;
-    struct buf ids; /* scratch: an event's delivery ids in one run */
+    struct buf ids, run_ids; /* scratch: of an event's deliveries and runs, each in one piece */
+    struct buf waits;        /* scratch: keys of steps */
+    struct buf result;       /* scratch: of a wait */
     sqlite3_stmt *add_event, *find_event, *release_key;
-    sqlite3_stmt *add_delivery, *add_request;
-    sqlite3_stmt *update, *add_attempt;
+    /* apply_delivery */
+    sqlite3_stmt *add_delivery, *add_delivery_again, *add_request, *update, *add_attempt;
+    /* apply_run */
+    sqlite3_stmt *add_run, *add_input, *find_run, *key_taken, *first_of_key, *set_state, *wake_run;
+    sqlite3_stmt *end_call, *find_step, *close_waits;
+    /* apply_wait */
+    sqlite3_stmt *add_arrival, *find_waits, *end_wait, *close_wait, *find_arrival;
+    /* apply_advance */
+    sqlite3_stmt *add_step, *end_step, *set_face, *add_form;
+    /* apply_change */
+    sqlite3_stmt *cancel, *resume, *keep_script, *add_script;
 };
 
 /* Prepares the statements; they end with the connection. */
 int apply_prepare(struct apply *a, struct sqlite *c, struct err *e);
 void apply_fini(struct apply *a);
 /*
- * rc: SQLITE_OK, or why it failed, in which case the transaction may hold a part of it. Sets an accept's results, and
- * the failure of an update whose row is gone (which is no reason to stop). `now_ms`: the wall clock, for the age of
+ * rc: SQLITE_OK, or why it failed, in which case the transaction may hold a part of it. Sets the write's results, and
+ * the failure of one whose row is gone (which is no reason to stop). `now_ms`: the wall clock, for the age of
  * duplicates.
  */
 int apply_write(struct apply *a, struct store_write *w, int64_t now_ms);
+
+/* For its files: the write fails because there is no such row (any more). */
+void apply_gone(struct store_write *w, const char *what, int64_t seq);
 
 #endif

@@ -18,6 +18,8 @@ struct read_list {
 /* How many rows, and bytes, a write brings. */
 size_t write_rows(const struct store_write *w);
 size_t write_bytes(const struct store_write *w);
+/* True when it fails while the database refuses (somebody waits for the answer); the others are kept. */
+bool write_may_fail(const struct store_write *w);
 
 void write_list_push(struct write_list *l, struct store_write *w);
 struct store_write *write_list_pop(struct write_list *l); /* NULL: empty */

@@ -44,9 +44,27 @@ static void become_unknown(struct store_delivery *d, int64_t now_ms)
         d->first_ms = now_ms;
 }
 
-/* When the attempt began nobody wrote down: it stands at the moment it was found. */
-static int settle(struct apply *a, struct store_delivery *d, int64_t now_ms)
+/* What its run gets to know, if it waits for it. */
+static int end_step(struct buf *result, const struct store_delivery *d, int64_t now_ms, struct store_step_end *end)
 {
+    buf_clear(result);
+    if (run_call_result(result, false, d->attempts, attempt_error_name(ATTEMPT_CRASH), bytes_of(MESSAGE),
+                        bytes_of("")) != 0)
+        return SQLITE_NOMEM;
+    *end = (struct store_step_end){
+        .run = d->run,
+        .step = d->step,
+        .attempt = d->attempts,
+        .ended_ms = now_ms,
+        .result = buf_view(result),
+    };
+    return SQLITE_OK;
+}
+
+/* When the attempt began nobody wrote down: it stands at the moment it was found. */
+static int settle(struct apply *a, struct store_delivery *d, struct buf *result, int64_t now_ms)
+{
+    struct store_step_end end;
     become_unknown(d, now_ms);
     struct attempt t = {
         .number = d->attempts,
@@ -57,7 +75,11 @@ static int settle(struct apply *a, struct store_delivery *d, int64_t now_ms)
     };
     snprintf(t.message, sizeof t.message, "%s", MESSAGE);
     struct store_update u = {.base = {.kind = STORE_UPDATE}, .row = *d, .attempt = &t};
-    int rc = apply_write(a, &u.base, now_ms);
+    int rc = d->run != 0 ? end_step(result, d, now_ms, &end) : SQLITE_OK;
+    if (d->run != 0)
+        u.step = &end;
+    if (rc == SQLITE_OK)
+        rc = apply_write(a, &u.base, now_ms);
     failure_clear(&u.base.failure);
     return rc;
 }
@@ -65,17 +87,19 @@ static int settle(struct apply *a, struct store_delivery *d, int64_t now_ms)
 static int settle_all(struct sqlite *c, struct store_read *r, int64_t now_ms, struct err *e)
 {
     struct apply a = {0};
+    struct buf result = {0};
     if (apply_prepare(&a, c, e) != 0 || sqlite_exec(c, "BEGIN IMMEDIATE", e) != 0)
         return -1;
     int rc = SQLITE_OK;
     for (size_t i = 0; rc == SQLITE_OK && i < r->count; i++)
-        rc = settle(&a, &r->rows[i], now_ms);
+        rc = settle(&a, &r->rows[i], &result, now_ms);
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(c->db, "COMMIT", NULL, NULL, NULL);
     if (rc != SQLITE_OK)
         sqlite_fail(c, rc, e);
     sqlite_rollback(c);
     apply_fini(&a);
+    buf_fini(&result);
     return rc == SQLITE_OK ? 0 : -1;
 }
 
@@ -95,6 +119,8 @@ int recover_last_seq(struct sqlite *c, int64_t *seq, struct err *e)
 {
     return sqlite_number(c,
                          "SELECT max(ifnull((SELECT max(seq) FROM deliveries), 0), "
-                         "ifnull((SELECT max(seq) FROM events), 0))",
+                         "ifnull((SELECT max(seq) FROM events), 0), "
+                         "ifnull((SELECT max(seq) FROM runs), 0), "
+                         "ifnull((SELECT max(seq) FROM scripts), 0))",
                          seq, e);
 }

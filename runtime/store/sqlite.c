@@ -149,6 +149,14 @@ void sqlite_bind_bytes(sqlite3_stmt *st, int at, struct bytes v)
     sqlite3_bind_text64(st, at, v.len == 0 ? "" : v.data, v.len, SQLITE_STATIC, SQLITE_UTF8);
 }
 
+void sqlite_bind_bytes_or_null(sqlite3_stmt *st, int at, struct bytes v)
+{
+    if (v.len > 0)
+        sqlite_bind_bytes(st, at, v);
+    else
+        sqlite3_bind_null(st, at);
+}
+
 void sqlite_bind_blob(sqlite3_stmt *st, int at, const void *data, size_t len)
 {
     sqlite3_bind_blob64(st, at, len == 0 ? "" : data, len, SQLITE_STATIC);

@@ -51,7 +51,8 @@ void sqlite_done(sqlite3_stmt *st);
 /* Ends a transaction that is still open. */
 void sqlite_rollback(struct sqlite *c);
 
-void sqlite_bind_bytes(sqlite3_stmt *st, int at, struct bytes v); /* as text; empty is "" */
+void sqlite_bind_bytes(sqlite3_stmt *st, int at, struct bytes v);         /* as text; empty is "" */
+void sqlite_bind_bytes_or_null(sqlite3_stmt *st, int at, struct bytes v); /* empty is NULL */
 void sqlite_bind_blob(sqlite3_stmt *st, int at, const void *data, size_t len);
 
 /* Composes what `rc` (with what the connection knows of it) means, and what to do about it; returns -1. */

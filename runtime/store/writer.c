@@ -178,13 +178,13 @@ static struct write_list next_batch(struct writer *w)
 
 /* --- refusal -------------------------------------------------------------------------------------------------- */
 
-/* Accepts fail, all but the first `spare`; updates stay, in order. */
+/* Accepts and the like fail, all but the first `spare`; updates stay, in order. */
 static void refuse_accepts(struct writer *w, int spare)
 {
     struct write_list kept = {0}, failed = {0};
     struct store_failure *why = failure_new(&w->s->refusal); /* only this thread writes it */
     for (struct store_write *wr; (wr = write_list_pop(&w->todo)) != NULL;)
-        if (wr->kind == STORE_ACCEPT && spare-- <= 0) {
+        if (write_may_fail(wr) && spare-- <= 0) {
             failure_set(&wr->failure, why);
             write_list_push(&failed, wr);
         } else
