@@ -7,9 +7,11 @@ package.loaded["stdlib.native"] = native
 local concat, find, format, ipairs, pairs, tostring, type =
   table.concat, string.find, string.format, ipairs, pairs, tostring, type
 
+local flow = require "stdlib.flow"
 local mistakes = require "stdlib.mistakes"
 local request = require "stdlib.request"
 local response = require "stdlib.response"
+local run = require "stdlib.run"
 local runtime = require "stdlib.template.runtime"
 local sandbox = require "stdlib.sandbox"
 local template_words = require "stdlib.template_words"
@@ -20,26 +22,34 @@ local boot = {}
 
 local decode, is_array, protected, render = native.json_decode, native.json_is_array, native.protected, request.render
 
-local integrations, webhooks = {}, {} -- sorted by name
-local by_name, by_event = {}, {}      -- system name -> webhook; event -> webhooks
+local integrations, webhooks, flows = {}, {}, {}         -- sorted by name
+local by_name, by_event = {}, {}                         -- system name -> webhook; event -> webhooks
+local flow_by_name, flows_by_event = {}, {}
 
-local function index()
-  for _, r in ipairs(webhooks) do
-    by_name[r.name] = r
+local function by_on(list)
+  local out = {}
+  for _, r in ipairs(list) do
     if r.on then
-      by_event[r.on] = by_event[r.on] or {}
-      table.insert(by_event[r.on], r)
+      out[r.on] = out[r.on] or {}
+      table.insert(out[r.on], r)
     end
   end
+  return out
+end
+
+local function index()
+  for _, r in ipairs(webhooks) do by_name[r.name] = r end
+  for _, f in ipairs(flows) do flow_by_name[f.name] = f end
+  by_event, flows_by_event = by_on(webhooks), by_on(flows)
 end
 
 -- Runs and checks the scripts; nothing is defined when there is a mistake.
 function boot.load(files, dirs)
   sandbox.load(files, dirs)
-  local good, compiled = validate.all()
+  local good, compiled, sound = validate.all()
   local errors, warnings = mistakes.take()
   if #errors == 0 then
-    integrations, webhooks = good, compiled
+    integrations, webhooks, flows = good, compiled, sound
     index()
   end
   return errors, warnings
@@ -60,6 +70,10 @@ end
 
 function boot.webhook_count()
   return #webhooks
+end
+
+function boot.flow_count()
+  return #flows
 end
 
 -- A raised value as a message with a place: its own, or the webhook's.
@@ -109,7 +123,33 @@ local function envelope_mistake(event)
   end
 end
 
--- An event: a delivery for each webhook that is `on` it.
+-- The key of a run: a text, or nil; nil and a message when it cannot be had.
+local function key_for(f, data, event)
+  local ok, key
+  if type(f.key) == "table" then
+    if f.key.static then return f.key.static end
+    ok, key = protected(f.key.render, data, "")
+  else
+    ok, key = protected(f.key, event)
+  end
+  if not ok then return nil, message_of(key, f) end
+  if key == nil then return nil end
+  if type(key) == "number" then key = tostring(key) end
+  if type(key) ~= "string" or key == "" or #key > 255 then
+    return nil, message_of("key: expected a text of 1 to 255 characters, found "
+      .. (type(key) == "string" and #key or runtime.kind(key)), f)
+  end
+  return key
+end
+
+-- Starts a run of a flow. A function gets an event of its own: it may change it.
+local function start(f, event, raw)
+  local key, why
+  if f.key then key, why = key_for(f, event.data or {}, type(f.key) == "function" and flow.event(raw)) end
+  native.emit_run(f.name, key, why)
+end
+
+-- An event: a delivery for each webhook that is `on` it, a run for each flow, and what those who wait for it know it by.
 function boot.event(raw)
   local event, why = decode(raw)
   if event == nil then return nil, 400, why end
@@ -121,6 +161,17 @@ function boot.event(raw)
     if not clean then event = decode(raw) end
     clean = deliver(r, event.data or {})
   end
+  if not clean then event = decode(raw) end
+  for _, f in ipairs(flows_by_event[event.name] or {}) do start(f, event, raw) end
+  flow.announce(event.name, event.data or {})
+  return true
+end
+
+-- A run of one flow, from an envelope that has been accepted before.
+function boot.start(name, raw)
+  local f = flow_by_name[name]
+  if not f then return nil, 404, format("no flow '%s'", name) end
+  start(f, decode(raw), raw)
   return true
 end
 
@@ -167,9 +218,33 @@ function boot.preview(name, raw)
 end
 
 function boot.list(what)
+  if what == "flows" then return view.flows(flows) end
   if what == "integrations" then return view.integrations(integrations, webhooks) end
   return view.webhooks(webhooks)
 end
+
+-- --- runs ---------------------------------------------------------------------------------------------------------
+
+-- A run in memory; nil and a message when there is no such flow.
+function boot.run_new(id, name, envelope, event_id, started_ms)
+  local f = flow_by_name[name]
+  if not f then return nil, format("the scripts that it runs under have no flow '%s'", name) end
+  return run.new(id, name, f.run, flow.event(envelope, event_id), started_ms)
+end
+
+boot.run_put = run.put
+
+-- How far it goes: "waiting", or how it ended: "parked" and "failed" with a message, "succeeded" with JSON or nothing.
+function boot.run_go(r)
+  local how, value = run.go(r)
+  if how == "parked" then return how, value end
+  if how == "failed" then return how, message_of(value) end
+  if how ~= "succeeded" or value == nil then return how end
+  local ok, made = protected(native.json_encode, value)
+  return how, ok and made or nil
+end
+
+flow.use(find_webhook, message_of)
 
 -- One template rendered.
 function boot.template(text, as, raw)

@@ -12,7 +12,7 @@ local dsl = {}
 
 local loading, scripts = false, {}
 local secret_names, plain_names = {}, {} -- of variables: asked for with secret, read with env
-local defined = { integration = {}, webhook = {} }
+local defined = { integration = {}, webhook = {}, flow = {} }
 local open = {} -- definitions whose table has not come yet
 
 -- Opens and closes the time when definitions are accepted.
@@ -85,7 +85,7 @@ local function note(def, fields)
   list[#list + 1] = def
 end
 
--- `integration` and `webhook`: word "name" { fields }; word("name", { fields }) too.
+-- `integration`, `webhook` and `flow`: word "name" { fields }; word("name", { fields }) too.
 local function definer(word)
   return function(name, fields_too)
     only_while_loading(word)
@@ -168,7 +168,8 @@ end
 
 -- The words, for the environment of a script.
 dsl.words = {
-  integration = definer "integration", webhook = definer "webhook", copy = copy, secret = secret, each = each, when = when,
+  integration = definer "integration", webhook = definer "webhook", flow = definer "flow", copy = copy, secret = secret,
+  each = each, when = when,
 }
 
 -- Whether any script asked for a secret.

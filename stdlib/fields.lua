@@ -154,10 +154,26 @@ fields.webhook = {
   connect_timeout = duration_field "connect_timeout", redirects = boolean_field "redirects",
 }
 
+local function key_field(fail, v)
+  if v == false then return nil end
+  if (type(v) == "string" and v ~= "") or type(v) == "function" then return v end
+  fail({ "key" }, 'key: expected a template such as "${Customer.Id}" or a function, found %s', shown(v))
+end
+
+local function run_field(fail, v)
+  if type(v) == "function" then return v end
+  fail({ "run" }, "run: expected a function, found %s", kind(v))
+end
+
+fields.flow = {
+  name = string_field "name", description = string_field "description", on = on_field, key = key_field, run = run_field,
+}
+
 -- Fields that must be there, with what to write.
 fields.required = {
   integration = { url = 'url = "https://…"' },
   webhook = { integration = 'integration = "…", the one it belongs to' },
+  flow = { on = 'on = "…", the event that starts it', run = "run = function(event) … end" },
 }
 
 return fields

@@ -52,6 +52,11 @@ local function segments(def, path, value)
   return build.segments(parts(def, path, value), report)
 end
 
+-- A field that is one template, compiled; nil when it has mistakes, which are noted.
+function request.template(def, path, value, place)
+  return build.template(segments(def, path, value), place, report)
+end
+
 -- The segments of an integration's root URL, checked.
 function request.root(integration)
   local value = integration.ok.url

@@ -7,8 +7,11 @@ local concat, error, find, format, getmetatable, gsub, ipairs, match, next, pair
 local sub, tostring, type, xpcall = string.sub, tostring, type, xpcall
 
 local native = require "stdlib.native"
+local deterministic = require "stdlib.deterministic"
 local dsl = require "stdlib.dsl"
+local flow = require "stdlib.flow"
 local mistakes = require "stdlib.mistakes"
+local run = require "stdlib.run"
 local source = require "stdlib.source"
 local template_words = require "stdlib.template_words"
 local text = require "stdlib.text"
@@ -39,6 +42,17 @@ local function logged(v)
   return tostring(v)
 end
 
+-- Lines of a flow say which run they are of, and are said once: a replay is silent.
+local function write_line(level, message, out)
+  local b = run.active()
+  if b then
+    if run.replaying(b) then return end
+    out = out or {}
+    out.flow, out.run = out.flow or b.run.flow, out.run or b.run.id
+  end
+  native.log(level, message, out)
+end
+
 local function logger(level)
   return function(message, fields)
     if fields ~= nil and (type(fields) ~= "table" or text.is(fields)) then
@@ -49,7 +63,7 @@ local function logger(level)
       out = out or {}
       out[tostring(key)] = logged(v)
     end
-    native.log(level, tostring(message), out)
+    write_line(level, tostring(message), out)
   end
 end
 
@@ -62,7 +76,7 @@ end
 local function print(...)
   local out = {}
   for i = 1, select("#", ...) do out[i] = tostring((select(i, ...))) end
-  native.log("info", concat(out, "\t"), nil)
+  write_line("info", concat(out, "\t"), nil)
 end
 
 local function env_variable(name, default)
@@ -71,11 +85,6 @@ local function env_variable(name, default)
   local v = native.env(name)
   if v == nil then return default end
   return v
-end
-
--- Seconds since 1970, with a fraction.
-local function now()
-  return native.now_ms() / 1000
 end
 
 local function json_table()
@@ -249,12 +258,14 @@ local function cjson()
   return loaded and copied(loaded, CJSON_WITHOUT)
 end
 
-local BASE = { "assert", "error", "ipairs", "next", "pairs", "pcall", "xpcall", "select", "tonumber", "tostring", "type",
+local BASE = { "assert", "error", "ipairs", "pcall", "xpcall", "select", "tonumber", "tostring", "type",
   "getmetatable", "_VERSION" }
 
 local function anzol_words()
   local words = copied(dsl.words)
-  words.json, words.log, words.env, words.now, words.uuid = json_table(), log_table(), env_variable, now, native.uuid
+  for word, f in pairs(flow.words) do words[word] = f end
+  words.json, words.log, words.env = json_table(), log_table(), env_variable
+  words.now, words.uuid = deterministic.now, deterministic.uuid
   words.template, words.template_function = copied(template_words.template), template_words.template_function
   return words
 end
@@ -263,8 +274,9 @@ local function fill_environment()
   for _, name in ipairs(BASE) do env[name] = _G[name] end
   env.math, env.table, env.utf8, env.coroutine = copied(math), copied(table), copied(utf8), copied(coroutine)
   env.string = copied(string, { dump = true })
-  local system = os or {}
-  env.os = { time = system.time, date = system.date, clock = system.clock, difftime = system.difftime }
+  env.math.random, env.math.randomseed = deterministic.random, deterministic.randomseed
+  env.pairs, env.next = deterministic.pairs, deterministic.next
+  env.os = { time = deterministic.time, date = deterministic.date, clock = deterministic.clock, difftime = os.difftime }
   env.setmetatable, env.print, env.require = safe_setmetatable, print, script_require
   for word, f in pairs(anzol_words()) do env[word] = f end
   setmetatable(env, { __index = undefined, __metatable = "environment" })

@@ -77,7 +77,7 @@ end
 local function check(whole, kind)
   check_fields(whole, fields[kind])
   check_required(whole, fields.required[kind])
-  check_headers(whole)
+  if kind ~= "flow" then check_headers(whole) end
 end
 
 -- The definitions of a kind by name; a name given twice is told with both places.
@@ -126,7 +126,26 @@ local function webhook(whole, integrations)
   return request.compile(whole, integration or NO_INTEGRATION)
 end
 
--- Checks everything: the integrations, the compiled webhooks (both sorted by name).
+-- The template of a `key`, compiled.
+local function compile_key(whole)
+  local value, def = whole.ok.key, whole.def
+  if type(value) ~= "string" then return nil end
+  return request.template(def, { "key" }, value, "text")
+end
+
+local function all_flows()
+  local _, list = by_name "flow"
+  local out = {}
+  for i, def in ipairs(list) do
+    local whole = copy.resolve(def, {})
+    check(whole, "flow")
+    out[i] = { name = def.name, def = def, ok = whole.ok, on = whole.ok.on, run = whole.ok.run,
+      key = compile_key(whole) or whole.ok.key }
+  end
+  return out
+end
+
+-- Checks everything: the integrations, the compiled webhooks, the flows (all sorted by name).
 function validate.all()
   local integrations, integration_list = all_integrations()
   local found, list = by_name "webhook"
@@ -135,7 +154,7 @@ function validate.all()
     local whole = copy.resolve(def, found)
     if whole then webhooks[#webhooks + 1] = webhook(whole, integrations) end
   end
-  return integration_list, webhooks
+  return integration_list, webhooks, all_flows()
 end
 
 return validate

@@ -108,6 +108,22 @@ function view.integrations(integrations, webhooks)
   return native.json_encode { integrations = out }
 end
 
+local function flow_view(f)
+  local ok = f.ok
+  return {
+    name = f.name, display_name = or_null(ok.name), description = or_null(ok.description), on = or_null(f.on),
+    key = type(ok.key) == "string" and ok.key or ok.key ~= nil and "function" or null,
+    where = f.def.path .. ":" .. f.def.line,
+  }
+end
+
+-- {"flows": […]}
+function view.flows(flows)
+  local out = json_array {}
+  for i, f in ipairs(flows) do out[i] = flow_view(f) end
+  return native.json_encode { flows = out }
+end
+
 -- {"webhooks": […]}
 function view.webhooks(webhooks)
   local out = json_array {}

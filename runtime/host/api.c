@@ -2,6 +2,7 @@
 
 #include "core/units.h"
 #include "host/api_read.h"
+#include "host/scripts.h"
 #include "host/views.h"
 
 #include <stdlib.h>
@@ -66,7 +67,7 @@ static void on_event_done(void *ud, const struct intake_result *r, const struct 
     if (failure != NULL)
         api_problem(x->call, failure);
     else {
-        view_event(&json, &r->event, r->ids, r->count, r->duplicate);
+        view_event(&json, r);
         api_reply(x->call, 202, &json);
     }
     free(x);
@@ -189,7 +190,7 @@ static void on_preview(void *ud, const char *name, struct bytes data, struct api
     struct buf json;
     struct err e;
     buf_init(&json);
-    if (generation_preview(a->intake->generation, name, data, &json, &e) != 0) {
+    if (generation_preview(a->intake->scripts->current, name, data, &json, &e) != 0) {
         buf_fini(&json);
         api_problem(c, &e);
     } else
@@ -210,10 +211,11 @@ static struct view_status status_of(struct api *a, struct err *reason)
         .version = ANZOL_VERSION,
         .pid = (int)getpid(),
         .started_ms = a->started_ms,
-        .loaded_ms = a->loaded_ms,
+        .loaded_ms = a->intake->scripts->loaded_ms,
         .not_ready = ready(a, reason) == 0 ? NULL : reason->message,
-        .generation = a->intake->generation,
+        .generation = a->intake->scripts->current,
         .dispatch = a->dispatch,
+        .runs = a->intake->runs,
     };
 }
 
@@ -222,18 +224,34 @@ static void on_listing(void *ud, enum api_listing what, struct api_call *c)
     struct api *a = ud;
     struct buf json;
     struct err e;
+    static const char *const names[] = {
+        [API_INTEGRATIONS] = "integrations", [API_WEBHOOKS] = "webhooks", [API_FLOWS] = "flows"};
     int rc = 0;
     buf_init(&json);
     if (what == API_STATUS) {
         struct view_status s = status_of(a, &e);
         view_status(&json, &s);
     } else
-        rc = generation_list(a->intake->generation, what == API_WEBHOOKS ? "webhooks" : "integrations", &json, &e);
+        rc = generation_list(a->intake->scripts->current, names[what], &json, &e);
     if (rc != 0) {
         buf_fini(&json);
         api_problem(c, &e);
     } else
         api_reply(c, 200, &json);
+}
+
+static void on_reload(void *ud, struct api_call *c)
+{
+    struct api *a = ud;
+    struct buf json;
+    struct err e;
+    buf_init(&json);
+    if (a->reload(a->reload_ud, &e) != 0) {
+        api_problem(c, &e);
+        return;
+    }
+    view_loaded(&json, a->intake->scripts->current);
+    api_reply(c, 200, &json);
 }
 
 static void on_metrics(void *ud, struct buf *out)
@@ -253,14 +271,14 @@ const struct api_ops api_ops = {
     .delivery = on_delivery,
     .resend = on_resend,
     .listing = on_listing,
+    .reload = on_reload,
     .ready = ready,
     .metrics = on_metrics,
 };
 
 void api_init(struct api *a, struct env *env, struct dispatch *dispatch, struct intake *intake)
 {
-    *a = (struct api){
-        .env = env, .dispatch = dispatch, .intake = intake, .started_ms = env->wall_ms(), .loaded_ms = env->wall_ms()};
+    *a = (struct api){.env = env, .dispatch = dispatch, .intake = intake, .started_ms = env->wall_ms()};
     waiters_init(&a->waiters, env->timers);
     a->waiters.on_end = on_waited;
     a->waiters.ud = a;

@@ -18,7 +18,10 @@ struct api {
     struct server *server; /* to be told when it may accept again */
     bool holding;          /* may_accept() said no */
     bool stopping;
-    int64_t started_ms, loaded_ms;
+    int64_t started_ms;
+    /* The host's: loads the scripts anew. */
+    int (*reload)(void *ud, struct err *e);
+    void *reload_ud;
 };
 
 void api_init(struct api *a, struct env *env, struct dispatch *dispatch, struct intake *intake);

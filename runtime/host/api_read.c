@@ -1,6 +1,7 @@
 #include "host/api_read.h"
 
 #include "host/resend.h"
+#include "host/scripts.h"
 #include "host/views.h"
 
 #include <stdlib.h>
@@ -97,7 +98,7 @@ static void on_one(struct store_read *r, const struct err *failure)
         view_id(&json, &r->id, view_state(q->api->dispatch, &r->rows[0]));
         api_reply(q->call, 202, &json);
     } else {
-        view_delivery(&json, q->api->dispatch, q->api->intake->generation, r);
+        view_delivery(&json, q->api->dispatch, q->api->intake->scripts->current, r);
         api_reply(q->call, 200, &json);
     }
     asked_free(q);

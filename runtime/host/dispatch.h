@@ -19,6 +19,8 @@ struct dispatch {
     bool held;     /* starts no attempt: not yet begun, or draining */
     /* A delivery has reached its final state, committed. May be NULL. */
     void (*on_final)(void *ud, int64_t seq);
+    /* It was a step that a run waits for, whose end is committed. May be NULL. */
+    void (*on_step_end)(void *ud, const struct live *l, const struct store_step_end *end, const struct attempt *answer);
     void *ud;
 };
 

@@ -13,6 +13,7 @@
 
 struct counters { /* since the start; for /metrics and status */
     uint64_t events, duplicates, deliveries, attempts, succeeded, failed, unknown, retries, render_errors;
+    uint64_t runs, runs_succeeded, runs_failed, runs_parked, runs_canceled;
 };
 
 struct env {

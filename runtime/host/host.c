@@ -4,6 +4,7 @@
 #include "core/units.h"
 #include "host/api.h"
 #include "host/folder.h"
+#include "host/scripts.h"
 
 #include <errno.h>
 #include <ev.h>
@@ -23,6 +24,8 @@ struct host {
     struct timers timers;
     struct env env;
     struct dispatch dispatch;
+    struct scripts scripts;
+    struct runs runs;
     struct intake intake;
     struct api api;
     struct server *server;
@@ -171,7 +174,19 @@ static size_t tell(const struct buf *lines)
     return n;
 }
 
-static int start_scripts(struct host *h, const struct host_options *o, struct err *e)
+static struct bytes script_forms(void *ud, struct bytes name)
+{
+    struct host *h = (struct host *)((char *)ud - offsetof(struct host, env));
+    return forms_of(&h->runs.forms, name);
+}
+
+static void on_scripts_found(void *ud)
+{
+    struct host *h = ud;
+    runs_scripts_found(&h->runs);
+}
+
+static void init_scripts(struct host *h, const struct host_options *o)
 {
     struct generation_options g = {
         .paths = o->paths,
@@ -180,11 +195,20 @@ static int start_scripts(struct host *h, const struct host_options *o, struct er
         .log = h->log,
         .new_id = new_delivery_id,
         .wall_ms = script_wall_ms,
+        .forms = script_forms,
         .ud = &h->env,
     };
+    scripts_init(&h->scripts, &h->env, &g);
+    h->scripts.on_found = on_scripts_found;
+    h->scripts.ud = h;
+}
+
+static int start_scripts(struct host *h, const struct host_options *o, struct err *e)
+{
     struct buf errors;
+    init_scripts(h, o);
     buf_init(&errors);
-    int rc = generation_load(&g, &h->intake.generation, &errors, e);
+    int rc = scripts_load(&h->scripts, &errors, e);
     size_t lines = tell(&errors);
     if (rc != 0 && lines > 0)
         err_set(e, ERR_SCRIPT, 0, "not started: %zu mistake%s in the scripts", lines, lines == 1 ? "" : "s");
@@ -224,7 +248,7 @@ static int start_transport(struct host *h, const struct host_options *o, struct 
 /* Every integration of the scripts gets its lane with its rate. */
 static int set_rates(struct host *h, struct err *e)
 {
-    const struct generation *g = h->intake.generation;
+    const struct generation *g = h->scripts.current;
     for (size_t i = 0; i < generation_integration_count(g); i++) {
         struct integration_info info = generation_integration(g, i);
         struct lane *lane = dispatch_lane(&h->dispatch, info.name);
@@ -235,12 +259,32 @@ static int set_rates(struct host *h, struct err *e)
     return 0;
 }
 
-struct backlog_read {
-    struct store_read read;
+/* One answer of the store, awaited while nothing is accepted yet. */
+struct first_read {
+    struct host *host;
     bool ended;
     int rc;
-    struct host *host;
     struct err *e;
+};
+
+static void await(struct first_read *f)
+{
+    while (!f->ended)
+        ev_run(f->host->loop, EVRUN_ONCE);
+}
+
+static void first_ended(struct first_read *f, const struct err *failure)
+{
+    f->ended = true;
+    if (failure == NULL)
+        return;
+    *f->e = *failure;
+    f->rc = -1;
+}
+
+struct backlog_read {
+    struct store_read read;
+    struct first_read first;
 };
 
 static int take_backlog(struct host *h, const struct store_backlog *b, struct err *e)
@@ -256,14 +300,10 @@ static int take_backlog(struct host *h, const struct store_backlog *b, struct er
 
 static void on_backlog(struct store_read *r, const struct err *failure)
 {
-    struct backlog_read *b = (struct backlog_read *)r;
-    b->ended = true;
-    if (failure != NULL) {
-        *b->e = *failure;
-        b->rc = -1;
-    }
-    for (size_t i = 0; b->rc == 0 && i < r->backlog_count; i++)
-        b->rc = take_backlog(b->host, &r->backlogs[i], b->e);
+    struct first_read *f = &((struct backlog_read *)r)->first;
+    first_ended(f, failure);
+    for (size_t i = 0; f->rc == 0 && i < r->backlog_count; i++)
+        f->rc = take_backlog(f->host, &r->backlogs[i], f->e);
     store_read_fini(r);
 }
 
@@ -271,11 +311,55 @@ static void on_backlog(struct store_read *r, const struct err *failure)
  */
 static int start_backlog(struct host *h, struct err *e)
 {
-    struct backlog_read b = {.read = {.kind = STORE_READ_BACKLOG, .done = on_backlog}, .host = h, .e = e};
+    struct backlog_read b = {.read = {.kind = STORE_READ_BACKLOG, .done = on_backlog}, .first = {.host = h, .e = e}};
     store_query(h->env.store, &b.read);
-    while (!b.ended)
-        ev_run(h->loop, EVRUN_ONCE);
-    return b.rc;
+    await(&b.first);
+    return b.first.rc;
+}
+
+struct script_read {
+    struct store_read_script read;
+    struct first_read first;
+};
+
+static void on_newest_scripts(struct store_read *r, const struct err *failure)
+{
+    struct script_read *s = (struct script_read *)r;
+    first_ended(&s->first, failure);
+    if (failure == NULL)
+        scripts_know(&s->first.host->scripts, s->read.found, s->read.hash);
+    store_read_fini(r);
+}
+
+struct forms_read {
+    struct store_read_forms read;
+    struct first_read first;
+};
+
+static void on_forms(struct store_read *r, const struct err *failure)
+{
+    struct forms_read *f = (struct forms_read *)r;
+    first_ended(&f->first, failure);
+    for (size_t i = 0; failure == NULL && f->first.rc == 0 && i < f->read.count; i++)
+        if (forms_add(&f->first.host->runs.forms, f->read.forms[i].name, f->read.forms[i].form) < 0)
+            f->first.rc = err_memory(f->first.e);
+    store_read_fini(r);
+}
+
+/* What flows need to know of the store before anything new comes. */
+static int start_runs(struct host *h, struct err *e)
+{
+    struct script_read s = {.read = {.base = {.kind = STORE_READ_SCRIPT, .done = on_newest_scripts}},
+                            .first = {.host = h, .e = e}};
+    struct forms_read f = {.read = {.base = {.kind = STORE_READ_FORMS, .done = on_forms}},
+                           .first = {.host = h, .e = e}};
+    if (runs_init(&h->runs, &h->env, &h->dispatch, &h->scripts) != 0)
+        return err_memory(e);
+    store_query(h->env.store, &s.read.base);
+    await(&s.first);
+    store_query(h->env.store, &f.read.base);
+    await(&f.first);
+    return s.first.rc != 0 || f.first.rc != 0 ? -1 : scripts_keep(&h->scripts, e);
 }
 
 static int start_server(struct host *h, const struct host_options *o, struct err *e)
@@ -294,6 +378,14 @@ static void on_final(void *ud, int64_t seq)
     waiters_final(&h->api.waiters, seq);
 }
 
+static void on_step_end(void *ud, const struct live *l, const struct store_step_end *end, const struct attempt *answer)
+{
+    struct host *h = ud;
+    runs_step_ended(&h->runs, l, end, answer);
+}
+
+static int on_reload(void *ud, struct err *e);
+
 static int start_all(struct host *h, const struct host_options *o, struct err *e)
 {
     if (start_loop(h, e) != 0 || folder_make(h->state, e) != 0 || start_secrets(h, o, e) != 0 ||
@@ -303,12 +395,16 @@ static int start_all(struct host *h, const struct host_options *o, struct err *e
     if (folder_token(h->state, h->token, e) != 0 || start_transport(h, o, e) != 0)
         return -1;
     api_init(&h->api, &h->env, &h->dispatch, &h->intake);
-    if (set_rates(h, e) != 0 || start_backlog(h, e) != 0 || start_server(h, o, e) != 0)
+    h->api.reload = on_reload;
+    h->api.reload_ud = h;
+    if (set_rates(h, e) != 0 || start_backlog(h, e) != 0 || start_runs(h, e) != 0 || start_server(h, o, e) != 0)
         return -1;
     dispatch_begin(&h->dispatch);
+    runs_begin(&h->runs);
     log_line(h->log, LOG_INFO, "ready", LOG_STR("listen", server_address(h->server)), LOG_STR("state", h->state),
-             LOG_INT("integrations", (int64_t)generation_integration_count(h->intake.generation)),
-             LOG_INT("webhooks", (int64_t)generation_webhook_count(h->intake.generation)));
+             LOG_INT("integrations", (int64_t)generation_integration_count(h->scripts.current)),
+             LOG_INT("webhooks", (int64_t)generation_webhook_count(h->scripts.current)),
+             LOG_INT("flows", (int64_t)generation_flow_count(h->scripts.current)));
     return 0;
 }
 
@@ -331,12 +427,49 @@ struct host *host_start(const struct host_options *o, struct err *e)
     dispatch_init(&h->dispatch, &h->env);
     h->dispatch.on_final = on_final;
     h->dispatch.ud = h;
-    h->intake = (struct intake){.env = &h->env, .dispatch = &h->dispatch};
+    h->dispatch.on_step_end = on_step_end;
+    h->intake = (struct intake){.env = &h->env, .dispatch = &h->dispatch, .scripts = &h->scripts, .runs = &h->runs};
     if (start_all(h, o, e) != 0) {
         host_free(h);
         return NULL;
     }
     return h;
+}
+
+/* --- reloading ------------------------------------------------------------------------------------------------ */
+
+static int reload(struct host *h, struct err *e)
+{
+    struct buf errors;
+    buf_init(&errors);
+    int rc = scripts_load(&h->scripts, &errors, e);
+    size_t lines = tell(&errors);
+    buf_fini(&errors);
+    if (rc != 0) {
+        log_line(h->log, LOG_ERROR, "reload.failed", LOG_INT("mistakes", (int64_t)lines),
+                 LOG_STR("message", e->message));
+        e->domain = ERR_INPUT;
+        e->code = 422;
+        return -1;
+    }
+    return scripts_keep(&h->scripts, e) != 0 || set_rates(h, e) != 0 ? -1 : 0;
+}
+
+int host_reload(struct host *h, struct err *e)
+{
+    if (reload(h, e) != 0)
+        return -1;
+    const struct generation *g = h->scripts.current;
+    log_line(h->log, LOG_INFO, "reloaded", LOG_INT("generation", (int64_t)generation_number(g)),
+             LOG_INT("integrations", (int64_t)generation_integration_count(g)),
+             LOG_INT("webhooks", (int64_t)generation_webhook_count(g)),
+             LOG_INT("flows", (int64_t)generation_flow_count(g)));
+    return 0;
+}
+
+static int on_reload(void *ud, struct err *e)
+{
+    return host_reload(ud, e);
 }
 
 /* --- stopping ------------------------------------------------------------------------------------------------- */
@@ -356,6 +489,7 @@ void host_stop(struct host *h)
     (void)timer_start(&h->timers, &h->stop_by, h->stop_by_ns);
     server_stop(h->server);
     api_stop(&h->api);
+    runs_stop(&h->runs);
     dispatch_drain(&h->dispatch);
 }
 
@@ -371,8 +505,8 @@ void host_free(struct host *h)
         store_close(h->env.store);
     api_fini(&h->api);
     dispatch_fini(&h->dispatch);
-    if (h->intake.generation != NULL)
-        generation_unref(h->intake.generation);
+    runs_fini(&h->runs);
+    scripts_fini(&h->scripts);
     h->log->secrets = NULL;
     secrets_free(h->secrets);
     timers_fini(&h->timers);

@@ -1,6 +1,7 @@
 #include "host/intake.h"
 
-#include "core/request.h"
+#include "host/outbox.h"
+#include "host/scripts.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,106 +13,126 @@ struct admission {
     struct intake *intake;
     intake_done *done;
     void *ud;
-    int64_t now_ms;
-    size_t count, cap;
-    struct store_delivery *rows;
-    struct live **lives; /* NULL for one that failed to render */
-    struct lane **lanes;
+    struct outbox outbox;
+    struct store_run *runs; /* their texts are allocated */
+    size_t run_cap;
+    struct bytes *keys; /* allocated, each */
+    size_t key_cap;
     bool no_memory;
-    char *text; /* key, name and envelope of the event */
+    char *text; /* key, name and envelope of the event; the envelope of a restart */
 };
+
+static void run_fini(struct store_run *r)
+{
+    free((char *)r->flow.data);
+    free((char *)r->key.data);
+    free((char *)r->message.data);
+}
 
 static void admission_free(struct admission *a)
 {
-    for (size_t i = 0; i < a->count; i++) {
-        live_free(a->lives[i]);
-        if (a->lives[i] == NULL)
-            free((char *)a->rows[i].webhook.data);
-    }
-    free(a->rows);
-    free(a->lives);
-    free(a->lanes);
+    outbox_fini(&a->outbox);
+    for (size_t i = 0; i < a->accept.run_count; i++)
+        run_fini(&a->runs[i]);
+    for (size_t i = 0; i < a->accept.key_count; i++)
+        free((char *)a->keys[i].data);
+    free(a->runs);
+    free(a->keys);
     free(a->text);
     buf_fini(&a->accept.first_ids);
+    buf_fini(&a->accept.first_runs);
+    buf_fini(&a->accept.woken);
     free(a);
 }
 
-static int grow(struct admission *a)
-{
-    size_t cap = a->cap == 0 ? 2 : a->cap * 2;
-    struct store_delivery *rows = realloc(a->rows, cap * sizeof *rows);
-    if (rows != NULL)
-        a->rows = rows;
-    struct live **lives = realloc(a->lives, cap * sizeof(struct live *));
-    if (lives != NULL)
-        a->lives = lives;
-    struct lane **lanes = realloc(a->lanes, cap * sizeof(struct lane *));
-    if (lanes != NULL)
-        a->lanes = lanes;
-    if (rows == NULL || lives == NULL || lanes == NULL)
-        return -1;
-    a->cap = cap;
-    return 0;
-}
-
-/* A delivery that could not be rendered is kept as failed, so that the log shows it. Its texts are one allocation. */
-static int add_failed(struct admission *a, struct store_delivery *row, const struct rendered *r)
-{
-    size_t message_len = strlen(r->error);
-    char *text = malloc(r->webhook.len + message_len + 1);
-    if (text == NULL)
-        return -1;
-    memcpy(text, r->webhook.data, r->webhook.len);
-    memcpy(text + r->webhook.len, r->error, message_len);
-    row->webhook.data = text;
-    row->webhook.len = r->webhook.len;
-    row->message = (struct bytes){text + r->webhook.len, message_len};
-    row->state = DELIVERY_FAILED;
-    row->error = ATTEMPT_RENDER;
-    row->finished_ms = a->now_ms;
-    a->lives[a->count] = NULL;
-    return 0;
-}
-
-static int add_queued(struct admission *a, struct store_delivery *row, const struct rendered *r)
-{
-    struct live *l = live_new(&r->id, row->seq, r->webhook, r->request);
-    if (l == NULL)
-        return -1;
-    struct request_options options;
-    l->created_ms = a->now_ms;
-    l->has_key = request_options_read(&options, r->request, NULL) == 0 && (options.flags & REQUEST_HAS_KEY) != 0;
-    row->webhook = l->webhook;
-    row->request = l->request;
-    row->state = DELIVERY_QUEUED;
-    a->lives[a->count] = l;
-    return 0;
-}
-
-static int add_delivery(struct admission *a, const struct rendered *r)
-{
-    struct lane *lane = dispatch_lane(a->intake->dispatch, r->integration);
-    if (lane == NULL || (a->count == a->cap && grow(a) != 0))
-        return -1;
-    struct store_delivery *row = &a->rows[a->count];
-    *row = (struct store_delivery){
-        .seq = env_new_seq(a->intake->env),
-        .id = r->id,
-        .event_seq = a->event.seq,
-        .created_ms = a->now_ms,
-        .integration = bytes_of(lane->name),
-    };
-    a->lanes[a->count] = lane;
-    if ((r->error != NULL ? add_failed(a, row, r) : add_queued(a, row, r)) != 0)
-        return -1;
-    a->count++;
-    return 0;
-}
+/* --- what the scripts make of it ------------------------------------------------------------------------------- */
 
 static void on_delivery(void *ud, const struct rendered *r)
 {
     struct admission *a = ud;
-    if (!a->no_memory && add_delivery(a, r) != 0)
+    if (!a->no_memory && outbox_add(&a->outbox, r) != 0)
+        a->no_memory = true;
+}
+
+/* A copy; data NULL when memory is short, or of an empty view. */
+static struct bytes copied(struct bytes v)
+{
+    char *p = v.len == 0 ? NULL : malloc(v.len);
+    if (p == NULL)
+        return (struct bytes){0};
+    memcpy(p, v.data, v.len);
+    return (struct bytes){p, v.len};
+}
+
+static struct store_run *new_run(struct admission *a)
+{
+    size_t n = a->accept.run_count;
+    if (n == a->run_cap) {
+        size_t cap = n == 0 ? 1 : n * 2;
+        struct store_run *more = realloc(a->runs, cap * sizeof *more);
+        if (more == NULL)
+            return NULL;
+        a->runs = more;
+        a->run_cap = cap;
+    }
+    a->accept.run_count = n + 1;
+    a->runs[n] = (struct store_run){.seq = 0};
+    return &a->runs[n];
+}
+
+static int add_run(struct admission *a, const struct started *s)
+{
+    struct store_run *r = new_run(a);
+    struct env *env = a->intake->env;
+    if (r == NULL)
+        return -1;
+    struct bytes error = bytes_of(s->error);
+    *r = (struct store_run){
+        .seq = env_new_seq(env),
+        .id = env_new_id(env),
+        .event_seq = a->event.seq,
+        .event_id = a->event.id,
+        .script = a->intake->scripts->seq,
+        .state = s->error == NULL ? RUN_READY : RUN_FAILED,
+        .created_ms = a->outbox.now_ms,
+        .finished_ms = s->error == NULL ? 0 : a->outbox.now_ms,
+        .flow = copied(s->flow),
+        .key = copied(s->key),
+        .message = copied(error),
+        .input = a->event.body,
+    };
+    return r->flow.len == s->flow.len && r->key.len == s->key.len && r->message.len == error.len ? 0 : -1;
+}
+
+static void on_run(void *ud, const struct started *s)
+{
+    struct admission *a = ud;
+    if (!a->no_memory && add_run(a, s) != 0)
+        a->no_memory = true;
+}
+
+static int add_key(struct admission *a, struct bytes key)
+{
+    size_t n = a->accept.key_count;
+    if (n == a->key_cap) {
+        size_t cap = n == 0 ? 2 : n * 2;
+        struct bytes *more = realloc(a->keys, cap * sizeof *more);
+        if (more == NULL)
+            return -1;
+        a->keys = more;
+        a->key_cap = cap;
+    }
+    a->keys[n] = copied(key);
+    if (a->keys[n].data == NULL)
+        return -1;
+    a->accept.key_count = n + 1;
+    return 0;
+}
+
+static void on_key(void *ud, struct bytes key)
+{
+    struct admission *a = ud;
+    if (!a->no_memory && add_key(a, key) != 0)
         a->no_memory = true;
 }
 
@@ -135,62 +156,57 @@ static void on_event(void *ud, const struct event_head *h)
         .name = {text + body_len, h->name.len},
         .key = {text + body_len + h->name.len, h->key.len},
         .body = {text, body_len},
-        .received_ms = a->now_ms,
+        .received_ms = a->outbox.now_ms,
     };
+    a->outbox.event_seq = a->event.seq;
     a->accept.event = &a->event;
 }
+
+/* --- what the store makes of it -------------------------------------------------------------------------------- */
 
 static void log_accepted(const struct admission *a)
 {
     char id[UUID_TEXT_SIZE];
-    struct log *log = a->intake->env->log;
-    if (a->accept.event != NULL) {
-        uuid_format(&a->event.id, id);
-        log_line(log, LOG_INFO, "event.accepted", LOG_BYTES("name", a->event.name), LOG_STR("event", id),
-                 LOG_INT("deliveries", (int64_t)a->count));
-    }
-    for (size_t i = 0; i < a->count; i++)
-        if (a->lives[i] == NULL) {
-            uuid_format(&a->rows[i].id, id);
-            log_line(log, LOG_ERROR, "delivery.failed", LOG_STR("integration", a->lanes[i]->name),
-                     LOG_BYTES("webhook", a->rows[i].webhook), LOG_STR("delivery", id),
-                     LOG_STR("error", attempt_error_name(ATTEMPT_RENDER)), LOG_BYTES("message", a->rows[i].message));
-        }
+    if (a->accept.event == NULL)
+        return;
+    uuid_format(&a->event.id, id);
+    log_line(a->intake->env->log, LOG_INFO, "event.accepted", LOG_BYTES("name", a->event.name), LOG_STR("event", id),
+             LOG_INT("deliveries", (int64_t)a->outbox.count), LOG_INT("runs", (int64_t)a->accept.run_count));
 }
 
-static void count_accepted(const struct admission *a)
+static void tell_duplicate(struct admission *a)
 {
-    struct counters *c = &a->intake->env->counters;
-    c->events += a->accept.event != NULL;
-    c->deliveries += a->count;
-    for (size_t i = 0; i < a->count; i++)
-        if (a->lives[i] == NULL) {
-            c->render_errors++;
-            c->failed++;
-        }
-}
-
-static int tell_duplicate(struct admission *a)
-{
-    size_t n = a->accept.first_ids.len / UUID_SIZE;
-    const struct uuid *ids = (const struct uuid *)a->accept.first_ids.data;
-    struct intake_result r = {.duplicate = true, .event = a->accept.first_event, .ids = ids, .count = n};
+    struct intake_result r = {
+        .duplicate = true,
+        .event = a->accept.first_event,
+        .ids = (const struct uuid *)a->accept.first_ids.data,
+        .count = a->accept.first_ids.len / UUID_SIZE,
+        .runs = (const struct uuid *)a->accept.first_runs.data,
+        .run_count = a->accept.first_runs.len / UUID_SIZE,
+    };
     a->intake->env->counters.duplicates++;
     a->done(a->ud, &r, NULL);
-    return 0;
 }
 
 static int tell_accepted(struct admission *a)
 {
-    struct uuid *ids = calloc(a->count + 1, sizeof *ids);
-    int64_t *seqs = calloc(a->count + 1, sizeof *seqs);
+    size_t count = a->outbox.count, run_count = a->accept.run_count;
+    struct uuid *ids = calloc(count + run_count + 1, sizeof *ids);
+    int64_t *seqs = calloc(count + 1, sizeof *seqs);
     int rc = -1;
     if (ids != NULL && seqs != NULL) {
-        for (size_t i = 0; i < a->count; i++) {
-            ids[i] = a->rows[i].id;
-            seqs[i] = a->rows[i].seq;
+        for (size_t i = 0; i < count; i++) {
+            ids[i] = a->outbox.rows[i].id;
+            seqs[i] = a->outbox.rows[i].seq;
         }
-        struct intake_result r = {.event = a->event.id, .ids = ids, .seqs = seqs, .count = a->count};
+        for (size_t i = 0; i < run_count; i++)
+            ids[count + i] = a->runs[i].id;
+        struct intake_result r = {.event = a->event.id,
+                                  .ids = ids,
+                                  .seqs = seqs,
+                                  .count = count,
+                                  .runs = ids + count,
+                                  .run_count = run_count};
         a->done(a->ud, &r, NULL);
         rc = 0;
     }
@@ -199,37 +215,44 @@ static int tell_accepted(struct admission *a)
     return rc;
 }
 
-static void offer_all(struct admission *a)
+static void wake_runs(struct admission *a)
 {
-    for (size_t i = 0; i < a->count; i++)
-        if (a->lives[i] != NULL) {
-            struct live *l = a->lives[i];
-            /* From here it is the lane's; the row's texts, in the same memory, are needed no more. */
-            a->lives[i] = NULL;
-            a->rows[i].webhook = (struct bytes){0};
-            lane_offer(a->lanes[i], l);
-        }
+    const struct buf *woken = &a->accept.woken;
+    for (size_t at = 0; at + sizeof(int64_t) <= woken->len; at += sizeof(int64_t)) {
+        int64_t seq;
+        memcpy(&seq, woken->data + at, sizeof seq);
+        runs_wake(a->intake->runs, seq);
+    }
+}
+
+static void accepted(struct admission *a)
+{
+    struct err e;
+    a->intake->env->counters.events += a->accept.event != NULL;
+    log_accepted(a);
+    if (tell_accepted(a) != 0) {
+        err_memory(&e);
+        a->done(a->ud, NULL, &e); /* accepted all the same: the client may ask again under its id */
+    }
+    outbox_offer(&a->outbox);
+    wake_runs(a);
+    for (size_t i = 0; i < a->accept.run_count; i++)
+        runs_accepted(a->intake->runs, &a->runs[i]);
 }
 
 static void on_committed(struct store_write *w, const struct err *failure)
 {
     struct admission *a = (struct admission *)w;
-    struct err e;
     if (failure != NULL)
         a->done(a->ud, NULL, failure);
     else if (a->accept.duplicate)
-        (void)tell_duplicate(a);
-    else {
-        count_accepted(a);
-        log_accepted(a);
-        if (tell_accepted(a) != 0) {
-            err_memory(&e);
-            a->done(a->ud, NULL, &e); /* accepted all the same: the client may ask again under its id */
-        }
-        offer_all(a);
-    }
+        tell_duplicate(a);
+    else
+        accepted(a);
     admission_free(a);
 }
+
+/* --- the ways in ------------------------------------------------------------------------------------------------ */
 
 static struct admission *admission_new(struct intake *in, intake_done *done, void *ud)
 {
@@ -239,9 +262,20 @@ static struct admission *admission_new(struct intake *in, intake_done *done, voi
     a->intake = in;
     a->done = done;
     a->ud = ud;
-    a->now_ms = in->env->wall_ms();
+    outbox_init(&a->outbox, in->dispatch);
     a->accept.base = (struct store_write){.kind = STORE_ACCEPT, .done = on_committed};
     return a;
+}
+
+static int take_envelope(struct admission *a, struct bytes envelope, struct err *e)
+{
+    a->text = malloc(envelope.len + 1);
+    if (a->text == NULL)
+        return err_memory(e);
+    if (envelope.len > 0)
+        memcpy(a->text, envelope.data, envelope.len);
+    a->event.body = (struct bytes){a->text, envelope.len};
+    return 0;
 }
 
 static int submit(struct admission *a, int rc, struct err *e)
@@ -252,10 +286,18 @@ static int submit(struct admission *a, int rc, struct err *e)
         admission_free(a);
         return -1;
     }
-    a->accept.deliveries = a->rows;
-    a->accept.count = a->count;
+    a->accept.deliveries = a->outbox.rows;
+    a->accept.count = a->outbox.count;
+    a->accept.runs = a->runs;
+    a->accept.keys = a->keys;
     store_submit(a->intake->env->store, &a->accept.base);
     return 0;
+}
+
+static struct render_sink sink_of(struct admission *a)
+{
+    return (struct render_sink){
+        .on_event = on_event, .on_delivery = on_delivery, .on_run = on_run, .on_key = on_key, .ud = a};
 }
 
 int intake_event(struct intake *in, struct bytes envelope, intake_done *done, void *ud, struct err *e)
@@ -263,14 +305,10 @@ int intake_event(struct intake *in, struct bytes envelope, intake_done *done, vo
     struct admission *a = admission_new(in, done, ud);
     if (a == NULL)
         return err_memory(e);
-    a->text = malloc(envelope.len + 1);
-    if (a->text == NULL)
-        return submit(a, err_memory(e), e);
-    if (envelope.len > 0)
-        memcpy(a->text, envelope.data, envelope.len);
-    a->event.body = (struct bytes){a->text, envelope.len};
-    struct render_sink sink = {.on_event = on_event, .on_delivery = on_delivery, .ud = a};
-    return submit(a, generation_event(in->generation, envelope, &sink, e), e);
+    if (take_envelope(a, envelope, e) != 0)
+        return submit(a, -1, e);
+    struct render_sink sink = sink_of(a);
+    return submit(a, generation_event(in->scripts->current, envelope, &sink, e), e);
 }
 
 int intake_call(struct intake *in, const char *webhook, struct bytes data, intake_done *done, void *ud, struct err *e)
@@ -278,6 +316,19 @@ int intake_call(struct intake *in, const char *webhook, struct bytes data, intak
     struct admission *a = admission_new(in, done, ud);
     if (a == NULL)
         return err_memory(e);
-    struct render_sink sink = {.on_delivery = on_delivery, .ud = a};
-    return submit(a, generation_call(in->generation, webhook, data, &sink, e), e);
+    struct render_sink sink = sink_of(a);
+    return submit(a, generation_call(in->scripts->current, webhook, data, &sink, e), e);
+}
+
+int intake_restart(struct intake *in, const struct store_run *old, intake_done *done, void *ud, struct err *e)
+{
+    struct admission *a = admission_new(in, done, ud);
+    if (a == NULL)
+        return err_memory(e);
+    if (take_envelope(a, old->input, e) != 0)
+        return submit(a, -1, e);
+    a->event.seq = old->event_seq;
+    a->event.id = old->event_id;
+    struct render_sink sink = sink_of(a);
+    return submit(a, generation_start(in->scripts->current, old->flow, a->event.body, &sink, e), e);
 }

@@ -1,25 +1,28 @@
 /*
- * intake: what enters: an event, or a direct call of a webhook, rendered by the scripts and committed. Only when the
- * commit is synced does its `done` run and are its deliveries offered to their lanes.
+ * intake: what enters: an event, a direct call of a webhook, or a run to be made again; rendered by the scripts and
+ * committed. Only when the commit is synced does its `done` run, are its deliveries offered to their lanes and do its
+ * runs begin.
  */
 #ifndef ANZOL_HOST_INTAKE_H
 #define ANZOL_HOST_INTAKE_H
 
-#include "host/dispatch.h"
-#include "script/generation.h"
+#include "host/runs.h"
 
 struct intake {
     struct env *env;
     struct dispatch *dispatch;
-    struct generation *generation; /* the host's; replaced by a reload */
+    struct scripts *scripts;
+    struct runs *runs;
 };
 
-struct intake_result { /* valid during the callback */
-    bool duplicate;    /* seen within 24 h: what follows is what the first one made */
-    struct uuid event; /* not of a direct call */
-    const struct uuid *ids;
-    const int64_t *seqs; /* NULL of a duplicate */
+struct intake_result {      /* valid during the callback */
+    bool duplicate;         /* seen within 24 h: what follows is what the first one made */
+    struct uuid event;      /* not of a direct call */
+    const struct uuid *ids; /* of its deliveries */
+    const int64_t *seqs;    /* NULL of a duplicate */
     size_t count;
+    const struct uuid *runs;
+    size_t run_count;
 };
 /* `failure`: nothing was accepted. */
 typedef void intake_done(void *ud, const struct intake_result *r, const struct err *failure);
@@ -27,5 +30,7 @@ typedef void intake_done(void *ud, const struct intake_result *r, const struct e
 /* 0: `done` will be called once. -1: it will not, `e` says why (ERR_INPUT, ERR_MEMORY). */
 int intake_event(struct intake *in, struct bytes envelope, intake_done *done, void *ud, struct err *e);
 int intake_call(struct intake *in, const char *webhook, struct bytes data, intake_done *done, void *ud, struct err *e);
+/* A new run of the flow of `old`, from the same event (old->input), under the scripts of now. */
+int intake_restart(struct intake *in, const struct store_run *old, intake_done *done, void *ud, struct err *e);
 
 #endif

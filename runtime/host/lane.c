@@ -173,6 +173,8 @@ static struct live *from_row(const struct store_delivery *row, bool retry)
     l->tries = row->tries;
     l->created_ms = row->created_ms;
     l->first_ms = row->first_ms;
+    l->run = row->run;
+    l->step = row->step;
     l->has_key = request_options_read(&options, row->request, NULL) == 0 && (options.flags & REQUEST_HAS_KEY) != 0;
     l->retry = retry;
     return l;

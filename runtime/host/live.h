@@ -22,6 +22,8 @@ struct live {
     int attempts; /* made so far */
     int tries;    /* of them since it was accepted, or sent again by hand: the retry rule counts these */
     int64_t created_ms, first_ms;
+    int64_t run; /* the run that waits for its outcome, … */
+    int step;    /* … or made it, in this step; run 0: none */
     bool has_key;
     bool retry;                    /* it comes from waiting */
     struct flight *flight;         /* while in flight or being recorded */
@@ -33,6 +35,8 @@ struct live {
 struct flight {
     struct exchange exchange;
     struct store_update update;
+    struct store_step_end end; /* of the step of a run that waits for it */
+    struct buf result;         /* end.result points here */
     struct live *live;
     struct dispatch *dispatch;
     bool sending;      /* the exchange is under way */

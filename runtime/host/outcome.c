@@ -2,6 +2,7 @@
 
 #include "core/request.h"
 #include "core/retry.h"
+#include "core/run.h"
 #include "core/units.h"
 
 #include <stdio.h>
@@ -11,6 +12,7 @@
 void flight_free(struct flight *f)
 {
     attempt_fini(&f->exchange.attempt);
+    buf_fini(&f->result);
     free(f);
 }
 
@@ -58,6 +60,9 @@ static void on_recorded(struct store_write *w, const struct err *failure)
         count_final(&d->env->counters, row->state);
         if (d->on_final != NULL)
             d->on_final(d->ud, l->seq);
+        if (f->update.woken && d->on_step_end != NULL)
+            d->on_step_end(d->ud, l, &f->end,
+                           f->exchange.attempt.number == f->end.attempt ? &f->exchange.attempt : NULL);
     }
     flight_free(f);
     l->flight = NULL;
@@ -80,8 +85,36 @@ void outcome_fill(struct flight *f, enum delivery_state state)
     };
 }
 
+/* What the run that waits for it is to learn. */
+static void end_step(struct flight *f)
+{
+    const struct live *l = f->live;
+    const struct store_delivery *row = &f->update.row;
+    char answered[64] = "";
+    const char *kind = attempt_error_name(row->error);
+    struct bytes message = row->message;
+    bool ok = row->state == DELIVERY_SUCCEEDED;
+    if (!ok && *kind == '\0') {
+        kind = "status";
+        snprintf(answered, sizeof answered, "the receiver answered %d", row->status);
+        message = bytes_of(answered);
+    }
+    buf_clear(&f->result);
+    (void)run_call_result(&f->result, ok, l->attempts, ok ? NULL : kind, message, (struct bytes){0});
+    f->end = (struct store_step_end){
+        .run = l->run,
+        .step = l->step,
+        .attempt = l->attempts,
+        .ended_ms = row->finished_ms,
+        .result = buf_view(&f->result),
+    };
+    f->update.step = &f->end;
+}
+
 void outcome_record(struct flight *f)
 {
+    if (f->live->run != 0 && delivery_state_final(f->update.row.state))
+        end_step(f);
     f->live->lane->recording++;
     store_submit(f->dispatch->env->store, &f->update.base);
 }

@@ -18,6 +18,20 @@ static void put_counters(struct json_write *w, const struct counters *c)
     json_write_end(w);
 }
 
+static void put_runs(struct json_write *w, const struct runs *r)
+{
+    const struct counters *c = &r->env->counters;
+    json_write_object(w, "runs");
+    json_write_int(w, "started", (int64_t)c->runs);
+    json_write_int(w, "succeeded", (int64_t)c->runs_succeeded);
+    json_write_int(w, "failed", (int64_t)c->runs_failed);
+    json_write_int(w, "parked", (int64_t)c->runs_parked);
+    json_write_int(w, "canceled", (int64_t)c->runs_canceled);
+    json_write_int(w, "in_memory", (int64_t)r->count);
+    json_write_time(w, "next_due_at", r->next_due_ms);
+    json_write_end(w);
+}
+
 static void put_lane(struct json_write *w, const struct lane *lane, const struct env *env)
 {
     int64_t pause_ns = limiter_pause_left(&lane->limiter, env->mono_ns());
@@ -32,6 +46,18 @@ static void put_lane(struct json_write *w, const struct lane *lane, const struct
         json_write_null(w, "rate");
     json_write_time(w, "paused_until", pause_ns > 0 ? env->wall_ms() + pause_ns / NS_PER_MS : 0);
     json_write_end(w);
+}
+
+void view_loaded(struct buf *out, const struct generation *g)
+{
+    struct json_write w;
+    json_write_init(&w, out);
+    json_write_object(&w, NULL);
+    json_write_int(&w, "generation", (int64_t)generation_number(g));
+    json_write_int(&w, "integrations", (int64_t)generation_integration_count(g));
+    json_write_int(&w, "webhooks", (int64_t)generation_webhook_count(g));
+    json_write_int(&w, "flows", (int64_t)generation_flow_count(g));
+    json_write_end(&w);
 }
 
 void view_status(struct buf *out, const struct view_status *s)
@@ -50,8 +76,10 @@ void view_status(struct buf *out, const struct view_status *s)
     json_write_time(&w, "loaded_at", s->loaded_ms);
     json_write_int(&w, "webhooks", (int64_t)generation_webhook_count(s->generation));
     json_write_int(&w, "integrations", (int64_t)generation_integration_count(s->generation));
+    json_write_int(&w, "flows", (int64_t)generation_flow_count(s->generation));
     json_write_end(&w);
     put_counters(&w, &env->counters);
+    put_runs(&w, s->runs);
     json_write_object(&w, "store");
     json_write_int(&w, "pending_writes", (int64_t)store_pending(env->store));
     json_write_end(&w);
@@ -94,6 +122,11 @@ void view_metrics(struct buf *out, const struct view_status *s)
     counter(out, "deliveries_failed", "Deliveries given up.", c->failed);
     counter(out, "deliveries_unknown", "Deliveries whose outcome cannot be known.", c->unknown);
     counter(out, "render_errors", "Deliveries that could not be rendered.", c->render_errors);
+    counter(out, "runs", "Runs of flows started.", c->runs);
+    counter(out, "runs_succeeded", "Runs that returned.", c->runs_succeeded);
+    counter(out, "runs_failed", "Runs that raised an error.", c->runs_failed);
+    counter(out, "runs_parked", "Runs that wait for a person.", c->runs_parked);
+    counter(out, "runs_canceled", "Runs canceled.", c->runs_canceled);
     counter(out, "log_dropped", "Log lines dropped because nobody took them.", s->dispatch->env->log->dropped);
     buf_printf(out, "# HELP anzol_ready 1 when events are accepted.\n# TYPE anzol_ready gauge\nanzol_ready %d\n",
                s->not_ready == NULL);
@@ -105,6 +138,10 @@ void view_metrics(struct buf *out, const struct view_status *s)
                "# HELP anzol_store_pending_writes Writes not yet committed.\n# TYPE anzol_store_pending_writes gauge\n"
                "anzol_store_pending_writes %zu\n",
                store_pending(s->dispatch->env->store));
+    buf_printf(out,
+               "# HELP anzol_runs_in_memory Runs in memory; those that sleep are in the store.\n"
+               "# TYPE anzol_runs_in_memory gauge\nanzol_runs_in_memory %zu\n",
+               s->runs->count);
     lane_gauge(out, s->dispatch, "queued", "Deliveries not yet sent.", offsetof(struct lane, queued_total), true);
     lane_gauge(out, s->dispatch, "waiting", "Deliveries waiting for their next attempt.",
                offsetof(struct lane, waiting_total), true);

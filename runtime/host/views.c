@@ -14,19 +14,21 @@ static void put_id(struct json_write *w, const char *key, const struct uuid *id)
     json_write_str(w, key, text);
 }
 
-void view_event(struct buf *out, const struct uuid *event, const struct uuid *ids, size_t count, bool duplicate)
+void view_event(struct buf *out, const struct intake_result *r)
 {
     struct json_write w;
     json_write_init(&w, out);
     json_write_object(&w, NULL);
-    put_id(&w, "id", event);
+    put_id(&w, "id", &r->event);
     json_write_array(&w, "deliveries");
-    for (size_t i = 0; i < count; i++)
-        put_id(&w, NULL, &ids[i]);
+    for (size_t i = 0; i < r->count; i++)
+        put_id(&w, NULL, &r->ids[i]);
     json_write_end(&w);
     json_write_array(&w, "runs");
+    for (size_t i = 0; i < r->run_count; i++)
+        put_id(&w, NULL, &r->runs[i]);
     json_write_end(&w);
-    json_write_bool(&w, "duplicate", duplicate);
+    json_write_bool(&w, "duplicate", r->duplicate);
     json_write_end(&w);
 }
 

@@ -5,11 +5,11 @@
 #define ANZOL_HOST_VIEWS_H
 
 #include "core/json_write.h"
-#include "host/dispatch.h"
+#include "host/intake.h"
 #include "script/generation.h"
 
 /* {"id", "deliveries", "runs", "duplicate"} */
-void view_event(struct buf *out, const struct uuid *event, const struct uuid *ids, size_t count, bool duplicate);
+void view_event(struct buf *out, const struct intake_result *r);
 /* What a delivery is doing now: the store does not know which are in flight. */
 const char *view_state(const struct dispatch *d, const struct store_delivery *row);
 /* {"id"[, "state"]} */
@@ -19,6 +19,9 @@ void view_deliveries(struct buf *out, const struct dispatch *d, const struct sto
 /* One delivery with its request, attempts and, when its webhook maps some, variables. `g` may be NULL. */
 void view_delivery(struct buf *out, const struct dispatch *d, struct generation *g, const struct store_read *r);
 
+/* {"generation", "integrations", "webhooks", "flows"}: what a reload has loaded. */
+void view_loaded(struct buf *out, const struct generation *g);
+
 struct view_status {
     const char *version;
     int pid;
@@ -26,6 +29,7 @@ struct view_status {
     const char *not_ready; /* NULL: ready */
     const struct generation *generation;
     const struct dispatch *dispatch;
+    const struct runs *runs;
 };
 void view_status(struct buf *out, const struct view_status *s);
 /* Prometheus text exposition format, version 0.0.4. */

@@ -96,6 +96,20 @@ static int ask_webhooks(struct api_call *c, struct err *e)
     return 0;
 }
 
+static int ask_flows(struct api_call *c, struct err *e)
+{
+    (void)e;
+    ops(c)->listing(ud(c), API_FLOWS, c);
+    return 0;
+}
+
+static int ask_reload(struct api_call *c, struct err *e)
+{
+    (void)e;
+    ops(c)->reload(ud(c), c);
+    return 0;
+}
+
 static int ask_status(struct api_call *c, struct err *e)
 {
     (void)e;
@@ -149,6 +163,8 @@ static const struct route routes[] = {
     {"POST", "/v1/deliveries/*/resend", NAME_ID, BODY_NONE, false, NULL, ask_resend},
     {"GET", "/v1/integrations", NAME_NONE, BODY_NONE, false, NULL, ask_integrations},
     {"GET", "/v1/webhooks", NAME_NONE, BODY_NONE, false, NULL, ask_webhooks},
+    {"GET", "/v1/flows", NAME_NONE, BODY_NONE, false, NULL, ask_flows},
+    {"POST", "/v1/reload", NAME_NONE, BODY_NONE, false, NULL, ask_reload},
     {"GET", "/v1/status", NAME_NONE, BODY_NONE, false, NULL, ask_status},
     {"GET", "/livez", NAME_NONE, BODY_NONE, true, NULL, ask_live},
     {"GET", "/readyz", NAME_NONE, BODY_NONE, true, NULL, ask_ready},

@@ -26,7 +26,7 @@ struct api_filter {
     int limit;
 };
 
-enum api_listing { API_INTEGRATIONS, API_WEBHOOKS, API_STATUS };
+enum api_listing { API_INTEGRATIONS, API_WEBHOOKS, API_FLOWS, API_STATUS };
 
 /* Views are valid during the call only. */
 struct api_ops {
@@ -43,6 +43,8 @@ struct api_ops {
     void (*delivery)(void *ud, struct uuid id, struct api_call *c);
     void (*resend)(void *ud, struct uuid id, struct api_call *c);
     void (*listing)(void *ud, enum api_listing what, struct api_call *c);
+    /* Loads the scripts anew: 200 with what they hold, 422 with what is wrong with them. */
+    void (*reload)(void *ud, struct api_call *c);
     /* 0 ready, -1 with the reason. */
     int (*ready)(void *ud, struct err *e);
     /* Prometheus text. */

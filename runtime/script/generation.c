@@ -1,36 +1,18 @@
 #include "script/generation.h"
 
+#include "script/archive.h"
 #include "script/boot.h"
+#include "script/generation_internal.h"
 #include "script/load.h"
-#include "script/native.h"
-#include "script/state.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-struct integration {
-    char *name;
-    size_t name_len;
-    double rate;
-    int64_t per_ms;
-    int concurrency;
-};
-
-struct generation {
-    unsigned refs;
-    uint64_t number;
-    struct state state;
-    struct native native;
-    struct integration *integrations;
-    size_t integration_count;
-    size_t webhook_count;
-};
 
 /* --- loading -------------------------------------------------------------------------------------------------- */
 
 struct loading {
     struct generation *g;
-    const struct load *scripts;
+    struct load *scripts;
     struct buf *errors;
     size_t mistakes;
 };
@@ -110,6 +92,9 @@ static int run_read(lua_State *L)
     boot_push(L, "webhook_count");
     lua_call(L, 0, 1);
     g->webhook_count = (size_t)luaL_checkinteger(L, -1);
+    boot_push(L, "flow_count");
+    lua_call(L, 0, 1);
+    g->flow_count = (size_t)luaL_checkinteger(L, -1);
     boot_push(L, "integrations");
     lua_call(L, 0, 1);
     luaL_checktype(L, -1, LUA_TTABLE);
@@ -137,19 +122,15 @@ static int summarize(const struct loading *l, size_t start, struct err *e)
     return err_set(e, ERR_SCRIPT, 0, "%.*s", (int)strcspn(line, "\n"), line);
 }
 
-static int load_scripts(struct generation *g, const struct load *scripts, struct buf *errors, struct err *e)
+static int load_scripts(struct generation *g, struct load *scripts, struct buf *errors, struct err *e)
 {
     struct loading l = {.g = g, .scripts = scripts, .errors = errors};
     size_t start = errors->len;
-    g->native.loading = true;
-    g->native.dirs = scripts->real_dirs;
-    g->native.dir_count = scripts->dir_count;
+    g->native.loading = scripts;
     state_collect_rarely(&g->state, true);
     int rc = state_run(&g->state, run_load, &l, STATE_LOAD_MS, e);
     state_collect_rarely(&g->state, false);
-    g->native.loading = false;
-    g->native.dirs = NULL;
-    g->native.dir_count = 0;
+    g->native.loading = NULL;
     if (rc == 0 && l.mistakes > 0)
         return buf_cstr(errors) == NULL ? err_memory(e) : summarize(&l, start, e);
     if (rc == 0)
@@ -168,13 +149,22 @@ static void generation_free(struct generation *g)
     for (size_t i = 0; i < g->integration_count; i++)
         free(g->integrations[i].name);
     free(g->integrations);
+    buf_fini(&g->archive);
     free(g);
 }
 
-static int build(struct generation *g, const struct load *scripts, struct buf *errors, struct err *e)
+static int keep_texts(struct generation *g, const struct load *scripts, struct err *e)
+{
+    buf_init(&g->archive);
+    if (archive_write(scripts, &g->archive, e) != 0)
+        return -1;
+    return archive_hash(buf_view(&g->archive), g->hash, e);
+}
+
+static int build(struct generation *g, struct load *scripts, struct buf *errors, struct err *e)
 {
     if (state_init(&g->state, e) == 0 && boot_open(&g->state, &g->native, e) == 0)
-        return load_scripts(g, scripts, errors, e);
+        return load_scripts(g, scripts, errors, e) != 0 ? -1 : keep_texts(g, scripts, e);
     buf_printf(errors, "%s\n", e->message);
     return -1;
 }
@@ -192,7 +182,8 @@ int generation_load(const struct generation_options *o, struct generation **out,
     load_init(&scripts);
     g->refs = 1;
     native_init(&g->native, o);
-    int rc = load_paths(&scripts, o->paths, o->path_count, errors, e);
+    int rc = o->archive.data != NULL ? archive_read(&scripts, o->archive, e)
+                                     : load_paths(&scripts, o->paths, o->path_count, errors, e);
     if (rc == 0)
         rc = build(g, &scripts, errors, e);
     load_fini(&scripts);
@@ -244,6 +235,21 @@ size_t generation_webhook_count(const struct generation *g)
     return g->webhook_count;
 }
 
+size_t generation_flow_count(const struct generation *g)
+{
+    return g->flow_count;
+}
+
+struct bytes generation_archive(const struct generation *g)
+{
+    return buf_view(&g->archive);
+}
+
+struct bytes generation_hash(const struct generation *g)
+{
+    return (struct bytes){(const char *)g->hash, sizeof g->hash};
+}
+
 size_t generation_memory(const struct generation *g)
 {
     return g->state.used;
@@ -287,6 +293,16 @@ int generation_call(struct generation *g, const char *webhook, struct bytes data
     const struct boot_arg args[] = {TEXT(bytes_of(webhook)), TEXT(data)};
     g->native.sink = sink;
     int rc = call(g, "call", args, 2, NULL, e);
+    g->native.sink = NULL;
+    return rc;
+}
+
+int generation_start(struct generation *g, struct bytes flow, struct bytes envelope, const struct render_sink *sink,
+                     struct err *e)
+{
+    const struct boot_arg args[] = {TEXT(flow), TEXT(envelope)};
+    g->native.sink = sink;
+    int rc = call(g, "start", args, 2, NULL, e);
     g->native.sink = NULL;
     return rc;
 }

@@ -10,6 +10,7 @@
 
 #include "core/buf.h"
 #include "core/err.h"
+#include "core/run.h"
 #include "core/uuid.h"
 
 struct generation;
@@ -19,11 +20,15 @@ struct log;
 struct generation_options {
     const char *const *paths; /* files, or folders of *.lua */
     size_t path_count;
+    struct bytes archive;            /* given: instead of the paths, what generation_archive() said once */
     struct secrets *secrets;         /* secret "NAME" is looked up here (secrets_load) while loading */
     bool secrets_optional;           /* `check --no-secrets`: a missing secret is no error */
     struct log *log;                 /* where the scripts' log() goes; NULL: nowhere */
     struct uuid (*new_id)(void *ud); /* a delivery's id, for each rendering */
     int64_t (*wall_ms)(void *ud);
+    /* The forms (store/runs.h) in which events of that name are waited for, with a NUL between each; data NULL: nobody
+     * waits. NULL: as if nobody ever did. */
+    struct bytes (*forms)(void *ud, struct bytes name);
     void *ud;
 };
 
@@ -34,6 +39,9 @@ struct generation_options {
 int generation_load(const struct generation_options *o, struct generation **out, struct buf *errors, struct err *e);
 void generation_ref(struct generation *g);
 void generation_unref(struct generation *g);
+/* The texts it was loaded from, in one run of bytes, and their SHA-256; live as long as the generation. */
+struct bytes generation_archive(const struct generation *g);
+struct bytes generation_hash(const struct generation *g);
 /* Increasing over the life of the process. */
 uint64_t generation_number(const struct generation *g);
 
@@ -46,6 +54,7 @@ struct integration_info { /* views live as long as the generation */
 size_t generation_integration_count(const struct generation *g);
 struct integration_info generation_integration(const struct generation *g, size_t i);
 size_t generation_webhook_count(const struct generation *g);
+size_t generation_flow_count(const struct generation *g);
 
 /* One rendered delivery; views valid during the callback only. */
 struct rendered {
@@ -58,30 +67,55 @@ struct event_head { /* valid during the calls */
     struct bytes name;
     struct bytes key; /* the client's id; data NULL: none given */
 };
+/* A run that an event starts; views valid during the callback only. */
+struct started {
+    struct bytes flow;
+    struct bytes key;  /* data NULL: none */
+    const char *error; /* the key cannot be had: "file:line: message"; NULL: fine */
+};
+/* A step that a run asks for and its journal does not have; views valid during the callback only. */
+struct asked_step {
+    int number;
+    enum step_kind kind;
+    struct bytes path, name;
+    struct bytes match, form; /* STEP_WAIT */
+    int64_t due_ms;           /* 0: none */
+    int64_t ended_ms;         /* 0: it is waited for */
+    struct bytes result;      /* of one that has ended */
+    bool has_delivery;        /* the last one that was told */
+};
 struct render_sink {
     /* Once per event, before its deliveries. Not called by generation_call(). */
     void (*on_event)(void *ud, const struct event_head *h);
     void (*on_delivery)(void *ud, const struct rendered *r);
+    /* May be NULL where no run can come. */
+    void (*on_run)(void *ud, const struct started *s);
+    /* What the event brings to runs that wait for it: store/runs.h. */
+    void (*on_key)(void *ud, struct bytes key);
+    void (*on_step)(void *ud, const struct asked_step *s);
     void *ud;
 };
 
 /*
- * An event envelope {"name", "id"?, "data"?}: renders a delivery for every webhook with `on` = name, in order of system
- * name. -1 with ERR_INPUT 400 for what is wrong with the envelope (line and column for JSON); a rendering that fails is
- * no failure here: it comes as a `rendered` with `error`.
+ * An event envelope {"name", "id"?, "data"?}: renders a delivery for every webhook with `on` = name and tells a run for
+ * every such flow, in order of system name. -1 with ERR_INPUT 400 for what is wrong with the envelope (line and column
+ * for JSON); a rendering that fails is no failure here: it comes as a `rendered` with `error`.
  */
 int generation_event(struct generation *g, struct bytes envelope, const struct render_sink *sink, struct err *e);
 /* One webhook with JSON data (empty: {}). ERR_INPUT 404 with the nearest name, 400 bad JSON, 422 the rendering failed.
  */
 int generation_call(struct generation *g, const char *webhook, struct bytes data, const struct render_sink *sink,
                     struct err *e);
+/* One run of a flow, from an envelope that was good once. ERR_INPUT 404: no such flow. */
+int generation_start(struct generation *g, struct bytes flow, struct bytes envelope, const struct render_sink *sink,
+                     struct err *e);
 /* The request as it would be sent, as JSON, secrets masked. Errors as generation_call(). */
 int generation_preview(struct generation *g, const char *webhook, struct bytes data, struct buf *json, struct err *e);
 /* One template rendered: `as` is "text", "json", "form", "url", "header" or "xml". ERR_INPUT 422 with line:column. `g`
  * may be a generation without scripts. */
 int generation_template(struct generation *g, struct bytes text, const char *as, struct bytes data, struct buf *out,
                         struct err *e);
-/* {"integrations": […]} or {"webhooks": […]}: what is defined, headers masked. */
+/* {"integrations": […]}, {"webhooks": […]} or {"flows": […]}: what is defined, headers masked. */
 int generation_list(struct generation *g, const char *what, struct buf *json, struct err *e);
 /*
  * Variables a webhook reads from a response (its `response` field), as a JSON object appended to `out`; nothing

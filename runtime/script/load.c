@@ -13,17 +13,24 @@ void load_init(struct load *l)
     *l = (struct load){.files = NULL};
 }
 
+static void free_files(struct load_file *files, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        free(files[i].path);
+        buf_fini(&files[i].text);
+    }
+    free(files);
+}
+
 void load_fini(struct load *l)
 {
-    for (size_t i = 0; i < l->file_count; i++) {
-        free(l->files[i].path);
-        buf_fini(&l->files[i].text);
-    }
+    free_files(l->files, l->file_count);
+    free_files(l->modules, l->module_count);
     for (size_t i = 0; i < l->dir_count; i++) {
         free(l->dirs[i]);
-        free(l->real_dirs[i]);
+        if (l->real_dirs != NULL)
+            free(l->real_dirs[i]);
     }
-    free(l->files);
     free(l->dirs);
     free(l->real_dirs);
     load_init(l);
@@ -86,21 +93,44 @@ static bool has_file(const struct load *l, const char *path)
     return false;
 }
 
+/* Room for one more; NULL: memory. */
+static struct load_file *append(struct load_file **files, size_t *count, const char *path)
+{
+    struct load_file *more = realloc(*files, (*count + 1) * sizeof *more);
+    if (more == NULL)
+        return NULL;
+    *files = more;
+    struct load_file *f = &more[*count];
+    f->path = strdup(path);
+    if (f->path == NULL)
+        return NULL;
+    buf_init(&f->text);
+    (*count)++;
+    return f;
+}
+
 static int add_file(struct load *l, const char *path, struct err *e)
 {
     if (has_file(l, path))
         return 0;
-    struct load_file *files = realloc(l->files, (l->file_count + 1) * sizeof *files);
-    if (files == NULL)
-        return err_memory(e);
-    l->files = files;
-    struct load_file *f = &files[l->file_count];
-    f->path = strdup(path);
-    if (f->path == NULL)
-        return err_memory(e);
-    buf_init(&f->text);
-    l->file_count++;
-    return load_read_file(path, &f->text, e);
+    struct load_file *f = append(&l->files, &l->file_count, path);
+    return f == NULL ? err_memory(e) : load_read_file(path, &f->text, e);
+}
+
+const struct buf *load_find_module(const struct load *l, const char *path)
+{
+    for (size_t i = 0; i < l->module_count; i++)
+        if (strcmp(l->modules[i].path, path) == 0)
+            return &l->modules[i].text;
+    return NULL;
+}
+
+int load_add_module(struct load *l, const char *path, struct bytes text, struct err *e)
+{
+    if (load_find_module(l, path) != NULL)
+        return 0;
+    struct load_file *f = append(&l->modules, &l->module_count, path);
+    return f == NULL || buf_append_bytes(&f->text, text) != 0 ? err_memory(e) : 0;
 }
 
 /* Takes `dir` over. */

@@ -18,8 +18,11 @@ struct load {
     struct load_file *files; /* in the order given; those of a folder sorted bytewise */
     size_t file_count;
     char **dirs;      /* the folder of each path, as it was written */
-    char **real_dirs; /* the same with links resolved */
+    char **real_dirs; /* the same with links resolved; NULL of an archive */
     size_t dir_count;
+    struct load_file *modules; /* what `require` has read beside them */
+    size_t module_count;
+    bool archived; /* out of an archive: no file is looked at */
 };
 
 void load_init(struct load *l);
@@ -29,6 +32,10 @@ void load_fini(struct load *l);
  * appended to `errors`, one "path: message" a line, and -1 returned with the first in `e`.
  */
 int load_paths(struct load *l, const char *const *paths, size_t count, struct buf *errors, struct err *e);
+/* Notes the text of a module under the path by which it was asked for. */
+int load_add_module(struct load *l, const char *path, struct bytes text, struct err *e);
+/* The text noted under that path; NULL: none. */
+const struct buf *load_find_module(const struct load *l, const char *path);
 /* Appends the text of a file. -1: `e` says why, the path not named. A first line that begins with # is blanked. */
 int load_read_file(const char *path, struct buf *out, struct err *e);
 

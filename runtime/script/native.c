@@ -74,7 +74,7 @@ static int l_secret(lua_State *L)
     const char *name = luaL_checklstring(L, 1, &len);
     struct err e;
     int found = 1;
-    if (n->secrets != NULL && n->loading && strlen(name) == len) {
+    if (n->secrets != NULL && n->loading != NULL && strlen(name) == len) {
         found = secrets_load(n->secrets, name, &e);
         if (found < 0)
             return native_raise(L, e.message);
@@ -101,7 +101,8 @@ void native_push(lua_State *L, struct native *n)
                                           native_unicode_functions,
                                           native_hash_functions,
                                           native_emit_functions,
-                                          native_code_functions};
+                                          native_code_functions,
+                                          native_flow_functions};
     lua_newtable(L);
     json_open(L);
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
@@ -119,6 +120,7 @@ void native_init(struct native *n, const struct generation_options *o)
         .log = o->log,
         .new_id = o->new_id,
         .wall_ms = o->wall_ms,
+        .forms = o->forms,
         .ud = o->ud,
     };
     buf_init(&n->scratch);

@@ -17,6 +17,7 @@
 #include <lua.h>
 
 struct generation_options;
+struct load;
 struct log;
 struct render_sink;
 struct secrets;
@@ -28,10 +29,9 @@ struct native {
     struct uuid (*new_id)(void *ud); /* NULL: one of our own */
     int64_t (*wall_ms)(void *ud);    /* NULL: the system's */
     void *ud;
-    const struct render_sink *sink; /* during an event or a call */
-    bool loading;
-    char *const *dirs; /* where readfile() may read */
-    size_t dir_count;
+    struct bytes (*forms)(void *ud, struct bytes name); /* NULL: nobody waits for events */
+    const struct render_sink *sink;                     /* during an event, a call, or a task's turn */
+    struct load *loading; /* where readfile() may read and notes what it read; NULL: scripts are loaded */
 
     struct uuid id; /* of the next delivery */
     bool id_fresh;
@@ -59,6 +59,7 @@ extern const struct luaL_Reg native_unicode_functions[]; /* native_unicode.c: le
 extern const struct luaL_Reg native_hash_functions[];    /* native_hash.c: digests */
 extern const struct luaL_Reg native_emit_functions[];    /* native_emit.c: deliveries */
 extern const struct luaL_Reg native_code_functions[];    /* native_code.c: loading and running Lua */
+extern const struct luaL_Reg native_flow_functions[];    /* native_flow.c: runs, their steps, events waited for */
 void native_open_write(lua_State *L, struct native *n);  /* native_write.c: the writing of templates */
 int native_l_log(lua_State *L);                          /* native_log.c */
 

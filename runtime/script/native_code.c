@@ -9,9 +9,10 @@
 /* The real path lies under a folder of the scripts, whatever ".." and links say. */
 static bool is_allowed(const struct native *n, const char *real)
 {
-    for (size_t i = 0; i < n->dir_count; i++) {
-        size_t len = strlen(n->dirs[i]);
-        if (strncmp(real, n->dirs[i], len) == 0 && (real[len] == '/' || n->dirs[i][len - 1] == '/'))
+    for (size_t i = 0; i < n->loading->dir_count; i++) {
+        const char *dir = n->loading->real_dirs[i];
+        size_t len = strlen(dir);
+        if (strncmp(real, dir, len) == 0 && (real[len] == '/' || dir[len - 1] == '/'))
             return true;
     }
     return false;
@@ -24,23 +25,33 @@ static int fail(lua_State *L, const char *message)
     return 2;
 }
 
+static int push_text(lua_State *L, struct bytes text)
+{
+    lua_pushlstring(L, text.len == 0 ? "" : text.data, text.len);
+    return 1;
+}
+
+/* Out of the archive, or from disk and noted for one. */
 static int l_readfile(lua_State *L)
 {
     struct native *n = native_self(L);
     const char *path = luaL_checkstring(L, 1);
     struct err e;
-    if (!n->loading)
+    if (n->loading == NULL)
         return fail(L, "files are read only while the scripts load");
+    if (n->loading->archived) {
+        const struct buf *text = load_find_module(n->loading, path);
+        return text == NULL ? fail(L, "no such file among the stored scripts") : push_text(L, buf_view(text));
+    }
     char *real = realpath(path, NULL);
     bool found = real != NULL, allowed = found && is_allowed(n, real);
     free(real);
     if (found && !allowed)
         return fail(L, "the file is outside the folders of the scripts");
     buf_clear(&n->scratch);
-    if (load_read_file(path, &n->scratch, &e) != 0)
+    if (load_read_file(path, &n->scratch, &e) != 0 || load_add_module(n->loading, path, buf_view(&n->scratch), &e) != 0)
         return fail(L, e.message);
-    lua_pushlstring(L, n->scratch.len == 0 ? "" : n->scratch.data, n->scratch.len);
-    return 1;
+    return push_text(L, buf_view(&n->scratch));
 }
 
 static int l_where(lua_State *L)

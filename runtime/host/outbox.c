@@ -1,0 +1,126 @@
+#include "host/outbox.h"
+
+#include "core/request.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void outbox_init(struct outbox *o, struct dispatch *d)
+{
+    *o = (struct outbox){.dispatch = d, .now_ms = d->env->wall_ms()};
+}
+
+void outbox_fini(struct outbox *o)
+{
+    for (size_t i = 0; i < o->count; i++) {
+        live_free(o->lives[i]);
+        if (o->lives[i] == NULL)
+            free((char *)o->rows[i].webhook.data);
+    }
+    free(o->rows);
+    free(o->lives);
+    free(o->lanes);
+}
+
+static int grow(struct outbox *o)
+{
+    size_t cap = o->cap == 0 ? 2 : o->cap * 2;
+    struct store_delivery *rows = realloc(o->rows, cap * sizeof *rows);
+    if (rows != NULL)
+        o->rows = rows;
+    struct live **lives = realloc(o->lives, cap * sizeof(struct live *));
+    if (lives != NULL)
+        o->lives = lives;
+    struct lane **lanes = realloc(o->lanes, cap * sizeof(struct lane *));
+    if (lanes != NULL)
+        o->lanes = lanes;
+    if (rows == NULL || lives == NULL || lanes == NULL)
+        return -1;
+    o->cap = cap;
+    return 0;
+}
+
+/* The texts of a failed one are one allocation. */
+static int add_failed(struct outbox *o, struct store_delivery *row, const struct rendered *r)
+{
+    size_t message_len = strlen(r->error);
+    char *text = malloc(r->webhook.len + message_len + 1);
+    if (text == NULL)
+        return -1;
+    memcpy(text, r->webhook.data, r->webhook.len);
+    memcpy(text + r->webhook.len, r->error, message_len);
+    row->webhook.data = text;
+    row->webhook.len = r->webhook.len;
+    row->message = (struct bytes){text + r->webhook.len, message_len};
+    row->state = DELIVERY_FAILED;
+    row->error = ATTEMPT_RENDER;
+    row->finished_ms = o->now_ms;
+    o->lives[o->count] = NULL;
+    return 0;
+}
+
+static int add_queued(struct outbox *o, struct store_delivery *row, const struct rendered *r)
+{
+    struct live *l = live_new(&r->id, row->seq, r->webhook, r->request);
+    if (l == NULL)
+        return -1;
+    struct request_options options;
+    l->created_ms = o->now_ms;
+    l->run = o->run;
+    l->has_key = request_options_read(&options, r->request, NULL) == 0 && (options.flags & REQUEST_HAS_KEY) != 0;
+    row->webhook = l->webhook;
+    row->request = l->request;
+    row->state = DELIVERY_QUEUED;
+    o->lives[o->count] = l;
+    return 0;
+}
+
+int outbox_add(struct outbox *o, const struct rendered *r)
+{
+    struct lane *lane = dispatch_lane(o->dispatch, r->integration);
+    if (lane == NULL || (o->count == o->cap && grow(o) != 0))
+        return -1;
+    struct store_delivery *row = &o->rows[o->count];
+    *row = (struct store_delivery){
+        .seq = env_new_seq(o->dispatch->env),
+        .id = r->id,
+        .event_seq = o->event_seq,
+        .run = o->run,
+        .created_ms = o->now_ms,
+        .integration = bytes_of(lane->name),
+    };
+    o->lanes[o->count] = lane;
+    if ((r->error != NULL ? add_failed(o, row, r) : add_queued(o, row, r)) != 0)
+        return -1;
+    o->count++;
+    return 0;
+}
+
+static void tell_failed(struct outbox *o, size_t i)
+{
+    char id[UUID_TEXT_SIZE];
+    struct env *env = o->dispatch->env;
+    env->counters.render_errors++;
+    env->counters.failed++;
+    uuid_format(&o->rows[i].id, id);
+    log_line(env->log, LOG_ERROR, "delivery.failed", LOG_STR("integration", o->lanes[i]->name),
+             LOG_BYTES("webhook", o->rows[i].webhook), LOG_STR("delivery", id),
+             LOG_STR("error", attempt_error_name(ATTEMPT_RENDER)), LOG_BYTES("message", o->rows[i].message));
+}
+
+void outbox_offer(struct outbox *o)
+{
+    o->dispatch->env->counters.deliveries += o->count;
+    for (size_t i = 0; i < o->count; i++) {
+        struct live *l = o->lives[i];
+        if (l == NULL) {
+            tell_failed(o, i);
+            free((char *)o->rows[i].webhook.data);
+            continue;
+        }
+        l->step = o->rows[i].step;
+        /* From here it is the lane's; the row's texts, in the same memory, are needed no more. */
+        lane_offer(o->lanes[i], l);
+    }
+    o->count = 0;
+}

@@ -1,0 +1,74 @@
+/*
+ * run: one run of a flow in memory: its task, the steps it waits for, and the write of what it did last.
+ */
+#ifndef ANZOL_HOST_RUN_H
+#define ANZOL_HOST_RUN_H
+
+#include "host/outbox.h"
+#include "script/task.h"
+
+struct runs;
+
+struct open_step { /* waited for */
+    int number;
+    enum step_kind kind;
+    int64_t due_ms;          /* 0: none */
+    int64_t ended_ms;        /* its time was up: not written down yet */
+    struct bytes path, name; /* allocated together */
+};
+
+/* What is being committed of a run. */
+struct turn {
+    struct store_advance advance; /* first: the write's callback gets it */
+    struct run *run;
+    struct outbox outbox;
+    struct store_step *steps; /* their texts are allocated, path first */
+    size_t count, cap;
+    struct bytes *forms;         /* pairs, allocated each */
+    size_t form_count, form_cap; /* of pairs */
+    struct buf text;             /* the message or the result */
+    bool no_memory;
+};
+
+struct run {
+    struct run *chain;       /* in the table */
+    struct run *prev, *next; /* among the idle */
+    struct runs *runs;
+    int64_t seq;
+    struct uuid id, event_id;
+    int64_t script;
+    int64_t created_ms;
+    char *flow;
+    struct task *task;
+    int steps; /* in the journal, with what is being written */
+    int seen;  /* ends from outside that the task was told */
+    struct open_step *open;
+    size_t open_count, open_cap;
+    struct turn *turn; /* being committed; NULL: idle */
+    bool told;         /* something new since the turn: it goes on when that is committed */
+    bool stale;        /* the store knows more than it: out of memory, and read again */
+    bool dropped;      /* canceled while its turn was being committed */
+    bool was_due;      /* it was read as one that is due: counted in due_writing during the first turn */
+    bool idle;
+};
+
+/* A run as the store has it; the task is still to be made. NULL: memory. */
+struct run *run_new(struct runs *rs, const struct store_run *row);
+void run_free(struct run *r);
+/* Notes a step that is waited for. -1: memory. */
+int run_open(struct run *r, int number, enum step_kind kind, struct bytes path, struct bytes name, int64_t due_ms);
+struct open_step *run_find(struct run *r, int number);
+/* Forgets it. */
+void run_close(struct run *r, struct open_step *s);
+/* The earliest time it waits for; 0: none. */
+int64_t run_due(const struct run *r);
+/* Ends the steps whose time is up. Returns whether there were any; -1: Lua is out of memory. */
+int run_time_up(struct run *r, int64_t now_ms);
+
+/* Goes as far as it can and submits what it did; `done` when that is committed. -1: memory. */
+int run_go(struct run *r, void (*done)(struct store_write *w, const struct err *failure));
+/* Instead of going on: parks it with a message. */
+int run_park(struct run *r, const char *message, void (*done)(struct store_write *w, const struct err *failure));
+void turn_free(struct turn *t);
+
+#endif

@@ -1,0 +1,397 @@
+#include "host/runs.h"
+
+#include "core/units.h"
+#include "host/run.h"
+#include "host/runs_load.h"
+#include "host/scripts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void on_written(struct store_write *w, const struct err *failure);
+
+/* --- the table, and those that wait ------------------------------------------------------------------------------ */
+
+enum { BUCKETS = 4096 };
+
+static struct run **bucket(const struct runs *rs, int64_t seq)
+{
+    return &rs->buckets[(size_t)seq % rs->bucket_count];
+}
+
+struct run *runs_find(const struct runs *rs, int64_t seq)
+{
+    struct run *r = *bucket(rs, seq);
+    while (r != NULL && r->seq != seq)
+        r = r->chain;
+    return r;
+}
+
+static void add(struct runs *rs, struct run *r)
+{
+    struct run **b = bucket(rs, r->seq);
+    r->chain = *b;
+    *b = r;
+    rs->count++;
+}
+
+static void unlink_idle(struct runs *rs, struct run *r)
+{
+    if (!r->idle)
+        return;
+    *(r->prev != NULL ? &r->prev->next : &rs->idle_first) = r->next;
+    *(r->next != NULL ? &r->next->prev : &rs->idle_last) = r->prev;
+    r->prev = r->next = NULL;
+    r->idle = false;
+    rs->idle--;
+}
+
+/* Out of memory; the store has it. */
+static void drop(struct runs *rs, struct run *r)
+{
+    unlink_idle(rs, r);
+    for (struct run **at = bucket(rs, r->seq); *at != NULL; at = &(*at)->chain)
+        if (*at == r) {
+            *at = r->chain;
+            break;
+        }
+    rs->count--;
+    run_free(r);
+}
+
+static void link_idle(struct runs *rs, struct run *r)
+{
+    r->prev = rs->idle_last;
+    r->next = NULL;
+    *(rs->idle_last != NULL ? &rs->idle_last->next : &rs->idle_first) = r;
+    rs->idle_last = r;
+    r->idle = true;
+    if (++rs->idle > RUNS_IDLE_MAX)
+        drop(rs, rs->idle_first);
+}
+
+struct generation *runs_generation(const struct runs *rs, int64_t seq)
+{
+    const struct run *r = runs_find(rs, seq);
+    return r == NULL || r->task == NULL ? NULL : task_generation(r->task);
+}
+
+/* --- going on ---------------------------------------------------------------------------------------------------- */
+
+/* Memory is short: it is in the store, and tried again in a moment. */
+static void leave(struct runs *rs, struct run *r)
+{
+    int64_t seq = r->seq;
+    drop(rs, r);
+    runs_load_later(rs, seq);
+}
+
+static void go(struct runs *rs, struct run *r)
+{
+    unlink_idle(rs, r);
+    if (run_go(r, on_written) != 0)
+        leave(rs, r);
+    else
+        rs->writing++;
+}
+
+static void park(struct runs *rs, struct run *r, const char *message)
+{
+    if (run_park(r, message, on_written) != 0)
+        leave(rs, r);
+    else
+        rs->writing++;
+}
+
+/* Makes the task and tells it the journal. 0; 1: its scripts are being read; -1: `e` says why it cannot go on. */
+static int make_task(struct runs *rs, struct run *r, const struct store_run *row, const struct store_step *steps,
+                     struct err *e)
+{
+    const char *failure;
+    struct generation *g = scripts_find(rs->scripts, r->script, &failure);
+    if (g == NULL && failure == NULL)
+        return 1;
+    if (g == NULL)
+        return err_set(e, ERR_SCRIPT, 0, "the scripts that it started under do not load any more: %.400s", failure);
+    struct task_start start = {
+        .id = r->id, .flow = row->flow, .envelope = row->input, .event_id = r->event_id, .started_ms = r->created_ms};
+    if (task_new(g, &start, &r->task, e) != 0)
+        return -1;
+    return runs_load_journal(r, steps, row->step_count, e);
+}
+
+/* It waits in memory, and its time may be up. */
+static void check_time(struct runs *rs, struct run *r)
+{
+    int up = run_time_up(r, rs->env->wall_ms());
+    if (up < 0)
+        leave(rs, r);
+    else if (up > 0)
+        go(rs, r);
+}
+
+int runs_resume(struct runs *rs, const struct store_run *row, const struct store_step *steps)
+{
+    struct err e;
+    struct run *r = runs_find(rs, row->seq);
+    if (r != NULL) {
+        if (r->turn == NULL)
+            check_time(rs, r);
+        return 0;
+    }
+    r = run_new(rs, row);
+    if (r == NULL) {
+        runs_load_later(rs, row->seq);
+        return 0;
+    }
+    int rc = make_task(rs, r, row, steps, &e);
+    if (rc == 1) {
+        run_free(r);
+        return 1;
+    }
+    add(rs, r);
+    if (rc != 0)
+        park(rs, r, e.message);
+    else if (run_time_up(r, rs->env->wall_ms()) < 0)
+        leave(rs, r);
+    else
+        go(rs, r);
+    return 0;
+}
+
+void runs_accepted(struct runs *rs, const struct store_run *row)
+{
+    struct store_run fresh = *row;
+    rs->env->counters.runs++;
+    if (row->state == RUN_FAILED)
+        runs_log_end(rs, row);
+    if (row->state != RUN_READY)
+        return;
+    fresh.step_count = 0;
+    if (rs->held || rs->writing >= RUNS_WRITING_MAX || runs_resume(rs, &fresh, NULL) != 0)
+        runs_load_left(rs, row->seq);
+}
+
+/* --- what has been written down ------------------------------------------------------------------------------------
+ */
+
+void runs_log_end(struct runs *rs, const struct store_run *row)
+{
+    static const struct {
+        const char *event;
+        enum log_level level;
+    } how[RUN_STATE_COUNT] = {
+        [RUN_SUCCEEDED] = {"run.succeeded", LOG_INFO},
+        [RUN_FAILED] = {"run.failed", LOG_ERROR},
+        [RUN_PARKED] = {"run.parked", LOG_ERROR},
+        [RUN_CANCELED] = {"run.canceled", LOG_WARN},
+    };
+    struct counters *c = &rs->env->counters;
+    char id[UUID_TEXT_SIZE];
+    c->runs_succeeded += row->state == RUN_SUCCEEDED;
+    c->runs_failed += row->state == RUN_FAILED;
+    c->runs_parked += row->state == RUN_PARKED;
+    c->runs_canceled += row->state == RUN_CANCELED;
+    uuid_format(&row->id, id);
+    log_line(rs->env->log, how[row->state].level, how[row->state].event, LOG_BYTES("flow", row->flow),
+             LOG_STR("run", id), LOG_INT("steps", row->steps), LOG_BYTES("message", row->message));
+}
+
+static void ended(struct runs *rs, struct run *r, struct turn *t)
+{
+    struct store_run row = t->advance.run;
+    row.flow = bytes_of(r->flow);
+    if (row.state == RUN_SUCCEEDED)
+        row.message = (struct bytes){0};
+    runs_log_end(rs, &row);
+    drop(rs, r);
+    if (t->advance.next_of_key != 0)
+        runs_wake(rs, t->advance.next_of_key);
+}
+
+/* It is written down that it waits. */
+static void waits(struct runs *rs, struct run *r, bool woken)
+{
+    int up = r->told ? 1 : run_time_up(r, rs->env->wall_ms());
+    int64_t due_ms = run_due(r);
+    if (up < 0)
+        leave(rs, r);
+    else if (up > 0 && !rs->held)
+        go(rs, r);
+    else if (r->stale || (woken && !r->told)) {
+        int64_t seq = r->seq;
+        drop(rs, r);
+        runs_wake(rs, seq);
+    } else {
+        if (due_ms != 0)
+            runs_load_due(rs, due_ms);
+        link_idle(rs, r);
+    }
+}
+
+static void on_written(struct store_write *w, const struct err *failure)
+{
+    struct turn *t = (struct turn *)w;
+    struct run *r = t->run;
+    struct runs *rs = r->runs;
+    rs->writing--;
+    rs->due_writing -= r->was_due;
+    r->was_due = false;
+    r->turn = NULL;
+    if (failure != NULL) {
+        log_line(rs->env->log, LOG_ERROR, "store.run", LOG_STR("flow", r->flow), LOG_STR("error", failure->message));
+        drop(rs, r);
+    } else if (t->advance.superseded)
+        drop(rs, r);
+    else {
+        outbox_offer(&t->outbox);
+        if (r->dropped)
+            drop(rs, r);
+        else if (run_state_final(t->advance.run.state))
+            ended(rs, r, t);
+        else
+            waits(rs, r, t->advance.woken);
+    }
+    turn_free(t);
+    runs_load_next(rs);
+}
+
+/* --- what comes from outside ----------------------------------------------------------------------------------------
+ */
+
+void runs_wake(struct runs *rs, int64_t seq)
+{
+    struct run *r = runs_find(rs, seq);
+    if (r != NULL && r->turn != NULL) {
+        r->stale = true;
+        return;
+    }
+    if (r != NULL)
+        drop(rs, r);
+    runs_load_wake(rs, seq);
+    runs_load_next(rs);
+}
+
+void runs_step_ended(struct runs *rs, const struct live *l, const struct store_step_end *end,
+                     const struct attempt *answer)
+{
+    struct run *r = runs_find(rs, end->run);
+    struct open_step *s = r == NULL ? NULL : run_find(r, end->step);
+    if (s == NULL) {
+        runs_wake(rs, end->run);
+        return;
+    }
+    struct task_entry entry = {
+        .number = s->number,
+        .kind = s->kind,
+        .path = s->path,
+        .name = s->name,
+        .ended_ms = end->ended_ms,
+        .result = end->result,
+        .delivery = &l->id,
+        .answer = answer,
+    };
+    if (task_put(r->task, &entry, NULL) != 0) {
+        runs_wake(rs, end->run);
+        return;
+    }
+    run_close(r, s);
+    r->seen++;
+    if (r->turn != NULL)
+        r->told = true;
+    else if (!rs->held)
+        go(rs, r);
+}
+
+/* --- what people ask for --------------------------------------------------------------------------------------------
+ */
+
+struct change {
+    struct store_run_change write;
+    struct runs *runs;
+    runs_changed *done;
+    void *ud;
+};
+
+static void canceled(struct runs *rs, int64_t seq)
+{
+    struct run *r = runs_find(rs, seq);
+    rs->env->counters.runs_canceled++;
+    if (r != NULL && r->turn != NULL)
+        r->dropped = true;
+    else if (r != NULL)
+        drop(rs, r);
+}
+
+static void on_changed(struct store_write *w, const struct err *failure)
+{
+    struct change *c = (struct change *)w;
+    struct runs *rs = c->runs;
+    if (failure == NULL && c->write.changed) {
+        if (c->write.order == STORE_RUN_CANCEL)
+            canceled(rs, c->write.run);
+        else if (c->write.state == RUN_READY)
+            runs_wake(rs, c->write.run);
+        if (c->write.next_of_key != 0)
+            runs_wake(rs, c->write.next_of_key);
+    }
+    c->done(c->ud, &c->write, failure);
+    free(c);
+}
+
+int runs_change(struct runs *rs, enum store_run_order order, int64_t seq, bool current, runs_changed *done, void *ud,
+                struct err *e)
+{
+    struct change *c = calloc(1, sizeof *c);
+    if (c == NULL)
+        return err_memory(e);
+    *c = (struct change){.runs = rs, .done = done, .ud = ud};
+    c->write = (struct store_run_change){
+        .base = {.kind = STORE_RUN_CHANGE, .done = on_changed},
+        .order = order,
+        .run = seq,
+        .script = current ? rs->scripts->seq : 0,
+        .now_ms = rs->env->wall_ms(),
+    };
+    scripts_forget_failures(rs->scripts);
+    store_submit(rs->env->store, &c->write.base);
+    return 0;
+}
+
+/* --- beginning and ending
+ * --------------------------------------------------------------------------------------------- */
+
+int runs_init(struct runs *rs, struct env *env, struct dispatch *d, struct scripts *s)
+{
+    *rs = (struct runs){.env = env, .dispatch = d, .scripts = s, .held = true, .bucket_count = BUCKETS};
+    runs_load_init(rs);
+    rs->buckets = calloc(BUCKETS, sizeof(struct run *));
+    return rs->buckets == NULL ? -1 : 0;
+}
+
+void runs_fini(struct runs *rs)
+{
+    for (size_t i = 0; rs->buckets != NULL && i < rs->bucket_count; i++)
+        for (struct run *r = rs->buckets[i], *next; r != NULL; r = next) {
+            next = r->chain;
+            if (r->turn != NULL)
+                turn_free(r->turn);
+            run_free(r);
+        }
+    free(rs->buckets);
+    forms_fini(&rs->forms);
+    *rs = (struct runs){.held = true};
+}
+
+void runs_begin(struct runs *rs)
+{
+    rs->held = false;
+    runs_load_left(rs, 0);
+    runs_load_due(rs, 1);
+    runs_load_next(rs);
+}
+
+void runs_stop(struct runs *rs)
+{
+    rs->held = true;
+}

@@ -1,0 +1,82 @@
+/*
+ * runs: the runs of flows: which of them are in memory, when each goes on, and how what it does is written down.
+ *
+ * A run goes on when it is accepted, when the outcome of a call or an event it waits for is committed, and when its
+ * time is up. It goes as far as it can (script/task.h); what it asked for is one write (store_advance); only when that
+ * is committed do its deliveries leave. Then it waits: the last thousand or so in memory, all others in the store
+ * alone, from where they are read and replayed when it is their turn. So a million sleeping runs cost disk.
+ *
+ * Nothing here decides whether a wake-up is lost: the store counts them (store/runs.h).
+ */
+#ifndef ANZOL_HOST_RUNS_H
+#define ANZOL_HOST_RUNS_H
+
+#include "host/dispatch.h"
+#include "host/forms.h"
+
+struct run;
+struct scripts;
+
+enum {
+    RUNS_WRITING_MAX = 1024, /* runs whose advance is being committed: more stay in the store for the moment */
+    RUNS_IDLE_MAX = 1024,    /* runs that wait in memory */
+    RUNS_WAKES_MAX = 1024,   /* runs to be read, by seq; with more, all that are READY are looked through */
+};
+
+struct runs {
+    struct env *env;
+    struct dispatch *dispatch;
+    struct scripts *scripts;
+    struct forms forms;
+    bool held; /* begins nothing: not yet begun, or stopping */
+
+    struct run **buckets; /* by seq */
+    size_t bucket_count, count;
+    struct run *idle_first, *idle_last; /* the first has waited longest */
+    size_t idle, writing;
+
+    /* What is to be read from the store. */
+    struct store_read_runs load;
+    bool loading;
+    int turn; /* whose it is: woken, due, left */
+    int64_t wakes[RUNS_WAKES_MAX], asked[RUNS_WAKES_MAX];
+    size_t wake_count;
+    bool left;      /* READY ones were left in the store, above … */
+    int64_t cursor; /* … this seq */
+    struct timer due;
+    int64_t next_due_ms; /* of those in the store; 0: none */
+    bool due_now;
+    size_t due_writing;    /* of the last that were read as due, those that still stand so in the store */
+    bool due_blocked;      /* some that are due wait for their scripts to be read */
+    int64_t not_before_ns; /* nothing is read: something failed a moment ago */
+};
+
+int runs_init(struct runs *r, struct env *env, struct dispatch *d, struct scripts *s);
+/* After the store is closed. */
+void runs_fini(struct runs *r);
+/* Reads what is ready and due. */
+void runs_begin(struct runs *r);
+/* Begins nothing any more; what is being written down ends. */
+void runs_stop(struct runs *r);
+
+/* A committed new run; copied. */
+void runs_accepted(struct runs *r, const struct store_run *run);
+/* The store says that it is READY: it is read when there is room, or reads again what it knows. */
+void runs_wake(struct runs *r, int64_t seq);
+/* A call has ended: `on_step_end` of the dispatch. */
+void runs_step_ended(struct runs *r, const struct live *l, const struct store_step_end *end,
+                     const struct attempt *answer);
+/* The result of runs_change(); `failure`: nothing was changed. */
+typedef void runs_changed(void *ud, const struct store_run_change *c, const struct err *failure);
+/*
+ * What a person asks of a run: store_run_change. RESUME with `current`: under the scripts of now. 0: `done` will be
+ * called once. -1: memory.
+ */
+int runs_change(struct runs *r, enum store_run_order order, int64_t seq, bool current, runs_changed *done, void *ud,
+                struct err *e);
+/* Earlier scripts were read: `on_found` of the scripts. */
+void runs_scripts_found(struct runs *r);
+/* The generation a run in memory goes under; NULL: it is not in memory. */
+struct generation *runs_generation(const struct runs *r, int64_t seq);
+
+#endif

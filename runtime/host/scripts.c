@@ -1,0 +1,217 @@
+#include "host/scripts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { PINNED_MAX = 8 }; /* earlier generations in memory that no run uses at the moment */
+
+struct pinned {
+    struct store_read_script read; /* first: a read's callback gets it */
+    struct scripts *scripts;
+    struct pinned *next;
+    int64_t seq;
+    bool reading;
+    uint64_t used;
+    struct generation *generation;
+    struct err failure; /* domain ERR_NONE: none */
+};
+
+void scripts_init(struct scripts *s, struct env *env, const struct generation_options *o)
+{
+    *s = (struct scripts){.env = env, .options = *o};
+}
+
+static void pinned_free(struct pinned *p)
+{
+    store_read_fini(&p->read.base);
+    generation_unref(p->generation);
+    free(p);
+}
+
+void scripts_fini(struct scripts *s)
+{
+    while (s->pinned != NULL) {
+        struct pinned *p = s->pinned;
+        s->pinned = p->next;
+        pinned_free(p);
+    }
+    generation_unref(s->current);
+    s->current = NULL;
+}
+
+/* Lets go of what was used longest ago. */
+static void trim(struct scripts *s)
+{
+    size_t count = 0;
+    struct pinned **oldest = NULL;
+    for (struct pinned **at = &s->pinned; *at != NULL; at = &(*at)->next) {
+        count++;
+        if (!(*at)->reading && (oldest == NULL || (*at)->used < (*oldest)->used))
+            oldest = at;
+    }
+    if (count <= PINNED_MAX || oldest == NULL)
+        return;
+    struct pinned *p = *oldest;
+    *oldest = p->next;
+    pinned_free(p);
+}
+
+/* --- the current one ------------------------------------------------------------------------------------------- */
+
+/* Runs go on under it: no need to load it again from the store. */
+static void retire(struct scripts *s, const struct generation *next)
+{
+    bool same = s->current == NULL || bytes_equal(generation_hash(s->current), generation_hash(next));
+    struct pinned *p = same || s->seq == 0 ? NULL : calloc(1, sizeof *p);
+    if (p == NULL) {
+        generation_unref(s->current);
+        return;
+    }
+    trim(s);
+    *p = (struct pinned){.scripts = s, .next = s->pinned, .seq = s->seq, .used = ++s->uses, .generation = s->current};
+    s->pinned = p;
+}
+
+int scripts_load(struct scripts *s, struct buf *errors, struct err *e)
+{
+    struct generation *g;
+    if (generation_load(&s->options, &g, errors, e) != 0)
+        return -1;
+    retire(s, g);
+    s->current = g;
+    s->loaded_ms = s->env->wall_ms();
+    return 0;
+}
+
+void scripts_know(struct scripts *s, int64_t seq, struct bytes hash)
+{
+    s->newest = hash.len == sizeof s->newest_hash ? seq : 0;
+    if (s->newest != 0)
+        memcpy(s->newest_hash, hash.data, sizeof s->newest_hash);
+}
+
+struct keeping {
+    struct store_script_write write;
+    struct generation *generation; /* whose bytes are being written */
+    struct log *log;
+};
+
+static void on_kept(struct store_write *w, const struct err *failure)
+{
+    struct keeping *k = (struct keeping *)w;
+    if (failure != NULL)
+        log_line(k->log, LOG_ERROR, "store.scripts", LOG_STR("error", failure->message));
+    generation_unref(k->generation);
+    free(k);
+}
+
+static int keep(struct scripts *s, struct err *e)
+{
+    struct keeping *k = calloc(1, sizeof *k);
+    if (k == NULL)
+        return err_memory(e);
+    generation_ref(s->current);
+    k->generation = s->current;
+    k->log = s->env->log;
+    k->write = (struct store_script_write){
+        .base = {.kind = STORE_SCRIPT, .done = on_kept},
+        .seq = env_new_seq(s->env),
+        .hash = generation_hash(s->current),
+        .archive = generation_archive(s->current),
+    };
+    scripts_know(s, k->write.seq, k->write.hash);
+    store_submit(s->env->store, &k->write.base);
+    return 0;
+}
+
+int scripts_keep(struct scripts *s, struct err *e)
+{
+    s->seq = 0;
+    if (generation_flow_count(s->current) == 0)
+        return 0;
+    struct bytes newest = {s->newest_hash, sizeof s->newest_hash};
+    if ((s->newest == 0 || !bytes_equal(newest, generation_hash(s->current))) && keep(s, e) != 0)
+        return -1;
+    s->seq = s->newest;
+    return 0;
+}
+
+/* --- earlier ones ------------------------------------------------------------------------------------------------ */
+
+static void load_archive(struct pinned *p, struct bytes archive)
+{
+    struct generation_options o = p->scripts->options;
+    struct buf errors;
+    o.archive = archive;
+    buf_init(&errors);
+    if (generation_load(&o, &p->generation, &errors, &p->failure) != 0)
+        log_line(p->scripts->env->log, LOG_ERROR, "scripts.earlier", LOG_STR("error", p->failure.message));
+    buf_fini(&errors);
+}
+
+static void on_read(struct store_read *r, const struct err *failure)
+{
+    struct pinned *p = (struct pinned *)r;
+    struct scripts *s = p->scripts;
+    p->reading = false;
+    if (failure != NULL)
+        p->failure = *failure;
+    else if (p->read.found == 0)
+        err_set(&p->failure, ERR_STORE, 0, "their text is not in the database any more");
+    else if (s->current != NULL && bytes_equal(p->read.hash, generation_hash(s->current))) {
+        generation_ref(s->current);
+        p->generation = s->current;
+    } else
+        load_archive(p, p->read.archive);
+    store_read_fini(r);
+    s->on_found(s->ud);
+}
+
+static struct pinned *fetch(struct scripts *s, int64_t seq)
+{
+    struct pinned *p = calloc(1, sizeof *p);
+    if (p == NULL)
+        return NULL;
+    trim(s);
+    p->scripts = s;
+    p->seq = seq;
+    p->next = s->pinned;
+    s->pinned = p;
+    p->reading = true;
+    p->read = (struct store_read_script){.base = {.kind = STORE_READ_SCRIPT, .done = on_read}, .seq = seq};
+    store_query(s->env->store, &p->read.base);
+    return p;
+}
+
+struct generation *scripts_find(struct scripts *s, int64_t seq, const char **failure)
+{
+    *failure = NULL;
+    if (seq == s->seq && seq != 0)
+        return s->current;
+    struct pinned *p = s->pinned;
+    while (p != NULL && p->seq != seq)
+        p = p->next;
+    if (p == NULL)
+        p = fetch(s, seq);
+    if (p == NULL) {
+        *failure = "out of memory";
+        return NULL;
+    }
+    p->used = ++s->uses;
+    if (!p->reading && p->generation == NULL)
+        *failure = p->failure.message;
+    return p->generation;
+}
+
+void scripts_forget_failures(struct scripts *s)
+{
+    for (struct pinned **at = &s->pinned; *at != NULL;) {
+        struct pinned *p = *at;
+        if (p->reading || p->generation != NULL) {
+            at = &p->next;
+            continue;
+        }
+        *at = p->next;
+        pinned_free(p);
+    }
+}

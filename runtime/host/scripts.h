@@ -1,0 +1,49 @@
+/*
+ * scripts: the generation that new work starts under, and those that runs of flows started under before: each kept in
+ * the store as text while runs need it, and loaded from there when one of these runs goes on.
+ */
+#ifndef ANZOL_HOST_SCRIPTS_H
+#define ANZOL_HOST_SCRIPTS_H
+
+#include "host/env.h"
+#include "script/generation.h"
+
+struct pinned;
+
+struct scripts {
+    struct env *env;
+    struct generation_options options;
+    struct generation *current; /* NULL: not loaded yet */
+    int64_t seq;                /* under which the store has its text; 0: not at all, it has no flows */
+    int64_t newest;             /* the newest in the store, … */
+    char newest_hash[32];       /* … and its hash */
+    struct pinned *pinned;      /* earlier ones, the last used first */
+    uint64_t uses;
+    /* An earlier generation is loaded now, or is known not to load. */
+    void (*on_found)(void *ud);
+    void *ud;
+    int64_t loaded_ms; /* when `current` was */
+};
+
+/* `o`: how scripts are loaded; the views in it must stay. */
+void scripts_init(struct scripts *s, struct env *env, const struct generation_options *o);
+/* Reads must have ended (the store is closed), and tasks be freed. */
+void scripts_fini(struct scripts *s);
+/*
+ * Loads the files and, when they are good, makes them the current generation. -1: `errors` has the mistakes, the old
+ * one stays. The first call may come before the store is open; then scripts_keep() follows.
+ */
+int scripts_load(struct scripts *s, struct buf *errors, struct err *e);
+/* What the store holds newest: told once, before scripts_keep(). */
+void scripts_know(struct scripts *s, int64_t seq, struct bytes hash);
+/* Has the current text written into the store when it has flows, unless it is the newest there. -1: memory. */
+int scripts_keep(struct scripts *s, struct err *e);
+/*
+ * The generation that the store has as `seq`. NULL: `*failure` says why it cannot be had (valid until the next call),
+ * or is NULL: it is being read, on_found() follows.
+ */
+struct generation *scripts_find(struct scripts *s, int64_t seq, const char **failure);
+/* A failure is forgotten: the next scripts_find() tries again. */
+void scripts_forget_failures(struct scripts *s);
+
+#endif

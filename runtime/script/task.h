@@ -1,0 +1,49 @@
+/*
+ * task: one run of a flow in memory: its coroutines and what its journal says. It is given the journal, then goes as
+ * far as it can: until it waits, ends, or asks for another step than the journal holds.
+ *
+ * What it does goes to the sink of task_go(): deliveries first, then the step they belong to. Nothing of it has
+ * happened until the owner has written it down. Each stretch between two steps has a CPU budget of its own
+ * (STATE_RENDER_MS). A task keeps its generation.
+ */
+#ifndef ANZOL_SCRIPT_TASK_H
+#define ANZOL_SCRIPT_TASK_H
+
+#include "core/attempt.h"
+#include "script/generation.h"
+
+struct task;
+
+struct task_start { /* copied */
+    struct uuid id;
+    struct bytes flow;
+    struct bytes envelope; /* of the event that started it */
+    struct uuid event_id;
+    int64_t started_ms;
+};
+
+/* A step of the journal, or the end of an open one; copied. */
+struct task_entry {
+    int number;
+    enum step_kind kind;
+    struct bytes path, name;
+    int64_t ended_ms; /* 0: open */
+    struct bytes result;
+    const struct uuid *delivery;  /* NULL: none */
+    const struct attempt *answer; /* NULL: none */
+};
+
+enum task_end { TASK_WAITING, TASK_SUCCEEDED, TASK_FAILED, TASK_PARKED };
+
+/* -1: ERR_SCRIPT, as when the scripts have no such flow. */
+int task_new(struct generation *g, const struct task_start *s, struct task **out, struct err *e);
+void task_free(struct task *t); /* NULL is fine */
+int task_put(struct task *t, const struct task_entry *s, struct err *e);
+/*
+ * Goes on. `text` gets the message of FAILED and PARKED, or the JSON that a SUCCEEDED one returned (may stay empty).
+ * Lua out of memory is FAILED too.
+ */
+enum task_end task_go(struct task *t, const struct render_sink *sink, struct buf *text);
+struct generation *task_generation(const struct task *t);
+
+#endif
