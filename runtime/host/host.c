@@ -457,7 +457,8 @@ static int reload(struct host *h, struct err *e)
 
 int host_reload(struct host *h, struct err *e)
 {
-    if (reload(h, e) != 0)
+    struct err why;
+    if (reload(h, e != NULL ? e : &why) != 0)
         return -1;
     const struct generation *g = h->scripts.current;
     log_line(h->log, LOG_INFO, "reloaded", LOG_INT("generation", (int64_t)generation_number(g)),
