@@ -1,5 +1,7 @@
 #include "core/attempt.h"
 
+#include "core/json_write.h"
+
 #include <string.h>
 #include <strings.h>
 
@@ -32,9 +34,21 @@ const char *attempt_error_name(enum attempt_error error)
         [ATTEMPT_RENDER] = "render",
         [ATTEMPT_WINDOW] = "window",
         [ATTEMPT_CRASH] = "crash",
+        [ATTEMPT_RULE] = "rule",
     };
     /* Read back from the store: a newer version may have written a number this one does not know. */
     return (unsigned)error < ATTEMPT_ERROR_COUNT ? names[error] : "unknown";
+}
+
+void attempt_set_message(struct attempt *a, struct bytes text)
+{
+    if (text.len > sizeof a->message - 1) {
+        text.len = sizeof a->message - 1;
+        text.len = utf8_valid_prefix(text);
+    }
+    if (text.len > 0)
+        memcpy(a->message, text.data, text.len);
+    a->message[text.len] = '\0';
 }
 
 bool attempt_succeeded(const struct attempt *a)

@@ -22,6 +22,7 @@ enum attempt_error {
     ATTEMPT_RENDER,   /* the template or body function failed: nothing was sent */
     ATTEMPT_WINDOW,   /* the retry window passed before the next attempt could be made */
     ATTEMPT_CRASH,    /* the runtime died while it was in flight */
+    ATTEMPT_RULE,     /* an answer that the webhook's own rule calls no success, whatever its status */
     ATTEMPT_ERROR_COUNT
 };
 
@@ -51,7 +52,11 @@ void attempt_init(struct attempt *a, int number);
 void attempt_fini(struct attempt *a);
 /* "dns", "connect", "tls", "timeout", "reset", …: what the API and the log call it; "" for ATTEMPT_OK. */
 const char *attempt_error_name(enum attempt_error error);
-/* True when a response arrived with a 2xx status (RFC 9110 section 15.3). */
+/* Copies the text, cut to the room there is between two characters. Masked by the caller: half a secret is not found.
+ */
+void attempt_set_message(struct attempt *a, struct bytes text);
+/* True when a response arrived with a 2xx status (RFC 9110 section 15.3): success where a webhook has no rule of its
+ * own. */
 bool attempt_succeeded(const struct attempt *a);
 /* The value of the first header of that name (case-insensitive); an empty view when there is none. */
 struct bytes attempt_header(const struct attempt *a, const char *name);

@@ -21,6 +21,7 @@ enum request_flags {
     REQUEST_HAS_KEY = 1,          /* carries the transactional id: DESIGN, retries */
     REQUEST_FOLLOW_REDIRECTS = 2, /* within the same origin, five at most */
     REQUEST_HAS_BODY = 4,         /* a body was given, be it empty */
+    REQUEST_JUDGED = 8,           /* the webhook has a rule of its own for answers: the scripts are asked */
 };
 
 /* How a secret is written at its place. Stored by number: append only. */

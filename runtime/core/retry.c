@@ -72,22 +72,48 @@ static int64_t policy_delay(uint32_t delay_ms, double random)
     return (int64_t)((double)delay_ms * (0.95 + 0.1 * random));
 }
 
-struct retry_decision retry_decide(const struct retry_policy *p, bool has_key, const struct attempt *a, int tries,
-                                   int64_t elapsed_ms, double random)
+static bool succeeded(const struct attempt *a, enum retry_judged judged)
 {
-    struct retry_decision d = {.verdict = RETRY_SUCCEEDED};
+    return judged == JUDGED_OK || (judged == JUDGED_DEFAULT && attempt_succeeded(a));
+}
+
+/* The delay that the policy or the receiver asks for; -1: no further attempt. */
+static int64_t delay_by_policy(const struct retry_policy *p, bool has_key, const struct attempt *a, int tries,
+                               int64_t left, double random)
+{
     int64_t asked = asked_wait(a);
-    int64_t left = (int64_t)p->within_ms - (elapsed_ms < 0 ? 0 : elapsed_ms);
     int next = tries < 1 ? 1 : tries;
-    if (attempt_succeeded(a))
-        return d;
+    if (!may_repeat(p, has_key, a) || next > p->delay_count || next > RETRY_DELAYS_MAX || asked > left)
+        return -1;
+    return asked > 0 ? asked_delay(asked, random) : policy_delay(p->delays_ms[next - 1], random);
+}
+
+static int64_t delay_by_rule(const struct retry_judgement *j, bool has_key, int64_t left, double random)
+{
+    return !has_key || j->retry_ms > left ? -1 : asked_delay(j->retry_ms, random);
+}
+
+struct retry_decision retry_decide(const struct retry_policy *p, bool has_key, const struct attempt *a,
+                                   const struct retry_judgement *j, int tries, int64_t elapsed_ms, double random)
+{
+    static const struct retry_judgement none = {.kind = JUDGED_DEFAULT};
+    struct retry_decision d = {.verdict = RETRY_SUCCEEDED};
+    int64_t asked = asked_wait(a), delay = -1;
+    int64_t left = (int64_t)p->within_ms - (elapsed_ms < 0 ? 0 : elapsed_ms);
+    if (j == NULL || a->class != ATTEMPT_ANSWERED)
+        j = &none;
     if (!(random >= 0 && random < 1))
         random = 0;
-    d.verdict = without_retry(p, has_key, a);
-    d.pause_ms = asked < pause_cap(p) ? asked : pause_cap(p);
-    if (!may_repeat(p, has_key, a) || next > p->delay_count || next > RETRY_DELAYS_MAX || left <= 0 || asked > left)
+    d.pause_ms = j->pause_ms > 0 ? j->pause_ms : asked < pause_cap(p) ? asked : pause_cap(p);
+    if (succeeded(a, j->kind))
         return d;
-    int64_t delay = asked > 0 ? asked_delay(asked, random) : policy_delay(p->delays_ms[next - 1], random);
+    d.verdict = without_retry(p, has_key, a);
+    if (j->kind == JUDGED_RETRY)
+        delay = delay_by_rule(j, has_key, left, random);
+    else if (j->kind != JUDGED_FINAL)
+        delay = delay_by_policy(p, has_key, a, tries, left, random);
+    if (delay < 0 || left <= 0)
+        return d;
     d.verdict = RETRY_AGAIN;
     d.delay_ms = delay < left ? delay : left;
     return d;

@@ -150,7 +150,7 @@ static struct retry_decision decide(const struct flight *f, const struct attempt
     struct request_options o;
     if (request_options_read(&o, l->request, NULL) != 0)
         return (struct retry_decision){.verdict = RETRY_FAILED};
-    return retry_decide(&o.retry, l->has_key, a, l->tries, now_ms - l->first_ms, env_fraction(f->dispatch->env));
+    return retry_decide(&o.retry, l->has_key, a, NULL, l->tries, now_ms - l->first_ms, env_fraction(f->dispatch->env));
 }
 
 static void count_attempt(struct counters *c, const struct live *l)

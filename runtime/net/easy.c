@@ -1,6 +1,5 @@
 #include "net/easy.h"
 
-#include "core/json_write.h"
 #include "core/secrets.h"
 #include "core/units.h"
 #include "net/curl_errors.h"
@@ -37,13 +36,7 @@ static void set_message(struct attempt *a, const struct secrets *secrets, const 
     snprintf(line, sizeof line, "%s%s%s", words != NULL ? words : "", both ? ": " : "", detail != NULL ? detail : "");
     if (secrets != NULL)
         (void)secrets_mask(secrets, line, strlen(line));
-    struct bytes shown = bytes_of(line);
-    if (shown.len > sizeof a->message - 1) {
-        shown.len = sizeof a->message - 1;
-        shown.len = utf8_valid_prefix(shown);
-    }
-    memcpy(a->message, shown.data, shown.len);
-    a->message[shown.len] = '\0';
+    attempt_set_message(a, bytes_of(line));
 }
 
 void easy_refuse(struct exchange *exchange, const struct transport_options *o, enum attempt_error error,

@@ -27,12 +27,33 @@ static void every_error_has_its_own_name(void **state)
     (void)state;
     assert_string_equal(attempt_error_name(ATTEMPT_OK), "");
     assert_string_equal(attempt_error_name(ATTEMPT_CRASH), "crash");
+    assert_string_equal(attempt_error_name(ATTEMPT_RULE), "rule");
+    assert_int_equal(ATTEMPT_RULE, 13); /* stored */
     for (int i = 0; i < ATTEMPT_ERROR_COUNT; i++)
         for (int j = 0; j < i; j++)
             assert_string_not_equal(attempt_error_name((enum attempt_error)i),
                                     attempt_error_name((enum attempt_error)j));
     assert_string_equal(attempt_error_name(ATTEMPT_ERROR_COUNT), "unknown");
     assert_string_equal(attempt_error_name((enum attempt_error) - 1), "unknown");
+}
+
+static void a_message_is_cut_between_characters(void **state)
+{
+    struct attempt a;
+    char text[300];
+    (void)state;
+    attempt_init(&a, 1);
+    attempt_set_message(&a, bytes_of("no"));
+    assert_string_equal(a.message, "no");
+    memset(text, 'x', sizeof text);
+    attempt_set_message(&a, (struct bytes){text, sizeof text});
+    assert_int_equal(strlen(a.message), sizeof a.message - 1);
+    memcpy(text + sizeof a.message - 2, "\xC3\xA9", 2); /* an e with its accent, across the end */
+    attempt_set_message(&a, (struct bytes){text, sizeof text});
+    assert_int_equal(strlen(a.message), sizeof a.message - 2);
+    attempt_set_message(&a, (struct bytes){NULL, 0});
+    assert_string_equal(a.message, "");
+    attempt_fini(&a);
 }
 
 static void success_is_an_answered_2xx(void **state)
@@ -81,6 +102,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(starts_empty),
         cmocka_unit_test(every_error_has_its_own_name),
+        cmocka_unit_test(a_message_is_cut_between_characters),
         cmocka_unit_test(success_is_an_answered_2xx),
         cmocka_unit_test(headers_are_found),
     };

@@ -30,7 +30,12 @@ static struct attempt ended(enum attempt_class class, int status)
 
 static struct retry_decision decide(bool key, struct attempt a, int tries, int64_t elapsed, double random)
 {
-    return retry_decide(&policy, key, &a, tries, elapsed, random);
+    return retry_decide(&policy, key, &a, NULL, tries, elapsed, random);
+}
+
+static struct retry_decision judged(bool key, struct attempt a, struct retry_judgement j, int tries, int64_t elapsed)
+{
+    return retry_decide(&policy, key, &a, &j, tries, elapsed, 0.5);
 }
 
 static enum retry_verdict verdict(bool key, enum attempt_class class, int status, int tries)
@@ -194,6 +199,91 @@ static void retry_after_elsewhere_says_nothing(void **state)
     assert_int_equal(decide(true, cut, 1, 0, 0).pause_ms, 0);
 }
 
+static void a_rule_calls_any_status_a_success(void **state)
+{
+    struct retry_judgement ok = {.kind = JUDGED_OK};
+    (void)state;
+    for (int status = 200; status < 600; status++)
+        for (int key = 0; key < 2; key++) {
+            struct retry_decision d = judged(key != 0, ended(ATTEMPT_ANSWERED, status), ok, 1, 0);
+            assert_int_equal(d.verdict, RETRY_SUCCEEDED);
+            assert_int_equal(d.delay_ms, 0);
+            assert_int_equal(d.pause_ms, 0);
+        }
+    assert_int_equal(judged(true, asking(429, 5000), ok, 1, 0).pause_ms, 5000); /* the receiver's word stands */
+}
+
+static void a_rule_without_an_opinion_changes_nothing(void **state)
+{
+    struct retry_judgement none = {.kind = JUDGED_DEFAULT};
+    (void)state;
+    for (int status = 200; status < 600; status++) {
+        struct attempt a = ended(ATTEMPT_ANSWERED, status);
+        struct retry_decision with = judged(true, a, none, 1, 0), without = decide(true, a, 1, 0, 0.5);
+        assert_int_equal(with.verdict, without.verdict);
+        assert_int_equal(with.delay_ms, without.delay_ms);
+    }
+}
+
+static void what_a_rule_fails_is_retried_as_its_status_says(void **state)
+{
+    struct retry_judgement failed = {.kind = JUDGED_FAILED}, last = {.kind = JUDGED_FINAL};
+    (void)state;
+    for (int status = 200; status < 600; status++) {
+        bool again = status == 429 || status >= 500;
+        struct attempt a = ended(ATTEMPT_ANSWERED, status);
+        assert_int_equal(judged(true, a, failed, 1, 0).verdict, again ? RETRY_AGAIN : RETRY_FAILED);
+        assert_int_equal(judged(false, a, failed, 1, 0).verdict, RETRY_FAILED);
+        assert_int_equal(judged(true, a, failed, 4, 0).verdict, RETRY_FAILED);
+        assert_int_equal(judged(true, a, last, 1, 0).verdict, RETRY_FAILED);
+    }
+}
+
+static void a_rule_asks_for_another_attempt(void **state)
+{
+    struct retry_judgement again = {.kind = JUDGED_RETRY, .retry_ms = 30000};
+    (void)state;
+    for (int status = 200; status < 600; status += 100) {
+        struct attempt a = ended(ATTEMPT_ANSWERED, status);
+        struct retry_decision d = judged(true, a, again, 1, 0);
+        assert_int_equal(d.verdict, RETRY_AGAIN);
+        assert_in_range(d.delay_ms, 30000, 31000);
+        assert_int_equal(judged(true, a, again, 1000, 0).verdict, RETRY_AGAIN); /* the delays do not bound it */
+        assert_int_equal(judged(false, a, again, 1, 0).verdict, RETRY_FAILED);
+        assert_int_equal(judged(true, a, again, 1, 330000).delay_ms, 30000); /* to the end of the window exactly */
+        assert_int_equal(judged(true, a, again, 1, 330001).verdict, RETRY_FAILED);
+    }
+    policy.delay_count = 0;
+    assert_int_equal(judged(true, ended(ATTEMPT_ANSWERED, 200), again, 1, 0).verdict, RETRY_AGAIN);
+    policy.within_ms = 0;
+    again.retry_ms = 0;
+    assert_int_equal(judged(true, ended(ATTEMPT_ANSWERED, 200), again, 1, 0).verdict, RETRY_FAILED);
+}
+
+static void a_rule_pauses_whatever_it_decides(void **state)
+{
+    static const enum retry_judged kinds[] = {JUDGED_DEFAULT, JUDGED_OK, JUDGED_FAILED, JUDGED_FINAL, JUDGED_RETRY};
+    (void)state;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        struct retry_judgement j = {.kind = kinds[i], .retry_ms = 1000, .pause_ms = 86400000};
+        assert_int_equal(judged(true, ended(ATTEMPT_ANSWERED, 200), j, 1, 0).pause_ms, 86400000);
+        j.pause_ms = 7;
+        assert_int_equal(judged(true, asking(429, 5000), j, 1, 0).pause_ms, 7);
+    }
+}
+
+static void a_rule_is_not_heard_without_an_answer(void **state)
+{
+    static const enum attempt_class classes[] = {ATTEMPT_NEVER_LEFT, ATTEMPT_AMBIGUOUS, ATTEMPT_PERMANENT};
+    struct retry_judgement ok = {.kind = JUDGED_OK, .pause_ms = 5};
+    (void)state;
+    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
+        struct attempt a = ended(classes[i], 200);
+        assert_int_equal(judged(false, a, ok, 1, 0).verdict, decide(false, a, 1, 0, 0.5).verdict);
+        assert_int_equal(judged(false, a, ok, 1, 0).pause_ms, 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -209,6 +299,12 @@ int main(void)
         cmocka_unit_test_setup(retry_after_beyond_the_window_ends_it, fresh_policy),
         cmocka_unit_test_setup(retry_after_pauses_without_a_retry, fresh_policy),
         cmocka_unit_test_setup(retry_after_elsewhere_says_nothing, fresh_policy),
+        cmocka_unit_test_setup(a_rule_calls_any_status_a_success, fresh_policy),
+        cmocka_unit_test_setup(a_rule_without_an_opinion_changes_nothing, fresh_policy),
+        cmocka_unit_test_setup(what_a_rule_fails_is_retried_as_its_status_says, fresh_policy),
+        cmocka_unit_test_setup(a_rule_asks_for_another_attempt, fresh_policy),
+        cmocka_unit_test_setup(a_rule_pauses_whatever_it_decides, fresh_policy),
+        cmocka_unit_test_setup(a_rule_is_not_heard_without_an_answer, fresh_policy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
