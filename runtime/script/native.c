@@ -99,6 +99,7 @@ void native_push(lua_State *L, struct native *n)
     const struct luaL_Reg *const all[] = {functions,
                                           native_text_functions,
                                           native_unicode_functions,
+                                          native_charset_functions,
                                           native_hash_functions,
                                           native_emit_functions,
                                           native_code_functions,

@@ -56,6 +56,7 @@ int native_raise(lua_State *L, const char *message);
 
 extern const struct luaL_Reg native_text_functions[];    /* native_text.c: strings and numbers */
 extern const struct luaL_Reg native_unicode_functions[]; /* native_unicode.c: letters and their case */
+extern const struct luaL_Reg native_charset_functions[]; /* native_charset.c: texts of other charsets */
 extern const struct luaL_Reg native_hash_functions[];    /* native_hash.c: digests */
 extern const struct luaL_Reg native_emit_functions[];    /* native_emit.c: deliveries */
 extern const struct luaL_Reg native_code_functions[];    /* native_code.c: loading and running Lua */

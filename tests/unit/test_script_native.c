@@ -465,6 +465,56 @@ static void texts_and_numbers(void **state)
     assert_non_null(strstr(value_of("native.json_number('1')"), "number expected"));
 }
 
+static void charsets_become_utf8(void **state)
+{
+    static const char *const pairs[][2] = {
+        {"native.to_utf8('\\xcf\\xf0\\xe8\\xe2\\xe5\\xf2', 'windows-1251')", "Привет"},
+        {"native.to_utf8('\\xf0\\xd2\\xc9\\xd7\\xc5\\xd4', 'KOI8-R')", "Привет"},
+        {"native.to_utf8('caf\\xe9', 'iso-8859-1')", "café"},
+        {"native.to_utf8('\\x80', 'Windows-1252')", "€"},
+        {"native.to_utf8('\\x83\\x65', 'shift_jis')", "テ"},
+        {"native.to_utf8('\\xff\\xfeA\\0\\xac\\x20', 'utf-16')", "A€"},
+        {"native.to_utf8('\\0A\\x20\\xac', 'utf-16be')", "A€"},
+        {"native.to_utf8('\\xe1', 'windows-1255')", "ב"}, /* held back until the end */
+        {"native.to_utf8('', 'windows-1251')", ""},
+        {"native.to_utf8('h\\xc3\\xa9', 'UTF-8')", "hé"},
+        {"#native.to_utf8(('\\xe9'):rep(100000), 'latin1')", "200000"},
+        {"native.to_utf8('\\xff', 'utf-8')", "nil"},
+        {"native.to_utf8('\\x98', 'windows-1251')", "nil"},
+        {"native.to_utf8('\\0A\\x20', 'utf-16be')", "nil"},
+        {"native.to_utf8('\\xe9', 'us-ascii')", "nil"},
+        {"native.to_utf8('x', 'klingon')", "nil"},
+        {"native.to_utf8('x', '')", "nil"},
+        {"native.to_utf8('x', 'UTF-8//IGNORE')", "nil"},
+        {"native.to_utf8('x', 'ISO-2022-CN-EXT')", "nil"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+        assert_string_equal(value_of(pairs[i][0]), pairs[i][1]);
+    assert_non_null(strstr(value_of("native.to_utf8(5)"), "string expected"));
+}
+
+/* A name out of its order would not be found. */
+static void every_charset_is_known(void **state)
+{
+    static const char *const names[] = {
+        "ascii",        "big5",         "cp1250",       "cp1251",       "cp1252",       "cp866",        "euc-jp",
+        "euc-kr",       "gb18030",      "gb2312",       "gbk",          "ibm866",       "iso-2022-jp",  "iso-8859-1",
+        "iso-8859-10",  "iso-8859-13",  "iso-8859-14",  "iso-8859-15",  "iso-8859-16",  "iso-8859-2",   "iso-8859-3",
+        "iso-8859-4",   "iso-8859-5",   "iso-8859-6",   "iso-8859-7",   "iso-8859-8",   "iso-8859-9",   "koi8-r",
+        "koi8-u",       "latin1",       "macintosh",    "shift_jis",    "us-ascii",     "utf-8",        "utf8",
+        "windows-874",  "windows-1250", "windows-1251", "windows-1252", "windows-1253", "windows-1254", "windows-1255",
+        "windows-1256", "windows-1257", "windows-1258",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char code[64];
+        snprintf(code, sizeof code, "native.to_utf8('a1', '%s')", names[i]);
+        assert_string_equal(value_of(code), "a1");
+    }
+    assert_string_equal(value_of("native.to_utf8('a\\0', 'utf-16le')"), "a");
+}
+
 static void secrets_stay_outside(void **state)
 {
     (void)state;
@@ -728,6 +778,8 @@ int main(void)
         cmocka_unit_test(protected_keeps_results_and_errors),
         cmocka_unit_test(dangerous_libraries_are_absent),
         cmocka_unit_test(texts_and_numbers),
+        cmocka_unit_test(charsets_become_utf8),
+        cmocka_unit_test(every_charset_is_known),
         cmocka_unit_test(secrets_stay_outside),
         cmocka_unit_test(files_are_read_beside_the_scripts_only),
         cmocka_unit_test(places_are_found),
