@@ -262,10 +262,10 @@ function boot.template(text, as, raw)
 end
 
 -- The variables of a response, as JSON text.
-function boot.vars(webhook, status, headers, body)
+function boot.vars(webhook, status, headers, body, truncated)
   local r = by_name[webhook]
   if not r then return nil end
-  return response.vars(r.mapping, status, headers, body)
+  return response.vars(r.mapping, status, headers, body, truncated)
 end
 
 return boot

@@ -222,6 +222,7 @@ function request.compile(whole, integration)
     name = def.name, integration = integration.def.name, def = def, ok = whole.ok, on = whole.ok.on,
     method = whole.ok.method or "POST", has_key = false, mapping = whole.ok.response,
   }
+  if r.mapping then r.mapping.label = def.label end
   compile_url(r, whole, integration)
   compile_headers(r, whole, integration)
   compile_body(r, whole)

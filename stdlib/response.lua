@@ -1,56 +1,110 @@
--- response: variables out of a response: paths into its JSON ("data[0].id", "items[*].sku"), or a function of the script.
+-- response: an answer as scripts see it, and the variables that are read from it: paths into its JSON, or a function.
 
-local find, format, gmatch, ipairs, lower, match, next, pairs, sub =
-  string.find, string.format, string.gmatch, ipairs, string.lower, string.match, next, pairs, string.sub
-local error, pcall, rawget, setmetatable, sort, tonumber, tostring, type =
-  error, pcall, rawget, setmetatable, table.sort, tonumber, tostring, type
+local find, format, gmatch, gsub, ipairs, lower, match, next, pairs =
+  string.find, string.format, string.gmatch, string.gsub, ipairs, string.lower, string.match, next, pairs
+local concat, error, pcall, rawget, setmetatable, sort, tostring, type =
+  table.concat, error, pcall, rawget, setmetatable, table.sort, tostring, type
 
 local native = require "stdlib.native"
 local dsl = require "stdlib.dsl"
 local mistakes = require "stdlib.mistakes"
-local null = native.json_null
+local paths = require "stdlib.paths"
 
 local response = {}
 
--- One step of a path at byte `at`: a name, an index from 1, or "*" in a table; and the position behind it.
-local function step(path, at)
-  local name, behind = match(path, "^%.?([^.%[%]%s*]+)()", at)
-  if name and (at == 1) == (sub(path, at, at) ~= ".") then return name, behind end
-  local index
-  index, behind = match(path, "^%[(%d+)%]()", at)
-  if index then return tonumber(index) + 1, behind end
-  behind = match(path, "^%[%*%]()", at)
-  if behind then return { "*" }, behind end
-end
+-- --- the object -----------------------------------------------------------------------------------------------------
 
--- The steps of a path; nil and the rest that is not understood.
-local function parse(path)
-  local steps, at = {}, 1
-  while at <= #path do
-    local s, behind = step(path, at)
-    if not s then return nil, sub(path, at) end
-    steps[#steps + 1], at = s, behind
-  end
-  return steps
-end
+local values_of = setmetatable({}, { __mode = "k" }) -- a response -> lower-case name -> list of values
 
-local function walk(v, steps, from)
-  for i = from, #steps do
-    if type(v) ~= "table" then return nil end
-    local s = steps[i]
-    if type(s) == "table" then
-      local out = native.json_array {}
-      for j, element in ipairs(v) do
-        local found = walk(element, steps, i + 1)
-        if found == nil then found = null end
-        out[j] = found
-      end
-      return out
+local function parse_headers(lines)
+  local values = {}
+  for line in gmatch(lines, "[^\n]+") do
+    local name, value = match(line, "^([^:]+):%s*(.*)")
+    if name then
+      local key = lower(name)
+      local list = values[key] or {}
+      values[key], list[#list + 1] = list, match(value, ".*%S") or ""
     end
-    v = v[s]
   end
+  return values
+end
+
+local Headers = { __metatable = "headers" }
+
+-- Names are kept in lower case; in any other case they are found here.
+function Headers.__index(t, key)
+  return type(key) == "string" and rawget(t, lower(key)) or nil
+end
+
+local function joined(values)
+  local headers = {}
+  for key, list in next, values do headers[key] = concat(list, ", ") end
+  return setmetatable(headers, Headers)
+end
+
+-- The charset of a Content-Type (RFC 9110 section 8.3.2), in lower case.
+local function charset_of(values)
+  local list = values["content-type"]
+  for name, value in gmatch(list and list[1] or "", ';%s*([^%s=;]+)=("?[^;]*)') do
+    if lower(name) == "charset" then
+      local charset = match(value, '^"([^"]*)') or match(value, "^%S*")
+      return charset ~= "" and lower(charset) or nil
+    end
+  end
+end
+
+local function text_of(res)
+  return res.charset and native.to_utf8(res.body, res.charset) or res.body
+end
+
+-- The JSON of an answer; nil and why there is none. Some servers put the mark of UTF-8 in front, which JSON has not (RFC 8259
+-- section 8.1).
+local function json_of(res)
+  local known = rawget(res, "json")
+  if known ~= nil then return known end
+  if res.truncated then return nil, "the response was cut at 256 KiB, so its JSON is not whole" end
+  local v, why = native.json_decode((gsub(res.text, "^\xEF\xBB\xBF", "")))
+  if v == nil then return nil, "the response is not JSON: " .. why end
+  res.json = v
   return v
 end
+
+local methods = {}
+
+-- Each value of a header that may be repeated.
+function methods:all(name)
+  local out = {}
+  if type(name) ~= "string" then error("res:all: expected the name of a header, found " .. dsl.kind(name), 2) end
+  for i, value in ipairs((values_of[self] or {})[lower(name)] or {}) do out[i] = value end
+  return out
+end
+
+local Response = { __metatable = "response" }
+
+-- `text` and `json` are made on first use.
+function Response.__index(res, key)
+  if key == "text" then
+    res.text = text_of(res)
+    return res.text
+  end
+  if key ~= "json" then return methods[key] end
+  local v, why = json_of(res)
+  if v == nil then error(why, 2) end
+  return v
+end
+
+-- An answer: `headers` are "Name: value\n" lines; a status of 0: there was none.
+function response.new(status, headers, body, truncated)
+  local values = parse_headers(headers)
+  local res = {
+    ok = status >= 200 and status <= 299, status = status, headers = joined(values), body = body,
+    charset = charset_of(values), truncated = truncated == true,
+  }
+  values_of[res] = values
+  return setmetatable(res, Response)
+end
+
+-- --- the mapping ----------------------------------------------------------------------------------------------------
 
 local function read_paths(v, fail)
   local map, names = {}, {}
@@ -60,12 +114,12 @@ local function read_paths(v, fail)
     elseif type(path) ~= "string" then
       fail({ "response", name }, "response.%s: expected a path such as \"data[0].id\", found %s", name, dsl.kind(path))
     else
-      local steps, rest = parse(path)
-      if steps and #steps > 0 then
-        map[name], names[#names + 1] = steps, name
+      local parsed, rest = paths.parse(path)
+      if parsed then
+        map[name], names[#names + 1] = parsed, name
       else
         fail({ "response", name }, "response.%s: bad path '%s'%s; write names, [0] and [*], as in data[0].id", name, path,
-          rest and rest ~= path and format(" at '%s'", rest) or "")
+          rest ~= "" and rest ~= path and format(" at '%s'", rest) or "")
       end
     end
   end
@@ -73,7 +127,7 @@ local function read_paths(v, fail)
   return { paths = map, names = names }
 end
 
--- Reads a `response` field: a mapping for response.vars(), or nil.
+-- Reads a `response` field: a mapping for response.vars(), or nil. Its `label` is to be set: whose it is.
 function response.compile(v, fail)
   if type(v) == "function" then return { call = v } end
   if type(v) ~= "table" then
@@ -82,37 +136,8 @@ function response.compile(v, fail)
   return read_paths(v, fail)
 end
 
-local function parse_headers(lines)
-  local headers = {}
-  for line in gmatch(lines, "[^\n]+") do
-    local name, value = match(line, "^([^:]+):%s*(.*)")
-    if name then
-      local key = lower(name)
-      value = match(value, ".*%S") or ""
-      headers[key] = headers[key] and headers[key] .. ", " .. value or value
-    end
-  end
-  local case = {}
-  function case.__index(t, key)
-    return type(key) == "string" and rawget(t, lower(key)) or nil
-  end
-  return setmetatable(headers, case)
-end
-
-local Response = {}
-
--- `json` is decoded on first use.
-function Response.__index(res, key)
-  if key ~= "json" then return nil end
-  local v, why = native.json_decode(res.body)
-  if v == nil then error("the response is not JSON: " .. why, 2) end
-  res.json = v
-  return v
-end
-
-local function by_function(mapping, status, headers, body)
-  local res = { ok = status >= 200 and status <= 299, status = status, headers = parse_headers(headers), body = body }
-  local ok, vars = native.protected(mapping.call, setmetatable(res, Response))
+local function by_function(mapping, res)
+  local ok, vars = native.protected(mapping.call, res)
   if not ok then return nil, type(vars) == "string" and vars or "the response function failed" end
   if vars == nil then return nil end
   if type(vars) ~= "table" then return nil, "the response function returned " .. dsl.kind(vars) .. ", not a table" end
@@ -121,24 +146,29 @@ local function by_function(mapping, status, headers, body)
   return text
 end
 
-local function by_paths(mapping, body)
-  local v, why = native.json_decode(body)
-  if v == nil then return nil, "the response is not JSON: " .. why end
+local function by_paths(mapping, res)
+  local v, why = json_of(res)
+  if v == nil then return nil, why end
   local vars = {}
   for _, name in ipairs(mapping.names) do
-    local found = walk(v, mapping.paths[name], 1)
-    if found == nil then found = null end
-    vars[name] = found
+    vars[name], why = paths.read(v, mapping.paths[name])
+    if vars[name] == nil then return nil, format("%s: response.%s: %s", mapping.label or "webhook", name, why) end
   end
   return native.json_encode(vars)
 end
 
--- The variables as JSON text; nil without any; nil and a message when they cannot be had.
-function response.vars(mapping, status, headers, body)
+-- The variables of an answer as JSON text; nil without any; nil and a message when they cannot be had.
+function response.vars_of(mapping, res)
   if not mapping then return nil end
-  if mapping.call then return by_function(mapping, status, headers, body) end
+  if mapping.call then return by_function(mapping, res) end
   if next(mapping.paths) == nil then return nil end
-  return by_paths(mapping, body)
+  return by_paths(mapping, res)
+end
+
+-- The same of an answer that came as it did.
+function response.vars(mapping, status, headers, body, truncated)
+  if not mapping then return nil end
+  return response.vars_of(mapping, response.new(status, headers, body, truncated))
 end
 
 return response

@@ -216,8 +216,8 @@ static void put_vars(struct json_write *w, struct generation *g, const struct st
     struct buf vars;
     struct err e;
     buf_init(&vars);
-    if (generation_vars(g, r->rows[0].webhook, last->status, buf_view(&last->headers), buf_view(&last->body), &vars,
-                        &e) != 0)
+    if (generation_vars(g, r->rows[0].webhook, last->status, buf_view(&last->headers), buf_view(&last->body),
+                        last->truncated, &vars, &e) != 0)
         json_write_str(w, "vars_error", e.message);
     else if (vars.len > 0)
         json_write_raw(w, "vars", buf_view(&vars));

@@ -40,10 +40,18 @@ struct call {
 
 static void push_arg(lua_State *L, const struct boot_arg *a)
 {
-    if (a->is_number)
+    if (a->is_boolean)
+        lua_pushboolean(L, a->number != 0);
+    else if (a->is_number)
         lua_pushinteger(L, a->number);
     else
         lua_pushlstring(L, a->text.len == 0 ? "" : a->text.data, a->text.len);
+}
+
+void boot_push_args(lua_State *L, const struct boot_arg *args, int count)
+{
+    for (int i = 0; i < count; i++)
+        push_arg(L, &args[i]);
 }
 
 /* nil, code, message; or nil, message; or nil alone, which is no failure. */
@@ -61,8 +69,7 @@ static int run_call(lua_State *L)
     struct call *c = lua_touserdata(L, 1);
     int first = 2;
     boot_push(L, c->name);
-    for (int i = 0; i < c->count; i++)
-        push_arg(L, &c->args[i]);
+    boot_push_args(L, c->args, c->count);
     lua_call(L, c->count, 3);
     if (!lua_toboolean(L, first)) {
         c->rc = take_failure(L, first, c->e);

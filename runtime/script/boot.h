@@ -8,12 +8,12 @@
 #include "core/err.h"
 #include "script/state.h"
 
-enum { BOOT_ARGS_MAX = 4 };
+enum { BOOT_ARGS_MAX = 6 };
 
 struct boot_arg {
     struct bytes text;
-    lua_Integer number;
-    bool is_number;
+    lua_Integer number; /* of a boolean: 0 or 1 */
+    bool is_number, is_boolean;
 };
 
 struct native;
@@ -27,6 +27,8 @@ int boot_open(struct state *s, struct native *n, struct err *e);
  */
 int boot_call(struct state *s, const char *name, const struct boot_arg *args, int count, int64_t budget_ms,
               struct buf *out, struct err *e);
+/* Pushes the arguments, for use inside state_run(). */
+void boot_push_args(lua_State *L, const struct boot_arg *args, int count);
 /* Pushes boot.NAME, for use inside state_run(); raises when there is none. */
 void boot_push(lua_State *L, const char *name);
 

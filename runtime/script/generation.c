@@ -257,8 +257,9 @@ size_t generation_memory(const struct generation *g)
 
 /* --- calls ----------------------------------------------------------------------------------------------------- */
 
-#define TEXT(v)   ((struct boot_arg){.text = (v)})
-#define NUMBER(v) ((struct boot_arg){.number = (v), .is_number = true})
+#define TEXT(v)    ((struct boot_arg){.text = (v)})
+#define NUMBER(v)  ((struct boot_arg){.number = (v), .is_number = true})
+#define BOOLEAN(v) ((struct boot_arg){.number = (v), .is_boolean = true})
 
 /* A script that fails where one request was asked for is that request's failure. */
 static int as_input(int rc, struct err *e)
@@ -327,8 +328,8 @@ int generation_list(struct generation *g, const char *what, struct buf *json, st
 }
 
 int generation_vars(struct generation *g, struct bytes webhook, int status, struct bytes headers, struct bytes body,
-                    struct buf *out, struct err *e)
+                    bool truncated, struct buf *out, struct err *e)
 {
-    const struct boot_arg args[] = {TEXT(webhook), NUMBER(status), TEXT(headers), TEXT(body)};
-    return boot_call(&g->state, "vars", args, 4, STATE_RENDER_MS, out, e);
+    const struct boot_arg args[] = {TEXT(webhook), NUMBER(status), TEXT(headers), TEXT(body), BOOLEAN(truncated)};
+    return boot_call(&g->state, "vars", args, 5, STATE_RENDER_MS, out, e);
 }

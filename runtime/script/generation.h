@@ -119,10 +119,11 @@ int generation_template(struct generation *g, struct bytes text, const char *as,
 int generation_list(struct generation *g, const char *what, struct buf *json, struct err *e);
 /*
  * Variables a webhook reads from a response (its `response` field), as a JSON object appended to `out`; nothing
- * appended when it has none. -1: the mapping failed (its place in the message).
+ * appended when it has none. `truncated`: the body was cut at the cap. -1: the mapping failed (its place in the
+ * message).
  */
 int generation_vars(struct generation *g, struct bytes webhook, int status, struct bytes headers, struct bytes body,
-                    struct buf *out, struct err *e);
+                    bool truncated, struct buf *out, struct err *e);
 
 /* The number of bytes its Lua state holds. */
 size_t generation_memory(const struct generation *g);

@@ -61,6 +61,7 @@ local WEBHOOK = {
   { "response = { a = 'x..y' }", "response.a: bad path 'x..y' at '..y'; write names, [0] and [*], as in data[0].id" },
   { "response = { a = '' }", "response.a: bad path ''; write names, [0] and [*], as in data[0].id" },
   { "response = { ['a b'] = 'x' }", "response: bad name of a variable 'a b'; letters, digits and '_'" },
+  { "response = { a = '!' }", "response.a: bad path '!'; write names, [0] and [*], as in data[0].id" },
   { "timeout = {}", 'timeout: expected a duration such as "30s" or a number of seconds, found a table' },
   { "redirects = 'no'", "redirects: expected true or false, found a string" },
   { "name = secret 'S'", "name: expected a string, found a secret" },

@@ -298,14 +298,14 @@ static void variables_come_from_a_response(void **state)
     struct generation *g = load(SHOP);
     struct bytes headers = bytes_of("Content-Type: application/json\n");
     assert_int_equal(generation_vars(g, bytes_of("order_paid"), 200, headers,
-                                     bytes_of("{\"data\":[{\"id\":9007199254740993}]}"), &out, &e),
+                                     bytes_of("{\"data\":[{\"id\":9007199254740993}]}"), false, &out, &e),
                      0);
     assert_string_equal(buf_cstr(&out), "{\"crmId\":9007199254740993}");
     buf_clear(&out);
-    assert_int_equal(generation_vars(g, bytes_of("gone"), 200, headers, bytes_of("{}"), &out, &e), 0);
+    assert_int_equal(generation_vars(g, bytes_of("gone"), 200, headers, bytes_of("{}"), false, &out, &e), 0);
     assert_int_equal(out.len, 0);
     buf_clear(&out);
-    assert_int_equal(generation_vars(g, bytes_of("order_paid"), 200, headers, bytes_of("<html>"), &out, &e), -1);
+    assert_int_equal(generation_vars(g, bytes_of("order_paid"), 200, headers, bytes_of("<html>"), false, &out, &e), -1);
     assert_true(e.message[0] != '\0');
     generation_unref(g);
     buf_fini(&out);

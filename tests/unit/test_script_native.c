@@ -287,11 +287,12 @@ static void results_of_boot_become_errors(void **state)
     struct buf out;
     (void)state;
     buf_init(&out);
-    struct generation *g = load("function call(name) return nil, 404, 'no ' .. name end\n"
-                                "function template(text, as, raw) return text .. as .. raw end\n"
-                                "function vars(w, status, h, b) if status == 200 then return w .. h .. b end\n"
-                                "  if status == 500 then return nil, 'a.lua:9: no' end end\n"
-                                "function list(what) error('oh') end");
+    struct generation *g =
+        load("function call(name) return nil, 404, 'no ' .. name end\n"
+             "function template(text, as, raw) return text .. as .. raw end\n"
+             "function vars(w, status, h, b, cut) if status == 200 then return w .. h .. b .. tostring(cut) end\n"
+             "  if status == 500 then return nil, 'a.lua:9: no' end end\n"
+             "function list(what) error('oh') end");
     struct render_sink sink = {.ud = NULL};
     assert_int_equal(generation_call(g, "x", bytes_of(""), &sink, &e), -1);
     assert_int_equal(e.domain, ERR_INPUT);
@@ -300,12 +301,15 @@ static void results_of_boot_become_errors(void **state)
     assert_int_equal(generation_template(g, bytes_of("t"), "json", bytes_of("{}"), &out, &e), 0);
     assert_string_equal(buf_cstr(&out), "tjson{}");
     buf_clear(&out);
-    assert_int_equal(generation_vars(g, bytes_of("w"), 200, bytes_of("A: b\n"), bytes_of("{}"), &out, &e), 0);
-    assert_string_equal(buf_cstr(&out), "wA: b\n{}");
+    assert_int_equal(generation_vars(g, bytes_of("w"), 200, bytes_of("A: b\n"), bytes_of("{}"), false, &out, &e), 0);
+    assert_string_equal(buf_cstr(&out), "wA: b\n{}false");
     buf_clear(&out);
-    assert_int_equal(generation_vars(g, bytes_of("w"), 204, bytes_of(""), bytes_of(""), &out, &e), 0);
+    assert_int_equal(generation_vars(g, bytes_of("w"), 200, bytes_of(""), bytes_of("{"), true, &out, &e), 0);
+    assert_string_equal(buf_cstr(&out), "w{true");
+    buf_clear(&out);
+    assert_int_equal(generation_vars(g, bytes_of("w"), 204, bytes_of(""), bytes_of(""), false, &out, &e), 0);
     assert_int_equal(out.len, 0);
-    assert_int_equal(generation_vars(g, bytes_of("w"), 500, bytes_of(""), bytes_of(""), &out, &e), -1);
+    assert_int_equal(generation_vars(g, bytes_of("w"), 500, bytes_of(""), bytes_of(""), false, &out, &e), -1);
     assert_string_equal(e.message, "a.lua:9: no");
     assert_int_equal(generation_list(g, "webhooks", &out, &e), -1);
     assert_int_equal(e.domain, ERR_SCRIPT);
