@@ -8,6 +8,7 @@ local concat, find, format, ipairs, pairs, tostring, type =
   table.concat, string.find, string.format, ipairs, pairs, tostring, type
 
 local flow = require "stdlib.flow"
+local judge = require "stdlib.judge"
 local mistakes = require "stdlib.mistakes"
 local request = require "stdlib.request"
 local response = require "stdlib.response"
@@ -264,8 +265,21 @@ end
 -- The variables of a response, as JSON text.
 function boot.vars(webhook, status, headers, body, truncated)
   local r = by_name[webhook]
-  if not r then return nil end
-  return response.vars(r.mapping, status, headers, body, truncated)
+  if not r or not r.mapping then return nil end
+  local res = response.new(status, headers, body, truncated)
+  if r.mapping.call then judge.mark(r, res) end
+  return response.vars_of(r.mapping, res)
+end
+
+-- What the webhook makes of an answer: see judge.judge(); the mistakes as one message, or nil.
+function boot.judge(webhook, status, headers, body, truncated, attempts)
+  local r = by_name[webhook]
+  if not r or not judge.has_rule(r) then return "default", 0, 0 end
+  local res = response.new(status, headers, body, truncated)
+  res.attempts = attempts
+  local kind, retry_ms, pause_ms, message, wrong = judge.judge(r, res)
+  for i, why in ipairs(wrong) do wrong[i] = message_of(why, r) end
+  return kind, retry_ms, pause_ms, message, wrong[1] and concat(wrong, "; ") or nil
 end
 
 return boot

@@ -9,6 +9,7 @@ local dsl = require "stdlib.dsl"
 local mistakes = require "stdlib.mistakes"
 local retry = require "stdlib.retry"
 local text = require "stdlib.text"
+local judge = require "stdlib.judge"
 local marks = require "stdlib.template.marks"
 local response = require "stdlib.response"
 local kind = dsl.kind
@@ -137,6 +138,14 @@ local function response_field(fail, v)
   return response.compile(v, fail)
 end
 
+local function success_field(fail, v)
+  return judge.read_success(v, fail)
+end
+
+local function on_response_field(fail, v)
+  return judge.read_on_response(v, fail)
+end
+
 local function retry_field(fail, v)
   return retry.read(v, fail)
 end
@@ -145,6 +154,7 @@ fields.integration = {
   name = string_field "name", description = string_field "description", url = url_field, rate = rate_field,
   headers = headers_field, retry = retry_field, timeout = duration_field "timeout",
   connect_timeout = duration_field "connect_timeout", concurrency = concurrency_field, redirects = boolean_field "redirects",
+  success = success_field, on_response = on_response_field,
 }
 
 fields.webhook = {
@@ -152,6 +162,7 @@ fields.webhook = {
   method = method_field, url = url_field, headers = headers_field, body = body_field, response = response_field,
   on = on_field, retry = retry_field, timeout = duration_field "timeout",
   connect_timeout = duration_field "connect_timeout", redirects = boolean_field "redirects",
+  success = success_field, on_response = on_response_field,
 }
 
 local function key_field(fail, v)

@@ -7,6 +7,7 @@ local native = require "stdlib.native"
 local body = require "stdlib.body"
 local build = require "stdlib.template.build"
 local headers = require "stdlib.headers"
+local judge = require "stdlib.judge"
 local mistakes = require "stdlib.mistakes"
 local retry = require "stdlib.retry"
 local source = require "stdlib.source"
@@ -195,10 +196,12 @@ end
 local function heads(r, whole, integration)
   local ok, root = whole.ok, integration.ok
   r.retry = first(ok.retry, root.retry, retry.default)
+  r.success, r.on_response = first(ok.success, root.success, false), first(ok.on_response, root.on_response, false)
   local options = {
     method = r.method, has_key = r.has_key, has_body = r.has_body or false,
     redirects = first(ok.redirects, root.redirects, false), timeout_ms = first(ok.timeout, root.timeout, TIMEOUT),
     connect_ms = first(ok.connect_timeout, root.connect_timeout, CONNECT_TIMEOUT), retry = r.retry,
+    judged = judge.has_rule(r),
   }
   r.head = native.head(options)
   if r.body_call and not r.has_key then

@@ -86,6 +86,12 @@ local function retry_view(policy)
   return { delays = delays, on = json_array(retry.on_names(policy)), within = retry.duration_text(policy.within) }
 end
 
+-- As it was written; null: 2xx.
+local function success_view(rule)
+  if not rule then return null end
+  return rule.list or "function"
+end
+
 local function webhook_view(r)
   local idempotent = r.has_key
   if r.body_call and not r.has_key then idempotent = null end -- known when the function has run
@@ -93,6 +99,7 @@ local function webhook_view(r)
     name = r.name, display_name = or_null(r.ok.name), description = or_null(r.ok.description), integration = r.integration,
     method = r.method, url = written_url(r.url_segments), headers = header_views(r.header_list),
     deselected = names(r.deselected), on = or_null(r.on), idempotent = idempotent, retry = retry_view(r.retry),
+    success = success_view(r.success), on_response = r.on_response and true or false,
     where = r.def.path .. ":" .. r.def.line,
   }
 end

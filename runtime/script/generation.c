@@ -3,6 +3,7 @@
 #include "script/archive.h"
 #include "script/boot.h"
 #include "script/generation_internal.h"
+#include "script/judge.h"
 #include "script/load.h"
 
 #include <stdlib.h>
@@ -332,4 +333,10 @@ int generation_vars(struct generation *g, struct bytes webhook, int status, stru
 {
     const struct boot_arg args[] = {TEXT(webhook), NUMBER(status), TEXT(headers), TEXT(body), BOOLEAN(truncated)};
     return boot_call(&g->state, "vars", args, 5, STATE_RENDER_MS, out, e);
+}
+
+int generation_judge(struct generation *g, struct bytes webhook, const struct attempt *a, struct retry_judgement *out,
+                     struct buf *message, struct err *e)
+{
+    return judge_run(&g->state, webhook, a, out, message, e);
 }

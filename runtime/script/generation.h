@@ -11,6 +11,7 @@
 #include "core/buf.h"
 #include "core/err.h"
 #include "core/run.h"
+#include "core/retry.h"
 #include "core/uuid.h"
 
 struct generation;
@@ -124,6 +125,13 @@ int generation_list(struct generation *g, const char *what, struct buf *json, st
  */
 int generation_vars(struct generation *g, struct bytes webhook, int status, struct bytes headers, struct bytes body,
                     bool truncated, struct buf *out, struct err *e);
+/*
+ * What a webhook's own rule (`success`, `on_response`) makes of the answer of an attempt; JUDGED_DEFAULT when it has
+ * none. The words for what is no success are appended to `message`, of any length, not masked. -1: a function of the
+ * script failed, and `e` says where; `out` and `message` hold what is left without it, and are to be used all the same.
+ */
+int generation_judge(struct generation *g, struct bytes webhook, const struct attempt *a, struct retry_judgement *out,
+                     struct buf *message, struct err *e);
 
 /* The number of bytes its Lua state holds. */
 size_t generation_memory(const struct generation *g);

@@ -82,9 +82,10 @@ static int l_head(lua_State *L)
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 1);
     struct request_options o = {
-        .flags = (uint8_t)((flag(L, 1, "has_key") ? REQUEST_HAS_KEY : 0) |
-                           (flag(L, 1, "redirects") ? REQUEST_FOLLOW_REDIRECTS : 0) |
-                           (flag(L, 1, "has_body") ? REQUEST_HAS_BODY : 0)),
+        .flags =
+            (uint8_t)((flag(L, 1, "has_key") ? REQUEST_HAS_KEY : 0) |
+                      (flag(L, 1, "redirects") ? REQUEST_FOLLOW_REDIRECTS : 0) |
+                      (flag(L, 1, "has_body") ? REQUEST_HAS_BODY : 0) | (flag(L, 1, "judged") ? REQUEST_JUDGED : 0)),
         .timeout_ms = milliseconds(L, 1, "timeout_ms", TIMEOUT_MS),
         .connect_ms = milliseconds(L, 1, "connect_ms", CONNECT_MS),
     };

@@ -47,7 +47,7 @@ describe("the script reference", function()
   it("has examples that load", function()
     local count = 0
     for example in REFERENCE:gmatch "```lua\n(.-)```" do
-      helper.good(example:find "^%a+ = " and helper.webhook(example) or example) -- a field, or a script
+      helper.good(example:find "^[%a_]+ = " and helper.webhook(example) or example) -- a field, or a script
       count = count + 1
     end
     assert.is_true(count >= 3)

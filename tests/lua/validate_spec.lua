@@ -8,8 +8,8 @@ local INTEGRATION = {
   { "description = {}", "description: expected a string, found a table" },
   { "url = 5", "url: expected a string, found a number" },
   { "urll = 5", "unknown field 'urll'; did you mean 'url'?" },
-  { "colour = 5", "unknown field 'colour'; there are concurrency, connect_timeout, description, headers, name, rate, redirects, "
-    .. "retry, timeout and url" },
+  { "colour = 5", "unknown field 'colour'; there are concurrency, connect_timeout, description, headers, name, on_response, "
+    .. "rate, redirects, retry, success, timeout and url" },
   { "'x'", "a value without a name; fields are written name = value" },
   { "rate = '10'", 'rate: expected requests per second, or {100, per = "1m"}; found a string' },
   { "rate = 0", "rate: 0 is out of range; it must be over 0" },
@@ -46,7 +46,7 @@ local WEBHOOK = {
   { "integration = 'shpo'", "unknown integration 'shpo'; did you mean 'shop'?" },
   { "metod = 'POST'", "unknown field 'metod'; did you mean 'method'?" },
   { "rate = 5", "unknown field 'rate'; there are body, connect_timeout, description, headers, integration, method, name, on, "
-    .. "redirects, response, retry, timeout and url" },
+    .. "on_response, redirects, response, retry, success, timeout and url" },
   { "method = 'post'", "unknown method 'post'; did you mean 'POST'?" },
   { "method = 'FETCH'", "unknown method 'FETCH'; there are GET, POST, PUT, PATCH and DELETE" },
   { "method = 5", "method: expected a string, found a number" },
@@ -62,6 +62,17 @@ local WEBHOOK = {
   { "response = { a = '' }", "response.a: bad path ''; write names, [0] and [*], as in data[0].id" },
   { "response = { ['a b'] = 'x' }", "response: bad name of a variable 'a b'; letters, digits and '_'" },
   { "response = { a = '!' }", "response.a: bad path '!'; write names, [0] and [*], as in data[0].id" },
+  { "success = 201", 'success: expected a list such as {200, "2xx", 404} or a function, found a number' },
+  { "success = true", 'success: expected a list such as {200, "2xx", 404} or a function, found a boolean' },
+  { "success = secret 'S'", 'success: expected a list such as {200, "2xx", 404} or a function, found a secret' },
+  { "success = {}", "success: an empty list; then nothing would be a success" },
+  { "success = { '2x' }", "success: unexpected '2x'; did you mean '2xx'?" },
+  { "success = { 200, 99 }", "success: unexpected '99'; a status from 200 to 599, \"2xx\", \"3xx\", \"4xx\" or \"5xx\"" },
+  { "success = { 200.5 }", "success: unexpected '200.5'; a status from 200 to 599, \"2xx\", \"3xx\", \"4xx\" or \"5xx\"" },
+  { "success = { true }", "success: unexpected a boolean; a status from 200 to 599, \"2xx\", \"3xx\", \"4xx\" or \"5xx\"" },
+  { "success = { codes = 200 }", 'success: unknown field \'codes\'; it is a list such as {200, "2xx", 404}' },
+  { "on_response = {}", "on_response: expected a function, found a table" },
+  { "on_response = 'retry'", "on_response: expected a function, found a string" },
   { "timeout = {}", 'timeout: expected a duration such as "30s" or a number of seconds, found a table' },
   { "redirects = 'no'", "redirects: expected true or false, found a string" },
   { "name = secret 'S'", "name: expected a string, found a secret" },
@@ -115,12 +126,16 @@ describe("a webhook's", function()
   it("good values pass", function()
     helper.good [[
       integration "i" { name = "n", description = "d", url = "http://127.0.0.1:1", rate = { 100, per = "1m" }, retry = false,
+        success = { 200, "2xx", 404 }, on_response = function() end,
         timeout = 1.5, connect_timeout = "250ms", concurrency = 1, redirects = true, headers = {} }
       integration "j" { url = "http://h.test", rate = 0.5, retry = { delays = {}, on = {}, within = 0 } }
       webhook "a-b.c_1" { integration = "i", name = "n", description = "d", method = "GET", url = "x", body = "with a body",
         on = "any event", response = { a = "a.b[0][*].c-d", b = "[1]" }, retry = { delays = { 1, "2s" }, on = { 408, "4xx" } },
         timeout = "1h", connect_timeout = 1, redirects = false, headers = {} }
-      webhook "off" { integration = "j", body = false, on = false, response = false, retry = false, url = "" }
+      webhook "off" { integration = "j", body = false, on = false, response = false, retry = false, url = "",
+        success = false, on_response = false }
+      webhook "rules" { integration = "j", success = function() return true end, on_response = print,
+        response = { id = "data[0].id!", all = "[*]!" } }
     ]]
   end)
 end)

@@ -9,8 +9,8 @@ integration "bare" { url = "http://b.test" }
 
 webhook "w" { integration = "shop", name = "W", description = "d", url = "x/${ n }?t=${WebhookRequest.TransactionalId}",
   headers = { a = "own ${ n }", X = "1", B = false }, body = { n = "${ n }", s = secret "S" }, on = "e" }
-webhook "g" { integration = "bare", method = "GET", retry = false }
-webhook "f" { integration = "bare", body = function(_, r) return r.TransactionalId end }
+webhook "g" { integration = "bare", method = "GET", retry = false, success = { 200, "2xx", 404 }, on_response = function() end }
+webhook "f" { integration = "bare", success = function() return true end, body = function(_, r) return r.TransactionalId end }
 ]]
 
 local null = helper.null
@@ -62,6 +62,8 @@ describe("a list", function()
     assert.same({ "f", "g", "w" }, { list[1].name, list[2].name, list[3].name })
     assert.equal(null, list[1].idempotent)
     assert.is_false(list[2].retry)
+    assert.same({ { 200, "2xx", 404 }, true }, { list[2].success, list[2].on_response })
+    assert.equal("function", list[1].success)
     assert.same({
       name = "w", display_name = "W", description = "d", integration = "shop", method = "POST",
       url = "https://h.test/v1/x/${ n }?key=***&t=${WebhookRequest.TransactionalId}", on = "e", idempotent = true,
@@ -72,7 +74,7 @@ describe("a list", function()
         { name = "X", value = "1", from = "webhook" },
       },
       deselected = { "B" }, retry = { delays = { "20s", "1m20s", "4m" }, on = { 429, "5xx", "timeout" }, within = "6m" },
-      where = "s.lua:5",
+      where = "s.lua:5", success = null, on_response = false,
     }, list[3])
   end)
 end)

@@ -311,6 +311,67 @@ static void variables_come_from_a_response(void **state)
     buf_fini(&out);
 }
 
+static const char RULES[] = "integration 'i' { url = 'http://h.test', success = {200, 404} }\n"
+                            "webhook 'listed' { integration = 'i' }\n"
+                            "webhook 'plain' { integration = 'i', success = false }\n"
+                            "webhook 'asked' { integration = 'i', on_response = function(res)\n"
+                            "  if res.status == 500 then error('oh') end\n"
+                            "  return { ok = false, error = res.json.why, retry = '30s', pause = '48h' }\n"
+                            "end }\n"
+                            "webhook 'slow' { integration = 'i', success = function() while true do end end }\n";
+
+static enum retry_judged judged(struct generation *g, const char *webhook, int status, const char *body,
+                                struct retry_judgement *j, struct buf *message, int want)
+{
+    struct attempt a;
+    attempt_init(&a, 1);
+    a.status = status;
+    buf_append_str(&a.body, body);
+    buf_clear(message);
+    assert_int_equal(generation_judge(g, bytes_of(webhook), &a, j, message, &e), want);
+    attempt_fini(&a);
+    return j->kind;
+}
+
+static uint8_t flags_of(struct generation *g, const char *webhook)
+{
+    struct request_options o;
+    assert_int_equal(run_call(g, webhook, "{}"), 0);
+    assert_int_equal(request_options_read(&o, buf_view(&seen.list[0].request), &e), 0);
+    return o.flags;
+}
+
+static void an_answer_is_judged_by_the_rule(void **state)
+{
+    struct retry_judgement j;
+    struct buf message;
+    (void)state;
+    buf_init(&message);
+    struct generation *g = load(RULES);
+    assert_int_equal(flags_of(g, "listed") & REQUEST_JUDGED, REQUEST_JUDGED);
+    assert_int_equal(flags_of(g, "plain") & REQUEST_JUDGED, 0);
+    assert_int_equal(judged(g, "listed", 404, "", &j, &message, 0), JUDGED_OK);
+    assert_int_equal(judged(g, "listed", 200, "", &j, &message, 0), JUDGED_DEFAULT);
+    assert_int_equal(judged(g, "listed", 500, "", &j, &message, 0), JUDGED_DEFAULT);
+    assert_int_equal(message.len, 0);
+    assert_int_equal(judged(g, "listed", 201, "", &j, &message, 0), JUDGED_FAILED);
+    assert_string_equal(buf_cstr(&message), "status 201 is not among the webhook's success: 200, 404");
+    assert_int_equal(judged(g, "plain", 404, "", &j, &message, 0), JUDGED_DEFAULT);
+    assert_int_equal(judged(g, "gone", 404, "", &j, &message, 0), JUDGED_DEFAULT);
+    assert_int_equal(judged(g, "asked", 200, "{\"why\":\"not yet\"}", &j, &message, 0), JUDGED_RETRY);
+    assert_string_equal(buf_cstr(&message), "not yet");
+    assert_int_equal(j.retry_ms, 30000);
+    assert_int_equal(j.pause_ms, 86400000);
+    assert_int_equal(judged(g, "asked", 500, "", &j, &message, -1), JUDGED_DEFAULT);
+    assert_non_null(strstr(e.message, "a.lua:5: oh"));
+    assert_int_equal(judged(g, "asked", 404, "<html>", &j, &message, -1), JUDGED_OK); /* by `success` all the same */
+    assert_non_null(strstr(e.message, "a.lua:6: the response is not JSON"));
+    assert_int_equal(judged(g, "slow", 200, "", &j, &message, -1), JUDGED_DEFAULT);
+    assert_non_null(strstr(e.message, "ran longer than 250 ms"));
+    generation_unref(g);
+    buf_fini(&message);
+}
+
 static void a_template_needs_no_scripts(void **state)
 {
     struct generation *g = NULL;
@@ -636,6 +697,7 @@ int main(void)
         cmocka_unit_test(a_call_renders_one_webhook),
         cmocka_unit_test(a_preview_shows_no_secret),
         cmocka_unit_test(variables_come_from_a_response),
+        cmocka_unit_test(an_answer_is_judged_by_the_rule),
         cmocka_unit_test(a_template_needs_no_scripts),
         cmocka_unit_test(templates_write_each_place),
         cmocka_unit_test(a_template_that_fails_leaves_nothing_behind),

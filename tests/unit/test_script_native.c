@@ -750,6 +750,54 @@ static void dots_in_a_path_may_be(void **state)
     buf_fini(&s.request);
 }
 
+/* The C side of a judgement: what boot says in words becomes numbers. */
+static void a_judgement_is_read(void **state)
+{
+    struct retry_judgement j;
+    struct attempt a;
+    struct buf message;
+    (void)state;
+    buf_init(&message);
+    attempt_init(&a, 3);
+    a.status = 201;
+    buf_append_str(&a.headers, "A: b\n");
+    buf_append_str(&a.body, "{}");
+    struct generation *g =
+        load("function judge(w, status, headers, body, cut, n)\n"
+             "  if w == 'shown' then return 'failed', 0, 0, status .. headers .. body .. tostring(cut) .. n end\n"
+             "  if w == 'retry' then return 'retry', 100, 86400000, 'later' end\n"
+             "  if w == 'wrong' then return 'ok', 0, 7, nil, 'a.lua:9: no\\nreally' end\n"
+             "  if w == 'bug' then return 'fine', 0, 0 end\n"
+             "  if w == 'endless' then while true do end end\n"
+             "  return 'default', 0, 0 end");
+    assert_int_equal(generation_judge(g, bytes_of("shown"), &a, &j, &message, &e), 0);
+    assert_int_equal(j.kind, JUDGED_FAILED);
+    assert_string_equal(buf_cstr(&message), "201A: b\n{}false3");
+    buf_clear(&message);
+    assert_int_equal(generation_judge(g, bytes_of("retry"), &a, &j, &message, &e), 0);
+    assert_int_equal(j.kind, JUDGED_RETRY);
+    assert_int_equal(j.retry_ms, 100);
+    assert_int_equal(j.pause_ms, 86400000);
+    assert_string_equal(buf_cstr(&message), "later");
+    buf_clear(&message);
+    assert_int_equal(generation_judge(g, bytes_of("wrong"), &a, &j, &message, &e), -1);
+    assert_string_equal(e.message, "a.lua:9: no really");
+    assert_int_equal(j.kind, JUDGED_OK); /* what is left of the rule holds */
+    assert_int_equal(j.pause_ms, 7);
+    assert_int_equal(generation_judge(g, bytes_of("bug"), &a, &j, &message, &e), -1);
+    assert_int_equal(j.kind, JUDGED_DEFAULT);
+    assert_int_equal(j.pause_ms, 0);
+    assert_int_equal(generation_judge(g, bytes_of("endless"), &a, &j, &message, &e), -1);
+    assert_non_null(strstr(e.message, "ran longer than 250 ms"));
+    assert_int_equal(j.kind, JUDGED_DEFAULT);
+    assert_int_equal(generation_judge(g, bytes_of("other"), &a, &j, &message, &e), 0);
+    assert_int_equal(j.kind, JUDGED_DEFAULT);
+    assert_int_equal(message.len, 0);
+    generation_unref(g);
+    attempt_fini(&a);
+    buf_fini(&message);
+}
+
 static void a_head_is_checked(void **state)
 {
     (void)state;
@@ -761,6 +809,8 @@ static void a_head_is_checked(void **state)
     assert_non_null(
         strstr(value_of("native.head{method = 'GET', retry = {delays = {1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17}}}"),
                "retry.delays: at most 16"));
+    assert_string_equal(value_of("native.head{method = 'GET', judged = true}:byte(2)"), "8");
+    assert_string_equal(value_of("native.head{method = 'GET', has_key = true}:byte(2)"), "1");
     assert_string_equal(
         value_of("native.head{method = 'GET'} == native.head{method = 'GET', timeout_ms = 30000, connect_ms = 5000}"),
         "true");
@@ -792,6 +842,7 @@ int main(void)
         cmocka_unit_test(an_id_serves_one_delivery),
         cmocka_unit_test(what_http_cannot_carry_is_refused),
         cmocka_unit_test(dots_in_a_path_may_be),
+        cmocka_unit_test(a_judgement_is_read),
         cmocka_unit_test(a_head_is_checked),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
