@@ -1,14 +1,14 @@
 -- flow: the words of flows (call, send, sleep, wait_event, parallel), what each asks of the host and what it makes of the
 -- answer; and the flows that scripts have defined.
 
-local concat, error, find, format, gmatch, ipairs, math_type, next, pairs, select, sort, tointeger, tostring, type =
-  table.concat, error, string.find, string.format, string.gmatch, ipairs, math.type, next, pairs, select, table.sort,
+local concat, error, format, gmatch, ipairs, math_type, next, pairs, select, sort, tointeger, tostring, type =
+  table.concat, error, string.format, string.gmatch, ipairs, math.type, next, pairs, select, table.sort,
   math.tointeger, tostring, type
 local unpack = table.unpack
 
 local native = require "stdlib.native"
 local dsl = require "stdlib.dsl"
-local path = require "stdlib.path"
+local paths = require "stdlib.paths"
 local request = require "stdlib.request"
 local response = require "stdlib.response"
 local retry = require "stdlib.retry"
@@ -83,13 +83,23 @@ local function open_send(entry, b, r, data)
   native.step("send", entry, true)
 end
 
+-- An answer whose variables cannot be had is no answer to go on with.
+local function read_vars(res, mapping)
+  local made, why = response.vars_of(mapping, res)
+  res.vars = made and decode(made) or {}
+  if why and res.ok then
+    res.ok, res.error = false, { kind = "mapping", message = why }
+  end
+end
+
 -- The response that a call gives: what came, and what became of it.
-local function read_response(entry)
+local function read_response(entry, r)
   local kept = decode(entry.result)
   local res = response.new(entry.status or 0, entry.headers or "", entry.body or "", entry.truncated or false)
-  res.ok, res.attempts, res.error, res.vars = kept.ok, kept.attempts, kept.error, kept.vars or {}
+  res.ok, res.attempts, res.error = kept.ok, kept.attempts, kept.error
   res.duration = (entry.duration_us or 0) / 1000000
   res.delivery_id = entry.delivery
+  read_vars(res, r.mapping)
   return res
 end
 
@@ -97,7 +107,7 @@ end
 local function call(name, data)
   local b = run.branch "call"
   local r = check_data("call", name, data)
-  local res = read_response(run.step(b, "call", name, open_call, b, r, data))
+  local res = read_response(run.step(b, "call", name, open_call, b, r, data), r)
   if res.ok then b.run.responses[name] = res.vars end
   return res
 end
@@ -144,13 +154,13 @@ local function plain(v)
 end
 
 -- What events and those who wait for them meet by: the name and the values at these paths, as JSON.
-local function key_of(name, paths, values)
-  local list = { name }
-  for i, p in ipairs(paths) do
-    list[#list + 1] = p
-    list[#list + 1] = values[i]
+local function key_of(name, list, values)
+  local parts = { name }
+  for i, p in ipairs(list) do
+    parts[#parts + 1] = p
+    parts[#parts + 1] = values[i]
   end
-  return encode(list)
+  return encode(parts)
 end
 
 -- The key of a `match` table and its form (the paths, one a line).
@@ -159,21 +169,22 @@ local function read_match(name, match)
   if type(match) ~= "table" or text.is(match) then
     error('wait_event: match: expected a table such as {["Order.Id"] = 17}, found ' .. dsl.kind(match), 3)
   end
-  local paths, values = {}, {}
+  local list, values = {}, {}
   for p in pairs(match) do
-    if type(p) ~= "string" or not path.parse(p) or find(p, "[*]", 1, true) then
+    local parsed = type(p) == "string" and paths.parse(p)
+    if not parsed or parsed.strict or parsed.lists > 0 then
       error(format("wait_event: match: bad path '%s'; write names and [0], as in Order.Items[0].Id", tostring(p)), 3)
     end
-    paths[#paths + 1] = p
+    list[#list + 1] = p
   end
-  sort(paths)
-  for i, p in ipairs(paths) do
+  sort(list)
+  for i, p in ipairs(list) do
     values[i] = plain(match[p])
     if values[i] == nil then
       error(format("wait_event: match: '%s': expected a text, a number or a boolean, found %s", p, dsl.kind(match[p])), 3)
     end
   end
-  return key_of(name, paths, values), concat(paths, "\n")
+  return key_of(name, list, values), concat(list, "\n")
 end
 
 local OPTIONS = { match = true, timeout = true }
@@ -224,7 +235,7 @@ local function parse_forms(lines)
   for form in gmatch(lines .. "\0", "(.-)%z") do
     local one = { paths = {}, steps = {} }
     for p in gmatch(form, "[^\n]+") do
-      one.paths[#one.paths + 1], one.steps[#one.steps + 1] = p, path.parse(p)
+      one.paths[#one.paths + 1], one.steps[#one.steps + 1] = p, paths.parse(p)
     end
     out[#out + 1] = one
   end
@@ -240,7 +251,7 @@ function flow.announce(name, data)
   for _, form in ipairs(parse_forms(lines)) do
     local values, all = {}, true
     for i, steps in ipairs(form.steps) do
-      values[i] = plain(path.walk(data, steps, 1))
+      values[i] = plain(paths.read(data, steps))
       all = all and values[i] ~= nil
     end
     if all then native.on_key(key_of(name, form.paths, values)) end

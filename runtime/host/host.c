@@ -384,6 +384,15 @@ static void on_step_end(void *ud, const struct live *l, const struct store_step_
     runs_step_ended(&h->runs, l, end, answer);
 }
 
+/* By the scripts of the run it is for, as long as that is in memory. */
+static int judge(void *ud, const struct live *l, const struct attempt *a, struct retry_judgement *out,
+                 struct buf *message, struct err *e)
+{
+    struct host *h = ud;
+    struct generation *g = l->run != 0 ? runs_generation(&h->runs, l->run) : NULL;
+    return generation_judge(g != NULL ? g : h->scripts.current, l->webhook, a, out, message, e);
+}
+
 static int on_reload(void *ud, struct err *e);
 
 static int start_all(struct host *h, const struct host_options *o, struct err *e)
@@ -426,6 +435,7 @@ struct host *host_start(const struct host_options *o, struct err *e)
         .mono_ns = env_mono_ns, .wall_ms = env_wall_ms, .random = env_random, .log = h->log, .timers = &h->timers};
     dispatch_init(&h->dispatch, &h->env);
     h->dispatch.on_final = on_final;
+    h->dispatch.judge = judge;
     h->dispatch.ud = h;
     h->dispatch.on_step_end = on_step_end;
     h->intake = (struct intake){.env = &h->env, .dispatch = &h->dispatch, .scripts = &h->scripts, .runs = &h->runs};

@@ -4,6 +4,7 @@
 #include "core/retry.h"
 #include "core/run.h"
 #include "core/units.h"
+#include "host/judge.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -135,22 +136,28 @@ static void log_attempt(const struct flight *f, enum delivery_state state, int64
              LOG_STR("error", attempt_error_name(a->error)), LOG_STR("message", a->message));
 }
 
-static void pause_lane(struct lane *lane, int64_t pause_ms)
+static void pause_lane(struct lane *lane, int64_t pause_ms, const char *reason)
 {
     char text[32];
     units_format_duration(pause_ms, text);
     limiter_pause(&lane->limiter, lane->env->mono_ns() + pause_ms * NS_PER_MS);
     log_line(lane->env->log, LOG_WARN, "integration.paused", LOG_STR("integration", lane->name), LOG_STR("for", text),
-             LOG_STR("reason", "the receiver asked for it (Retry-After)"));
+             LOG_STR("reason", reason));
 }
 
-static struct retry_decision decide(const struct flight *f, const struct attempt *a, int64_t now_ms)
+/* By the webhook's own rule, where it has one (`j` is what it says), and the retry rule. */
+static struct retry_decision decide(struct flight *f, int64_t now_ms, struct retry_judgement *j)
 {
     const struct live *l = f->live;
     struct request_options o;
+    *j = (struct retry_judgement){.kind = JUDGED_DEFAULT};
     if (request_options_read(&o, l->request, NULL) != 0)
         return (struct retry_decision){.verdict = RETRY_FAILED};
-    return retry_decide(&o.retry, l->has_key, a, NULL, l->tries, now_ms - l->first_ms, env_fraction(f->dispatch->env));
+    judge_attempt(f, &o, j);
+    struct retry_decision d = retry_decide(&o.retry, l->has_key, &f->exchange.attempt, j, l->tries,
+                                           now_ms - l->first_ms, env_fraction(f->dispatch->env));
+    judge_explain(f, &o, j, &d);
+    return d;
 }
 
 static void count_attempt(struct counters *c, const struct live *l)
@@ -177,7 +184,8 @@ void outcome_of_exchange(struct exchange *x)
         l->first_ms = a->started_ms;
     count_attempt(&env->counters, l);
 
-    struct retry_decision r = decide(f, a, now_ms);
+    struct retry_judgement j;
+    struct retry_decision r = decide(f, now_ms, &j);
     enum delivery_state state = state_after(r.verdict);
     outcome_fill(f, state);
     if (state == DELIVERY_WAITING)
@@ -190,7 +198,8 @@ void outcome_of_exchange(struct exchange *x)
     f->update.attempt = a;
     log_attempt(f, state, r.delay_ms);
     if (r.pause_ms > 0)
-        pause_lane(lane, r.pause_ms);
+        pause_lane(lane, r.pause_ms,
+                   j.pause_ms > 0 ? "on_response asked for it" : "the receiver asked for it (Retry-After)");
     outcome_record(f);
     lane->on_supply(lane);
 }

@@ -42,6 +42,10 @@ static struct world {
     int status; /* what the receiver answers */
     enum attempt_class class;
     int64_t retry_after_ms;
+    struct retry_judgement judgement; /* what the scripts say of each answer */
+    const char *judged_message;
+    int judge_rc, judged;
+    char message[192]; /* of the last update */
     bool store_refuses;
     int final[ROWS + 1];
 } * w;
@@ -50,6 +54,7 @@ static struct env env;
 static struct dispatch dispatch;
 static struct timers timers;
 static struct log quiet;
+static uint8_t more_flags; /* of the requests to come */
 
 static int64_t mono(void)
 {
@@ -107,6 +112,7 @@ static void apply(struct store_write *write)
     d->due_ms = u->row.due_ms;
     d->finished_ms = u->row.finished_ms;
     d->error = u->row.error;
+    snprintf(w->message, sizeof w->message, "%.*s", (int)u->row.message.len, u->row.message.data);
     if (u->attempt != NULL)
         assert_int_equal(u->attempt->number, d->attempts);
 }
@@ -229,6 +235,17 @@ static void on_final(void *ud, int64_t seq)
     w->final[seq]++;
 }
 
+static int on_judge(void *ud, const struct live *l, const struct attempt *a, struct retry_judgement *out,
+                    struct buf *message, struct err *e)
+{
+    (void)ud;
+    assert_true(l->attempts == a->number && a->status == w->status);
+    w->judged++;
+    *out = w->judgement;
+    buf_append_str(message, w->judged_message);
+    return w->judge_rc == 0 ? 0 : err_set(e, ERR_SCRIPT, 0, "a.lua:1: no");
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -237,6 +254,8 @@ static int setup(void **state)
     w->wall_ms = 1700000000000;
     w->status = 200;
     w->retry_after_ms = -1;
+    w->judged_message = "";
+    more_flags = 0;
     w->writes_tail = &w->writes;
     w->reads_tail = &w->reads;
     quiet = (struct log){.fd = -1, .level = LOG_ERROR + 1};
@@ -245,6 +264,7 @@ static int setup(void **state)
         .mono_ns = mono, .wall_ms = wall, .random = zeros, .log = &quiet, .timers = &timers, .transport = &transport};
     dispatch_init(&dispatch, &env);
     dispatch.on_final = on_final;
+    dispatch.judge = on_judge;
     dispatch_begin(&dispatch);
     return 0;
 }
@@ -262,7 +282,8 @@ static int teardown(void **state)
 
 static void put_request(struct buf *out, bool key, int delays)
 {
-    struct request_options o = {.flags = key ? REQUEST_HAS_KEY : 0, .timeout_ms = 1000, .connect_ms = 1000};
+    struct request_options o = {
+        .flags = (uint8_t)(more_flags | (key ? REQUEST_HAS_KEY : 0)), .timeout_ms = 1000, .connect_ms = 1000};
     o.retry = (struct retry_policy){.delay_count = (uint8_t)delays,
                                     .on = RETRY_ON_5XX | RETRY_ON_TIMEOUT,
                                     .within_ms = 60000,
@@ -550,6 +571,89 @@ static void test_many_resends_stay_in_the_store_and_each_goes_out_once(void **st
     assert_false(lane->spilled);
 }
 
+static void test_rule_decides_where_the_request_says_so(void **state)
+{
+    (void)state;
+    struct lane *lane = shop(0, 4);
+    w->status = 404;
+    w->judgement.kind = JUDGED_OK;
+    int64_t plain = accept(lane, true, 3);
+    run_for(10, 1000, true);
+    assert_int_equal(w->judged, 0);
+    assert_int_equal(w->rows[plain].d.state, DELIVERY_FAILED);
+    more_flags = REQUEST_JUDGED;
+    int64_t good = accept(lane, true, 3);
+    run_for(10, 1000, true);
+    assert_int_equal(w->judged, 1);
+    assert_int_equal(w->rows[good].d.state, DELIVERY_SUCCEEDED);
+    assert_int_equal(w->rows[good].d.error, ATTEMPT_OK);
+    w->status = 200;
+    w->judgement.kind = JUDGED_FAILED;
+    w->judged_message = "not 201";
+    int64_t bad = accept(lane, true, 3);
+    run_for(10, 1000, true);
+    assert_int_equal(w->rows[bad].d.state, DELIVERY_FAILED);
+    assert_int_equal(w->rows[bad].d.error, ATTEMPT_RULE);
+    assert_string_equal(w->message, "not 201");
+}
+
+static void test_rule_is_asked_of_answers_alone(void **state)
+{
+    (void)state;
+    more_flags = REQUEST_JUDGED;
+    w->class = ATTEMPT_AMBIGUOUS;
+    w->judgement.kind = JUDGED_OK;
+    int64_t seq = accept(shop(0, 4), false, 3);
+    run_for(20, 1000, true);
+    assert_int_equal(w->judged, 0);
+    assert_int_equal(w->rows[seq].d.state, DELIVERY_UNKNOWN);
+}
+
+static void test_rule_asks_for_another_attempt(void **state)
+{
+    (void)state;
+    struct lane *lane = shop(0, 4);
+    more_flags = REQUEST_JUDGED;
+    w->judgement = (struct retry_judgement){.kind = JUDGED_RETRY, .retry_ms = 500};
+    w->judged_message = "later";
+    int64_t seq = accept(lane, true, 0);
+    run_for(2750, 1000, true);
+    assert_int_equal(w->sent, 6);
+    assert_true(w->sent_ns[5] - w->sent_ns[0] >= 2500 * NS_PER_MS);
+    assert_int_equal(w->rows[seq].d.state, DELIVERY_WAITING);
+    assert_string_equal(w->message, "later");
+    w->judgement.kind = JUDGED_OK;
+    run_for(1000, 1000, true);
+    assert_int_equal(w->rows[seq].d.state, DELIVERY_SUCCEEDED);
+    w->judgement = (struct retry_judgement){.kind = JUDGED_RETRY, .retry_ms = 500};
+    seq = accept(lane, false, 3);
+    run_for(20, 1000, true);
+    assert_int_equal(w->rows[seq].d.state, DELIVERY_FAILED);
+    assert_int_equal(w->rows[seq].d.error, ATTEMPT_RULE);
+    assert_string_equal(w->message, "not sent again, as the request has no transactional id: later");
+    w->judgement.retry_ms = 60001;
+    (void)accept(lane, true, 3);
+    run_for(10, 1000, true);
+    assert_string_equal(w->message, "not sent again after 1m0.001s, as the retry window of 1m ends before: later");
+}
+
+static void test_rule_pauses_the_lane_and_may_fail(void **state)
+{
+    (void)state;
+    struct lane *lane = shop(0, 4);
+    more_flags = REQUEST_JUDGED;
+    w->judge_rc = -1;
+    w->judgement = (struct retry_judgement){.kind = JUDGED_DEFAULT, .pause_ms = 5000};
+    int64_t seq = accept(lane, true, 3);
+    run_for(20, 1000, true);
+    assert_int_equal(w->rows[seq].d.state, DELIVERY_SUCCEEDED);
+    seq = accept(lane, true, 3);
+    run_for(4900, 1000, true);
+    assert_int_equal(w->rows[seq].d.state, DELIVERY_QUEUED);
+    run_for(200, 1000, true);
+    assert_int_equal(w->rows[seq].d.state, DELIVERY_SUCCEEDED);
+}
+
 static void test_restart_goes_on_with_what_the_store_holds(void **state)
 {
     (void)state;
@@ -599,6 +703,10 @@ int main(void)
         test(test_drain_puts_marked_ones_back),
         test(test_resend_goes_out_again_once),
         test(test_many_resends_stay_in_the_store_and_each_goes_out_once),
+        test(test_rule_decides_where_the_request_says_so),
+        test(test_rule_is_asked_of_answers_alone),
+        test(test_rule_asks_for_another_attempt),
+        test(test_rule_pauses_the_lane_and_may_fail),
         test(test_restart_goes_on_with_what_the_store_holds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
