@@ -120,14 +120,16 @@ static void add_result(struct table *t, const struct render *r, const json_t *d)
     char next[RENDER_TIME_SIZE];
     const json_t *error = json_object_get(d, "error");
     int status = (int)json_integer_value(json_object_get(d, "status"));
-    const char *state = ask_text(d, "state"), *message = ask_text(error, "message");
-    enum style style = status != 0 ? style_of_status(status) : STYLE_BAD;
+    const char *state = ask_text(d, "state"), *kind = ask_text(error, "kind"), *message = ask_text(error, "message");
+    /* A webhook may have a rule of its own for what succeeds. */
+    enum style style = strcmp(state, "succeeded") == 0  ? STYLE_GOOD
+                       : kind[0] == '\0' && status != 0 ? style_of_status(status)
+                                                        : STYLE_BAD;
     char code[16] = "";
     if (status != 0)
         snprintf(code, sizeof code, "%d", status);
     render_time_text(r, ask_text(d, "next_attempt_at"), next);
     bool waits = strcmp(state, "waiting") == 0 && next[0] != '\0';
-    const char *kind = ask_text(error, "kind");
     table_add(t, style, "%s%s%s%s%s%s%s%s", waits ? "next at " : "", waits ? next : "",
               waits && (status != 0 || kind[0] != '\0') ? " after " : "", code,
               status != 0 && kind[0] != '\0' ? " " : "", kind, message[0] != '\0' ? ": " : "", message);

@@ -54,13 +54,16 @@ static void print_duration(const struct render *r, double ms)
         render_text(r, STYLE_DIM, "%.2f s", ms / 1000);
 }
 
-/* "503", or "timeout: no answer within 30s", or both. */
-static void print_outcome(const struct render *r, const json_t *of)
+/* "503", or "timeout: no answer within 30s", or both. `good`: the delivery succeeded with it. */
+static void print_outcome(const struct render *r, const json_t *of, bool good)
 {
     const json_t *error = json_object_get(of, "error");
     int status = (int)json_integer_value(json_object_get(of, "status"));
+    enum style style = good ? STYLE_GOOD : json_is_object(error) ? STYLE_BAD : style_of_status(status);
     if (status != 0)
-        render_text(r, style_of_status(status), "%d", status);
+        render_text(r, style, "%d", status);
+    if (good && style_of_status(status) != STYLE_GOOD)
+        render_text(r, STYLE_DIM, "  a success by the webhook's rule");
     if (!json_is_object(error))
         return;
     render_text(r, STYLE_BAD, "%s%s", status != 0 ? "  " : "", ask_text(error, "kind"));
@@ -79,7 +82,7 @@ static void print_response(const struct render *r, const json_t *response)
         render_text(r, STYLE_DIM, "(the rest of the body was not kept)\n");
 }
 
-static void print_attempt(const struct render *r, const json_t *attempt)
+static void print_attempt(const struct render *r, const json_t *attempt, bool good)
 {
     char time[RENDER_TIME_SIZE];
     const json_t *response = json_object_get(attempt, "response");
@@ -89,7 +92,7 @@ static void print_attempt(const struct render *r, const json_t *attempt)
     fprintf(r->out, "  %s  ", time);
     print_duration(r, json_number_value(json_object_get(attempt, "duration_ms")));
     fputs("  ", r->out);
-    print_outcome(r, attempt);
+    print_outcome(r, attempt, good);
     fputc('\n', r->out);
     if (json_is_object(response))
         print_response(r, response);
@@ -137,7 +140,7 @@ static void print_head(const struct render *r, const json_t *d)
     print_time(r, "finished", d, "finished_at");
     if (json_array_size(json_object_get(d, "attempts")) == 0 && json_is_object(json_object_get(d, "error"))) {
         print_label(r, "error");
-        print_outcome(r, d);
+        print_outcome(r, d, false);
         fputc('\n', r->out);
     }
     if (json_is_false(json_object_get(json_object_get(d, "request"), "idempotent"))) {
@@ -212,7 +215,8 @@ void exchange_print_delivery(const struct render *r, const struct json_t *delive
         fputc('\n', r->out);
         exchange_print_request(r, request);
     }
-    for (size_t i = 0; i < json_array_size(attempts); i++)
-        print_attempt(r, json_array_get(attempts, i));
+    bool succeeded = strcmp(ask_text(delivery, "state"), "succeeded") == 0;
+    for (size_t i = 0, n = json_array_size(attempts); i < n; i++)
+        print_attempt(r, json_array_get(attempts, i), succeeded && i == n - 1);
     print_vars(r, delivery, text);
 }

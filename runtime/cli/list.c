@@ -115,6 +115,32 @@ static void print_retry(const struct render *r, const json_t *webhook)
     render_text(r, STYLE_DIM, " within %s\n", ask_text(retry, "within"));
 }
 
+static void print_status(const struct render *r, const json_t *status)
+{
+    if (json_is_integer(status))
+        render_text(r, STYLE_DIM, "%" JSON_INTEGER_FORMAT, json_integer_value(status));
+    else
+        render_text(r, STYLE_DIM, "%s", ask_text_of(status));
+}
+
+/* The rule for answers, where it is not the default. */
+static void print_rule(const struct render *r, const json_t *webhook)
+{
+    const json_t *success = json_object_get(webhook, "success");
+    bool said = json_is_string(success) || json_is_array(success);
+    bool decides = json_is_true(json_object_get(webhook, "on_response"));
+    if (json_is_string(success))
+        render_text(r, STYLE_DIM, "    a success is what a function says");
+    for (size_t i = 0; i < json_array_size(success); i++) {
+        render_text(r, STYLE_DIM, "%s", i == 0 ? "    a success is " : ", ");
+        print_status(r, json_array_get(success, i));
+    }
+    if (decides)
+        render_text(r, STYLE_DIM, "%son_response may decide", said ? "; " : "    ");
+    if (decides || said)
+        fputc('\n', r->out);
+}
+
 static void print_webhook(const struct render *r, const json_t *w)
 {
     fputs("\n  ", r->out);
@@ -127,6 +153,7 @@ static void print_webhook(const struct render *r, const json_t *w)
     print_headers(r, "    ", json_object_get(w, "headers"));
     print_deselected(r, json_object_get(w, "deselected"));
     print_retry(r, w);
+    print_rule(r, w);
 }
 
 static void print_integration(const struct render *r, const json_t *integration, const json_t *webhooks)

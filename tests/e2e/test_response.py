@@ -1,7 +1,8 @@
 """What a webhook makes of an answer: success, on_response, the variables that are read from it."""
+import json
 import unittest
 
-from harness import OK, RESET, Daemon, Receiver, answer, script
+from harness import OK, RESET, Daemon, Receiver, answer, anzol, script
 
 RETRY = 'retry = { delays = {"200ms"}, within = "10s" }, '
 
@@ -205,6 +206,31 @@ class Variables(unittest.TestCase):
         with Receiver([answer(404)]) as r, Daemon(hook(r.url, "success = {404}, response = function(res) return { ok = res.ok } end")) as d:
             id = d.emit("order.paid", {"Order": {"Id": 1}})["deliveries"][0]
             self.assertEqual(d.wait_state(id, "succeeded")["vars"], {"ok": True})
+
+
+class Shown(unittest.TestCase):
+    def test_to_people(self):
+        hooks = """
+integration "shop" { url = "%s", headers = { ["Content-Type"] = "application/json" } }
+webhook "lenient" { integration = "shop", success = { 200, 404 }, body = {} }
+webhook "strict" { integration = "shop", success = { 201 }, on_response = function() end, body = {} }
+"""
+        with Receiver([answer(404), OK]) as r, Daemon(hooks % r.url) as d:
+            code, out, err = anzol("send", "lenient", "--state", d.state)
+            self.assertEqual((code, err), (0, ""))
+            self.assertIn("404  a success by the webhook's rule\n", out)
+            code, out, _ = anzol("send", "strict", "--state", d.state)
+            self.assertEqual(code, 1)
+            self.assertIn("200  rule: status 200 is not among the webhook's success: 201\n", out)
+            code, out, _ = anzol("deliveries", "--state", d.state)
+            self.assertRegex(out, r"lenient +succeeded +1 +404\n")
+            self.assertRegex(out, r"strict +failed +1 +200 rule: status 200 is not")
+            code, out, _ = anzol("list", "--state", d.state)
+            self.assertIn("    a success is 200, 404\n", out)
+            self.assertIn("    a success is 201; on_response may decide\n", out)
+            code, out, _ = anzol("list", "--json", "--state", d.state)
+            found = {w["name"]: (w["success"], w["on_response"]) for w in json.loads(out)["webhooks"]}
+            self.assertEqual(found, {"lenient": ([200, 404], False), "strict": ([201], True)})
 
 
 if __name__ == "__main__":
