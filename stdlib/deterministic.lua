@@ -1,9 +1,9 @@
 -- deterministic: what a script may ask of clock, chance and tables, so that a flow's replay gets the same answers: inside a
 -- flow they come from the run, outside from the world.
 
-local error, floor, format, getmetatable, lower, math_type, next, pairs, rawget, sort, sub, tointeger, type =
+local error, floor, format, getmetatable, lower, math_type, next, pairs, rawget, sort, sub, tointeger, tonumber, type =
   error, math.floor, string.format, getmetatable, string.lower, math.type, next, pairs, rawget, table.sort, string.sub,
-  math.tointeger, type
+  math.tointeger, tonumber, type
 local pack, unpack, random, randomseed = string.pack, string.unpack, math.random, math.randomseed
 local clock, os_date, os_time = os.clock, os.date, os.time
 
@@ -24,7 +24,7 @@ function deterministic.uuid()
   if not b then return native.uuid() end
   b.uuids = (b.uuids or 0) + 1
   local hex = lower(native.hex(native.digest("sha256", format("%s/%suuid/%d", b.run.id, b.prefix, b.uuids))))
-  local variant = 8 | ("0x" .. sub(hex, 17, 17)) & 3 -- RFC 9562: version 8, variant 10
+  local variant = 8 | tonumber(sub(hex, 17, 17), 16) & 3 -- RFC 9562: version 8, variant 10
   return format("%s-%s-8%s-%x%s-%s", sub(hex, 1, 8), sub(hex, 9, 12), sub(hex, 14, 16), variant, sub(hex, 18, 20),
     sub(hex, 21, 32))
 end
