@@ -4,16 +4,14 @@
 #include "core/units.h"
 #include "host/api.h"
 #include "host/folder.h"
+#include "host/loop.h"
+#include "host/recall.h"
 #include "host/scripts.h"
 
-#include <errno.h>
-#include <ev.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
 
 struct host {
     struct ev_loop *loop;
@@ -29,11 +27,7 @@ struct host {
     struct intake intake;
     struct api api;
     struct server *server;
-    struct ev_async store_woken;
-    struct ev_io timer_fired;
-    struct ev_prepare before_sleep;
-    int timer_fd;
-    int64_t timer_set_ns; /* what timer_fd is set to; INT64_MAX: nothing */
+    struct loop turns;
     bool stopping;
     struct timer stop_by; /* a client that never reads its answer does not keep the process */
     int64_t stop_by_ns;
@@ -47,7 +41,7 @@ static const int64_t STOP_WITHIN_NS = 40 * NS_PER_S;
 static void wake_loop(void *ud)
 {
     struct host *h = ud;
-    ev_async_send(h->loop, &h->store_woken);
+    loop_wake(&h->turns);
 }
 
 static void stop_when_idle(struct host *h)
@@ -64,72 +58,18 @@ static void on_stop_by(struct timer *t, int64_t now_ns)
     (void)t, (void)now_ns; /* stop_when_idle() looks once a turn */
 }
 
-static void on_store_woken(struct ev_loop *loop, struct ev_async *w, int events)
+static void on_store(void *ud)
 {
-    (void)loop, (void)events;
-    struct host *h = w->data;
+    struct host *h = ud;
     (void)store_dispatch(h->env.store);
     api_relax(&h->api);
 }
 
-static void on_timer(struct ev_loop *loop, struct ev_io *w, int events)
+static void before_sleep(void *ud)
 {
-    (void)loop, (void)events;
-    struct host *h = w->data;
-    uint64_t expirations;
-    if (read(h->timer_fd, &expirations, sizeof expirations) < 0 && errno != EAGAIN)
-        log_line(h->log, LOG_ERROR, "timer", LOG_STR("error", strerror(errno)));
-    h->timer_set_ns = INT64_MAX;
-    timers_run(&h->timers, env_mono_ns());
-}
-
-/* libev's own timers have the grain of epoll's, a millisecond: too coarse to pace a thousand requests a second. */
-static void set_timer(struct host *h)
-{
-    int64_t next = timers_next(&h->timers);
-    if (next == h->timer_set_ns)
-        return;
-    int64_t at = next == INT64_MAX ? 0 : next > 0 ? next : 1;
-    struct itimerspec when = {.it_value = {.tv_sec = at / NS_PER_S, .tv_nsec = at % NS_PER_S}};
-    if (timerfd_settime(h->timer_fd, TFD_TIMER_ABSTIME, &when, NULL) == 0)
-        h->timer_set_ns = next;
-    else
-        log_line(h->log, LOG_ERROR, "timer", LOG_STR("error", strerror(errno)));
-}
-
-/* Once a turn: whatever the turn decided takes effect before the loop sleeps. */
-static void on_before_sleep(struct ev_loop *loop, struct ev_prepare *w, int events)
-{
-    (void)loop, (void)events;
-    struct host *h = w->data;
-    set_timer(h);
+    struct host *h = ud;
     log_flush(h->log);
     stop_when_idle(h);
-}
-
-static int start_loop(struct host *h, struct err *e)
-{
-    h->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-    if (h->timer_fd < 0)
-        return err_system(e, errno, "cannot make a timer");
-    h->timer_set_ns = INT64_MAX;
-    ev_async_init(&h->store_woken, on_store_woken);
-    ev_io_init(&h->timer_fired, on_timer, h->timer_fd, EV_READ);
-    ev_prepare_init(&h->before_sleep, on_before_sleep);
-    h->store_woken.data = h->timer_fired.data = h->before_sleep.data = h;
-    ev_async_start(h->loop, &h->store_woken);
-    ev_io_start(h->loop, &h->timer_fired);
-    ev_prepare_start(h->loop, &h->before_sleep);
-    return 0;
-}
-
-static void stop_loop(struct host *h)
-{
-    ev_async_stop(h->loop, &h->store_woken);
-    ev_io_stop(h->loop, &h->timer_fired);
-    ev_prepare_stop(h->loop, &h->before_sleep);
-    if (h->timer_fd >= 0)
-        close(h->timer_fd);
 }
 
 /* --- starting ------------------------------------------------------------------------------------------------- */
@@ -174,15 +114,33 @@ static size_t tell(const struct buf *lines)
     return n;
 }
 
+/* Every integration of the scripts gets its lane with its rate; of earlier scripts, those that have none yet. */
+static int set_rates(struct host *h, const struct generation *g, bool earlier, struct err *e)
+{
+    for (size_t i = 0; i < generation_integration_count(g); i++) {
+        struct integration_info info = generation_integration(g, i);
+        struct lane *lane = dispatch_lane(&h->dispatch, info.name);
+        if (lane == NULL)
+            return err_memory(e);
+        if (earlier && lane->per_ms != 0)
+            continue;
+        lane_set_rate(lane, info.rate, info.per_ms, info.concurrency);
+    }
+    return 0;
+}
+
 static struct bytes script_forms(void *ud, struct bytes name)
 {
     struct host *h = (struct host *)((char *)ud - offsetof(struct host, env));
     return forms_of(&h->runs.forms, name);
 }
 
-static void on_scripts_found(void *ud)
+static void on_scripts_found(void *ud, const struct generation *g)
 {
     struct host *h = ud;
+    struct err e;
+    if (g != NULL && set_rates(h, g, true, &e) != 0)
+        log_line(h->log, LOG_ERROR, "scripts.earlier", LOG_STR("error", e.message));
     runs_scripts_found(&h->runs);
 }
 
@@ -245,121 +203,14 @@ static int start_transport(struct host *h, const struct host_options *o, struct 
     return h->env.transport == NULL ? -1 : 0;
 }
 
-/* Every integration of the scripts gets its lane with its rate. */
-static int set_rates(struct host *h, struct err *e)
+/* What was pending when the last run ended goes on, and what flows were in the middle of. */
+static int start_recalled(struct host *h, struct err *e)
 {
-    const struct generation *g = h->scripts.current;
-    for (size_t i = 0; i < generation_integration_count(g); i++) {
-        struct integration_info info = generation_integration(g, i);
-        struct lane *lane = dispatch_lane(&h->dispatch, info.name);
-        if (lane == NULL)
-            return err_memory(e);
-        lane_set_rate(lane, info.rate, info.per_ms, info.concurrency);
-    }
-    return 0;
-}
-
-/* One answer of the store, awaited while nothing is accepted yet. */
-struct first_read {
-    struct host *host;
-    bool ended;
-    int rc;
-    struct err *e;
-};
-
-static void await(struct first_read *f)
-{
-    while (!f->ended)
-        ev_run(f->host->loop, EVRUN_ONCE);
-}
-
-static void first_ended(struct first_read *f, const struct err *failure)
-{
-    f->ended = true;
-    if (failure == NULL)
-        return;
-    *f->e = *failure;
-    f->rc = -1;
-}
-
-struct backlog_read {
-    struct store_read read;
-    struct first_read first;
-};
-
-static int take_backlog(struct host *h, const struct store_backlog *b, struct err *e)
-{
-    struct lane *lane = dispatch_lane(&h->dispatch, b->integration);
-    if (lane == NULL)
-        return err_memory(e);
-    log_line(h->log, LOG_INFO, "backlog", LOG_STR("integration", lane->name), LOG_INT("queued", b->queued),
-             LOG_INT("waiting", b->waiting));
-    lane_set_backlog(lane, b->queued, b->waiting, b->first_due_ms);
-    return 0;
-}
-
-static void on_backlog(struct store_read *r, const struct err *failure)
-{
-    struct first_read *f = &((struct backlog_read *)r)->first;
-    first_ended(f, failure);
-    for (size_t i = 0; f->rc == 0 && i < r->backlog_count; i++)
-        f->rc = take_backlog(f->host, &r->backlogs[i], f->e);
-    store_read_fini(r);
-}
-
-/* What was pending when the last run ended goes on. The loop turns for this one answer alone: nothing is accepted yet.
- */
-static int start_backlog(struct host *h, struct err *e)
-{
-    struct backlog_read b = {.read = {.kind = STORE_READ_BACKLOG, .done = on_backlog}, .first = {.host = h, .e = e}};
-    store_query(h->env.store, &b.read);
-    await(&b.first);
-    return b.first.rc;
-}
-
-struct script_read {
-    struct store_read_script read;
-    struct first_read first;
-};
-
-static void on_newest_scripts(struct store_read *r, const struct err *failure)
-{
-    struct script_read *s = (struct script_read *)r;
-    first_ended(&s->first, failure);
-    if (failure == NULL)
-        scripts_know(&s->first.host->scripts, s->read.found, s->read.hash);
-    store_read_fini(r);
-}
-
-struct forms_read {
-    struct store_read_forms read;
-    struct first_read first;
-};
-
-static void on_forms(struct store_read *r, const struct err *failure)
-{
-    struct forms_read *f = (struct forms_read *)r;
-    first_ended(&f->first, failure);
-    for (size_t i = 0; failure == NULL && f->first.rc == 0 && i < f->read.count; i++)
-        if (forms_add(&f->first.host->runs.forms, f->read.forms[i].name, f->read.forms[i].form) < 0)
-            f->first.rc = err_memory(f->first.e);
-    store_read_fini(r);
-}
-
-/* What flows need to know of the store before anything new comes. */
-static int start_runs(struct host *h, struct err *e)
-{
-    struct script_read s = {.read = {.base = {.kind = STORE_READ_SCRIPT, .done = on_newest_scripts}},
-                            .first = {.host = h, .e = e}};
-    struct forms_read f = {.read = {.base = {.kind = STORE_READ_FORMS, .done = on_forms}},
-                           .first = {.host = h, .e = e}};
+    struct recall r = {
+        .loop = h->loop, .env = &h->env, .dispatch = &h->dispatch, .scripts = &h->scripts, .runs = &h->runs};
     if (runs_init(&h->runs, &h->env, &h->dispatch, &h->scripts) != 0)
         return err_memory(e);
-    store_query(h->env.store, &s.read.base);
-    await(&s.first);
-    store_query(h->env.store, &f.read.base);
-    await(&f.first);
-    return s.first.rc != 0 || f.first.rc != 0 ? -1 : scripts_keep(&h->scripts, e);
+    return recall(&r, e) != 0 ? -1 : scripts_keep(&h->scripts, e);
 }
 
 static int start_server(struct host *h, const struct host_options *o, struct err *e)
@@ -397,7 +248,7 @@ static int on_reload(void *ud, struct err *e);
 
 static int start_all(struct host *h, const struct host_options *o, struct err *e)
 {
-    if (start_loop(h, e) != 0 || folder_make(h->state, e) != 0 || start_secrets(h, o, e) != 0 ||
+    if (loop_start(&h->turns, e) != 0 || folder_make(h->state, e) != 0 || start_secrets(h, o, e) != 0 ||
         start_scripts(h, o, e) != 0 || start_store(h, o, e) != 0)
         return -1;
     folder_remove_address(h->state); /* of one that was killed: another program may listen there by now */
@@ -406,7 +257,7 @@ static int start_all(struct host *h, const struct host_options *o, struct err *e
     api_init(&h->api, &h->env, &h->dispatch, &h->intake);
     h->api.reload = on_reload;
     h->api.reload_ud = h;
-    if (set_rates(h, e) != 0 || start_backlog(h, e) != 0 || start_runs(h, e) != 0 || start_server(h, o, e) != 0)
+    if (set_rates(h, h->scripts.current, false, e) != 0 || start_recalled(h, e) != 0 || start_server(h, o, e) != 0)
         return -1;
     dispatch_begin(&h->dispatch);
     runs_begin(&h->runs);
@@ -428,8 +279,14 @@ struct host *host_start(const struct host_options *o, struct err *e)
     harden();
     h->loop = o->loop;
     h->log = o->log;
-    h->timer_fd = -1;
     timers_init(&h->timers);
+    h->turns = (struct loop){.ev = o->loop,
+                             .timers = &h->timers,
+                             .log = o->log,
+                             .on_store = on_store,
+                             .before_sleep = before_sleep,
+                             .ud = h,
+                             .timer_fd = -1};
     timer_init(&h->stop_by, on_stop_by);
     h->env = (struct env){
         .mono_ns = env_mono_ns, .wall_ms = env_wall_ms, .random = env_random, .log = h->log, .timers = &h->timers};
@@ -462,7 +319,7 @@ static int reload(struct host *h, struct err *e)
         e->code = 422;
         return -1;
     }
-    return scripts_keep(&h->scripts, e) != 0 || set_rates(h, e) != 0 ? -1 : 0;
+    return scripts_keep(&h->scripts, e) != 0 || set_rates(h, h->scripts.current, false, e) != 0 ? -1 : 0;
 }
 
 int host_reload(struct host *h, struct err *e)
@@ -521,7 +378,7 @@ void host_free(struct host *h)
     h->log->secrets = NULL;
     secrets_free(h->secrets);
     timers_fini(&h->timers);
-    stop_loop(h);
+    loop_stop(&h->turns);
     log_flush(h->log);
     free(h->state);
     free(h);

@@ -164,7 +164,7 @@ static void on_read(struct store_read *r, const struct err *failure)
     } else
         load_archive(p, p->read.archive);
     store_read_fini(r);
-    s->on_found(s->ud);
+    s->on_found(s->ud, p->generation);
 }
 
 static struct pinned *fetch(struct scripts *s, int64_t seq)

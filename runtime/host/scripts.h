@@ -19,8 +19,8 @@ struct scripts {
     char newest_hash[32];       /* … and its hash */
     struct pinned *pinned;      /* earlier ones, the last used first */
     uint64_t uses;
-    /* An earlier generation is loaded now, or is known not to load. */
-    void (*on_found)(void *ud);
+    /* An earlier generation is loaded now, or is known not to load (`g` NULL). */
+    void (*on_found)(void *ud, const struct generation *g);
     void *ud;
     int64_t loaded_ms; /* when `current` was */
 };

@@ -1,0 +1,83 @@
+#include "host/loop.h"
+
+#include "core/log.h"
+#include "core/units.h"
+#include "host/env.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+void loop_wake(struct loop *l)
+{
+    ev_async_send(l->ev, &l->store_woken);
+}
+
+static void on_store_woken(struct ev_loop *ev, struct ev_async *w, int events)
+{
+    (void)ev, (void)events;
+    struct loop *l = w->data;
+    l->on_store(l->ud);
+}
+
+static void on_timer(struct ev_loop *ev, struct ev_io *w, int events)
+{
+    (void)ev, (void)events;
+    struct loop *l = w->data;
+    uint64_t expirations;
+    if (read(l->timer_fd, &expirations, sizeof expirations) < 0 && errno != EAGAIN)
+        log_line(l->log, LOG_ERROR, "timer", LOG_STR("error", strerror(errno)));
+    l->timer_set_ns = INT64_MAX;
+    timers_run(l->timers, env_mono_ns());
+}
+
+/* libev's own timers have the grain of epoll's, a millisecond: too coarse to pace a thousand requests a second. */
+static void set_timer(struct loop *l)
+{
+    int64_t next = timers_next(l->timers);
+    if (next == l->timer_set_ns)
+        return;
+    int64_t at = next == INT64_MAX ? 0 : next > 0 ? next : 1;
+    struct itimerspec when = {.it_value = {.tv_sec = at / NS_PER_S, .tv_nsec = at % NS_PER_S}};
+    if (timerfd_settime(l->timer_fd, TFD_TIMER_ABSTIME, &when, NULL) == 0)
+        l->timer_set_ns = next;
+    else
+        log_line(l->log, LOG_ERROR, "timer", LOG_STR("error", strerror(errno)));
+}
+
+/* Once a turn: whatever the turn decided takes effect before the loop sleeps. */
+static void on_sleeping(struct ev_loop *ev, struct ev_prepare *w, int events)
+{
+    (void)ev, (void)events;
+    struct loop *l = w->data;
+    set_timer(l);
+    l->before_sleep(l->ud);
+}
+
+int loop_start(struct loop *l, struct err *e)
+{
+    l->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    if (l->timer_fd < 0)
+        return err_system(e, errno, "cannot make a timer");
+    l->timer_set_ns = INT64_MAX;
+    ev_async_init(&l->store_woken, on_store_woken);
+    ev_io_init(&l->timer_fired, on_timer, l->timer_fd, EV_READ);
+    ev_prepare_init(&l->sleeping, on_sleeping);
+    l->store_woken.data = l->timer_fired.data = l->sleeping.data = l;
+    ev_async_start(l->ev, &l->store_woken);
+    ev_io_start(l->ev, &l->timer_fired);
+    ev_prepare_start(l->ev, &l->sleeping);
+    return 0;
+}
+
+void loop_stop(struct loop *l)
+{
+    if (l->timer_fd < 0)
+        return;
+    ev_async_stop(l->ev, &l->store_woken);
+    ev_io_stop(l->ev, &l->timer_fired);
+    ev_prepare_stop(l->ev, &l->sleeping);
+    close(l->timer_fd);
+    l->timer_fd = -1;
+}
