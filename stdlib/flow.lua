@@ -1,10 +1,10 @@
 -- flow: the words of flows (call, send, sleep, wait_event, parallel), what each asks of the host and what it makes of the
 -- answer; and the flows that scripts have defined.
 
-local concat, error, format, gmatch, ipairs, math_type, next, pairs, select, sort, tointeger, tostring, type =
-  table.concat, error, string.format, string.gmatch, ipairs, math.type, next, pairs, select, table.sort,
-  math.tointeger, tostring, type
-local unpack = table.unpack
+local concat, error, format, gmatch, ipairs, match, math_type, next, pairs, select, sort, tointeger, tonumber, tostring =
+  table.concat, error, string.format, string.gmatch, ipairs, string.match, math.type, next, pairs, select, table.sort,
+  math.tointeger, tonumber, tostring
+local type, unpack = type, table.unpack
 
 local native = require "stdlib.native"
 local dsl = require "stdlib.dsl"
@@ -92,9 +92,16 @@ local function read_vars(res, mapping)
   end
 end
 
+-- What the journal keeps of a call; nearly always it has nothing but these two.
+local function read_kept(result)
+  local attempts = match(result, '^{"ok":true,"attempts":(%d+)}$')
+  if attempts then return { ok = true, attempts = tointeger(tonumber(attempts)) } end
+  return decode(result)
+end
+
 -- The response that a call gives: what came, and what became of it.
 local function read_response(entry, r)
-  local kept = decode(entry.result)
+  local kept = read_kept(entry.result)
   local res = response.new(entry.status or 0, entry.headers or "", entry.body or "", entry.truncated or false)
   res.ok, res.attempts, res.error = kept.ok, kept.attempts, kept.error
   res.duration = (entry.duration_us or 0) / 1000000
@@ -164,13 +171,13 @@ local function key_of(name, list, values)
 end
 
 -- The key of a `match` table and its form (the paths, one a line).
-local function read_match(name, match)
-  if match == nil then return key_of(name, {}, {}), "" end
-  if type(match) ~= "table" or text.is(match) then
-    error('wait_event: match: expected a table such as {["Order.Id"] = 17}, found ' .. dsl.kind(match), 3)
+local function read_match(name, wanted)
+  if wanted == nil then return key_of(name, {}, {}), "" end
+  if type(wanted) ~= "table" or text.is(wanted) then
+    error('wait_event: match: expected a table such as {["Order.Id"] = 17}, found ' .. dsl.kind(wanted), 3)
   end
   local list, values = {}, {}
-  for p in pairs(match) do
+  for p in pairs(wanted) do
     local parsed = type(p) == "string" and paths.parse(p)
     if not parsed or parsed.strict or parsed.lists > 0 then
       error(format("wait_event: match: bad path '%s'; write names and [0], as in Order.Items[0].Id", tostring(p)), 3)
@@ -179,9 +186,9 @@ local function read_match(name, match)
   end
   sort(list)
   for i, p in ipairs(list) do
-    values[i] = plain(match[p])
+    values[i] = plain(wanted[p])
     if values[i] == nil then
-      error(format("wait_event: match: '%s': expected a text, a number or a boolean, found %s", p, dsl.kind(match[p])), 3)
+      error(format("wait_event: match: '%s': expected a text, a number or a boolean, found %s", p, dsl.kind(wanted[p])), 3)
     end
   end
   return key_of(name, list, values), concat(list, "\n")

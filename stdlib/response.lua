@@ -14,8 +14,7 @@ local response = {}
 
 -- --- the object -----------------------------------------------------------------------------------------------------
 
-local values_of = setmetatable({}, { __mode = "k" }) -- a response -> lower-case name -> list of values
-
+-- Lower-case name -> list of values.
 local function parse_headers(lines)
   local values = {}
   for line in gmatch(lines, "[^\n]+") do
@@ -69,39 +68,43 @@ local function json_of(res)
   return v
 end
 
-local methods = {}
-
 -- Each value of a header that may be repeated.
-function methods:all(name)
+local function all_of(values, name)
   local out = {}
-  if type(name) ~= "string" then error("res:all: expected the name of a header, found " .. dsl.kind(name), 2) end
-  for i, value in ipairs((values_of[self] or {})[lower(name)] or {}) do out[i] = value end
+  if type(name) ~= "string" then error("res:all: expected the name of a header, found " .. dsl.kind(name), 3) end
+  for i, value in ipairs(values[lower(name)] or {}) do out[i] = value end
   return out
 end
 
-local Response = { __metatable = "response" }
+-- What is made on first use, by the name of the field; each gets the response and its header values.
+local made = {}
 
--- `text` and `json` are made on first use.
-function Response.__index(res, key)
-  if key == "text" then
-    res.text = text_of(res)
-    return res.text
-  end
-  if key ~= "json" then return methods[key] end
+function made.headers(_, values) return joined(values) end
+function made.charset(_, values) return charset_of(values) end
+function made.text(res) return text_of(res) end
+function made.all(_, values)
+  return function(_, name) return all_of(values, name) end
+end
+function made.json(res)
   local v, why = json_of(res)
-  if v == nil then error(why, 2) end
+  if v == nil then error(why, 3) end
   return v
 end
 
--- An answer: `headers` are "Name: value\n" lines; a status of 0: there was none.
-function response.new(status, headers, body, truncated)
-  local values = parse_headers(headers)
-  local res = {
-    ok = status >= 200 and status <= 299, status = status, headers = joined(values), body = body,
-    charset = charset_of(values), truncated = truncated == true,
-  }
-  values_of[res] = values
-  return setmetatable(res, Response)
+-- An answer: `lines` are its headers, "Name: value\n" each; a status of 0: there was none. Most are looked at for their
+-- status alone, so the rest is made when it is asked for.
+function response.new(status, lines, body, truncated)
+  local values
+  local res = { ok = status >= 200 and status <= 299, status = status, body = body, truncated = truncated == true }
+  local function index(self, key)
+    local make = made[key]
+    if not make then return nil end
+    values = values or parse_headers(lines)
+    local v = make(self, values)
+    if v ~= nil and key ~= "all" then self[key] = v end
+    return v
+  end
+  return setmetatable(res, { __metatable = "response", __index = index })
 end
 
 -- --- the mapping ----------------------------------------------------------------------------------------------------

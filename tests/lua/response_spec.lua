@@ -148,8 +148,10 @@ describe("an answer", function()
     assert.same({ 2, { a = 1 }, { kind = "rule" }, false }, { res.attempts, res.vars, res.error, res.ok })
   end)
 
-  it("can be written down as JSON", function()
+  it("can be written down as JSON, with what has been looked at", function()
     local res = new(200, "A: 1\na: 2\n", "x")
+    assert.equal('{"body":"x","ok":true,"status":200,"truncated":false}', helper.json.encode(res))
+    assert.equal("1, 2", res.headers.A)
     assert.equal('{"body":"x","headers":{"a":"1, 2"},"ok":true,"status":200,"truncated":false}', helper.json.encode(res))
   end)
 
