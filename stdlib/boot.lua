@@ -268,7 +268,7 @@ function boot.vars(webhook, status, headers, body, truncated)
   if not r or not r.mapping then return nil end
   local res = response.new(status, headers, body, truncated)
   if r.mapping.call then judge.mark(r, res) end
-  return response.vars_of(r.mapping, res)
+  return response.vars(r.mapping, res)
 end
 
 -- What the webhook makes of an answer: see judge.judge(); the mistakes as one message, or nil.

@@ -85,8 +85,8 @@ end
 
 -- An answer whose variables cannot be had is no answer to go on with.
 local function read_vars(res, mapping)
-  local made, why = response.vars_of(mapping, res)
-  res.vars = made and decode(made) or {}
+  local vars, why = response.vars_of(mapping, res)
+  res.vars = vars or {}
   if why and res.ok then
     res.ok, res.error = false, { kind = "mapping", message = why }
   end

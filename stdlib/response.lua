@@ -1,7 +1,7 @@
 -- response: an answer as scripts see it, and the variables that are read from it: paths into its JSON, or a function.
 
-local find, format, gmatch, gsub, ipairs, lower, match, next, pairs =
-  string.find, string.format, string.gmatch, string.gsub, ipairs, string.lower, string.match, next, pairs
+local find, format, gmatch, ipairs, lower, match, next, pairs, sub =
+  string.find, string.format, string.gmatch, ipairs, string.lower, string.match, next, pairs, string.sub
 local concat, error, pcall, rawget, setmetatable, sort, tostring, type =
   table.concat, error, pcall, rawget, setmetatable, table.sort, tostring, type
 
@@ -62,7 +62,9 @@ local function json_of(res)
   local known = rawget(res, "json")
   if known ~= nil then return known end
   if res.truncated then return nil, "the response was cut at 256 KiB, so its JSON is not whole" end
-  local v, why = native.json_decode((gsub(res.text, "^\xEF\xBB\xBF", "")))
+  local text = res.text
+  if find(text, "^\xEF\xBB\xBF") then text = sub(text, 4) end
+  local v, why = native.json_decode(text)
   if v == nil then return nil, "the response is not JSON: " .. why end
   res.json = v
   return v
@@ -99,7 +101,8 @@ function response.new(status, lines, body, truncated)
   local function index(self, key)
     local make = made[key]
     if not make then return nil end
-    values = values or parse_headers(lines)
+    if key == "charset" and not find(lines, ";", 1, true) then return nil end -- no header has a parameter
+    if not values and key ~= "text" and key ~= "json" then values = parse_headers(lines) end
     local v = make(self, values)
     if v ~= nil and key ~= "all" then self[key] = v end
     return v
@@ -139,6 +142,7 @@ function response.compile(v, fail)
   return read_paths(v, fail)
 end
 
+-- The table a function makes is written as JSON and read again: only what JSON can say goes on.
 local function by_function(mapping, res)
   local ok, vars = native.protected(mapping.call, res)
   if not ok then return nil, type(vars) == "string" and vars or "the response function failed" end
@@ -146,7 +150,7 @@ local function by_function(mapping, res)
   if type(vars) ~= "table" then return nil, "the response function returned " .. dsl.kind(vars) .. ", not a table" end
   local encoded, text = pcall(native.json_encode, vars)
   if not encoded then return nil, "the response function: " .. mistakes.plain(text) end
-  return text
+  return native.json_decode(text)
 end
 
 local function by_paths(mapping, res)
@@ -157,10 +161,10 @@ local function by_paths(mapping, res)
     vars[name], why = paths.read(v, mapping.paths[name])
     if vars[name] == nil then return nil, format("%s: response.%s: %s", mapping.label or "webhook", name, why) end
   end
-  return native.json_encode(vars)
+  return vars
 end
 
--- The variables of an answer as JSON text; nil without any; nil and a message when they cannot be had.
+-- The variables of an answer, a table; nil without any; nil and a message when they cannot be had.
 function response.vars_of(mapping, res)
   if not mapping then return nil end
   if mapping.call then return by_function(mapping, res) end
@@ -168,10 +172,12 @@ function response.vars_of(mapping, res)
   return by_paths(mapping, res)
 end
 
--- The same of an answer that came as it did.
-function response.vars(mapping, status, headers, body, truncated)
-  if not mapping then return nil end
-  return response.vars_of(mapping, response.new(status, headers, body, truncated))
+-- The same as JSON text.
+function response.vars(mapping, res)
+  local vars, why = response.vars_of(mapping, res)
+  if vars ~= nil then return native.json_encode(vars) end
+  if why then return nil, why end
+  return nil
 end
 
 return response
