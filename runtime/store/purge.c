@@ -1,12 +1,14 @@
 #include "store/purge.h"
 
 #include "core/delivery.h"
+#include "core/run.h"
 #include "core/units.h"
 #include "store/schema.h"
 #include "store/thread.h"
 
 enum {
-    STEP_ROWS = 200,
+    STEP_ROWS = 200,  /* that go */
+    LOOK_ROWS = 2000, /* that are passed: looking is cheap, and very many may stay */
     VACUUM_PAGES = 16,
     VACUUM_ABOVE = 1024, /* free pages that are kept in any case: the next rows need them again */
 };
@@ -21,22 +23,41 @@ void purge_init(struct purge *p, int64_t keep_ms, int64_t now_ns)
     *p = (struct purge){.keep_ms = keep_ms, .next_ns = keep_ms > 0 ? now_ns : INT64_MAX};
 }
 
+/*
+ * Each walk tells seq, when it was created, and whether it may go once it is older than ?2. A run that sleeps has its
+ * row; so has one that is parked, however long ago.
+ */
 int purge_prepare(struct purge *p, struct sqlite *c, struct err *e)
 {
     p->c = c;
     const struct sqlite_text texts[] = {
-        {&p->walk, "SELECT seq, state, finished_ms, created_ms FROM deliveries WHERE seq > ?1 ORDER BY seq LIMIT ?2"},
+        {&p->walk_runs, "SELECT seq, created_ms, state >= 4 AND state <> 6 AND finished_ms < ?2 FROM runs "
+                        "WHERE seq > ?1 ORDER BY seq"},
+        {&p->drop_run, "DELETE FROM runs WHERE seq = ?1"},
+        {&p->drop_input, "DELETE FROM inputs WHERE run = ?1"},
+        {&p->drop_steps, "DELETE FROM steps NOT INDEXED WHERE key >= ?1 AND key < ?2"},
+        {&p->walk, "SELECT seq, created_ms, state >= 3 AND finished_ms < ?2 "
+                   "AND (run = 0 OR NOT EXISTS (SELECT 1 FROM runs r WHERE r.seq = deliveries.run)) "
+                   "FROM deliveries WHERE seq > ?1 ORDER BY seq"},
         {&p->drop_delivery, "DELETE FROM deliveries WHERE seq = ?1"},
         {&p->drop_request, "DELETE FROM requests WHERE seq = ?1"},
         {&p->drop_attempts, "DELETE FROM attempts WHERE key >= ?1 AND key < ?2"},
-        {&p->walk_events, "SELECT seq, received_ms FROM events ORDER BY seq LIMIT ?1"},
+        {&p->walk_events, "SELECT seq, received_ms, received_ms < ?2 FROM events WHERE seq > ?1 ORDER BY seq"},
         {&p->drop_event, "DELETE FROM events WHERE seq = ?1"},
+        {&p->drop_arrivals, "DELETE FROM arrivals WHERE event = ?1"},
+        {&p->walk_scripts, "SELECT s.seq, 0, s.kept = 0 AND s.seq < (SELECT max(seq) FROM scripts) "
+                           "AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.seq > s.seq "
+                           "AND r.seq < (SELECT min(n.seq) FROM scripts n WHERE n.seq > s.seq)) "
+                           "FROM scripts s WHERE s.seq > ?1 ORDER BY s.seq"},
+        {&p->drop_script, "DELETE FROM scripts WHERE seq = ?1"},
         {&p->page_count, "PRAGMA page_count"},
         {&p->free_count, "PRAGMA freelist_count"},
         {&p->vacuum, "PRAGMA incremental_vacuum(16)"},
         {NULL, NULL},
     };
     _Static_assert(VACUUM_PAGES == 16, "the pragma takes no parameter");
+    _Static_assert(RUN_SUCCEEDED == 4 && RUN_PARKED == 6 && RUN_STATE_COUNT == 8, "as the text has it");
+    _Static_assert(DELIVERY_SUCCEEDED == 3 && DELIVERY_STATE_COUNT == 7, "as the text has it");
     return sqlite_prepare(c, texts, e);
 }
 
@@ -44,41 +65,29 @@ int purge_prepare(struct purge *p, struct sqlite *c, struct err *e)
 struct doomed {
     int64_t seqs[STEP_ROWS];
     size_t count;
-    bool round_over; /* nothing above can be old enough */
+    bool over; /* nothing above can be old enough */
 };
 
-/* Deliveries: a row created after the cutoff cannot have finished before it, nor can those above. */
-static int find_deliveries(struct purge *p, int64_t cutoff_ms, struct doomed *d)
+/* A row created after the cutoff cannot have finished before it, nor can those above. */
+static int find(struct purge *p, sqlite3_stmt *walk, int64_t cutoff_ms, struct doomed *d)
 {
-    int rc, seen = 0;
-    sqlite3_bind_int64(p->walk, 1, p->cursor);
-    sqlite3_bind_int(p->walk, 2, STEP_ROWS);
-    while ((rc = sqlite3_step(p->walk)) == SQLITE_ROW && !d->round_over) {
-        int64_t finished_ms = sqlite3_column_int64(p->walk, 2);
-        bool final = delivery_state_final((enum delivery_state)sqlite3_column_int(p->walk, 1));
-        d->round_over = sqlite3_column_int64(p->walk, 3) >= cutoff_ms;
-        if (d->round_over)
+    int rc = SQLITE_OK;
+    sqlite3_bind_int64(walk, 1, p->cursor);
+    sqlite3_bind_int64(walk, 2, cutoff_ms);
+    for (int i = 0; i < LOOK_ROWS && d->count < STEP_ROWS && (rc = sqlite3_step(walk)) == SQLITE_ROW; i++) {
+        d->over = sqlite3_column_int64(walk, 1) >= cutoff_ms;
+        if (d->over)
             break;
-        p->cursor = sqlite3_column_int64(p->walk, 0);
-        if (final && finished_ms < cutoff_ms)
+        p->cursor = sqlite3_column_int64(walk, 0);
+        if (sqlite3_column_int(walk, 2) != 0)
             d->seqs[d->count++] = p->cursor;
-        seen++;
     }
-    sqlite3_reset(p->walk);
-    d->round_over = d->round_over || seen < STEP_ROWS;
+    sqlite3_reset(walk);
+    d->over = d->over || rc == SQLITE_DONE;
     return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-static int find_events(struct purge *p, int64_t cutoff_ms, struct doomed *d)
-{
-    int rc;
-    sqlite3_bind_int(p->walk_events, 1, STEP_ROWS);
-    while ((rc = sqlite3_step(p->walk_events)) == SQLITE_ROW && sqlite3_column_int64(p->walk_events, 1) < cutoff_ms)
-        d->seqs[d->count++] = sqlite3_column_int64(p->walk_events, 0);
-    sqlite3_reset(p->walk_events);
-    d->round_over = d->count < STEP_ROWS;
-    return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
-}
+/* --- what goes ------------------------------------------------------------------------------------------------ */
 
 static int run_on(sqlite3_stmt *st, int64_t seq)
 {
@@ -86,20 +95,39 @@ static int run_on(sqlite3_stmt *st, int64_t seq)
     return sqlite_run(st);
 }
 
+/* Rows whose keys are seq * 65536 and a number. */
+static int run_on_its(sqlite3_stmt *st, int64_t seq)
+{
+    _Static_assert(SCHEMA_STEPS_PER_RUN == SCHEMA_ATTEMPTS_PER_DELIVERY, "one rule for both");
+    sqlite3_bind_int64(st, 2, (seq + 1) * SCHEMA_STEPS_PER_RUN);
+    return run_on(st, seq * SCHEMA_STEPS_PER_RUN);
+}
+
+static int drop_run(struct purge *p, int64_t seq)
+{
+    int rc = run_on(p->drop_run, seq);
+    if (rc == SQLITE_OK)
+        rc = run_on(p->drop_input, seq);
+    return rc == SQLITE_OK ? run_on_its(p->drop_steps, seq) : rc;
+}
+
 static int drop_delivery(struct purge *p, int64_t seq)
 {
     int rc = run_on(p->drop_delivery, seq);
     if (rc == SQLITE_OK)
         rc = run_on(p->drop_request, seq);
-    if (rc != SQLITE_OK)
-        return rc;
-    sqlite3_bind_int64(p->drop_attempts, 2, (seq + 1) * SCHEMA_ATTEMPTS_PER_DELIVERY);
-    return run_on(p->drop_attempts, seq * SCHEMA_ATTEMPTS_PER_DELIVERY);
+    return rc == SQLITE_OK ? run_on_its(p->drop_attempts, seq) : rc;
 }
 
 static int drop_event(struct purge *p, int64_t seq)
 {
-    return run_on(p->drop_event, seq);
+    int rc = run_on(p->drop_event, seq);
+    return rc == SQLITE_OK ? run_on(p->drop_arrivals, seq) : rc;
+}
+
+static int drop_script(struct purge *p, int64_t seq)
+{
+    return run_on(p->drop_script, seq);
 }
 
 /* Pages go back to the file system only when many are free: in the steady state new rows take them again. */
@@ -125,9 +153,8 @@ static int drop_some(struct purge *p, struct doomed *d, int (*drop)(struct purge
     while (rc == SQLITE_OK && i < d->count && (i == 0 || thread_mono_ns() < until_ns))
         rc = drop(p, d->seqs[i++]);
     if (i < d->count) {
-        d->round_over = false;
-        if (drop == drop_delivery)
-            p->cursor = d->seqs[i - 1];
+        d->over = false;
+        p->cursor = d->seqs[i - 1];
     }
     return rc == SQLITE_OK ? vacuum(p) : rc;
 }
@@ -145,35 +172,60 @@ static int drop_all(struct purge *p, struct doomed *d, int (*drop)(struct purge 
     return rc;
 }
 
+/* --- a round -------------------------------------------------------------------------------------------------- */
+
 static int64_t round_ns(const struct purge *p)
 {
     int64_t ms = p->keep_ms / 16;
     return (ms > ROUND_MAX_MS ? ROUND_MAX_MS : ms < ROUND_MIN_MS ? ROUND_MIN_MS : ms) * NS_PER_MS;
 }
 
+enum { STAGE_RUNS, STAGE_DELIVERIES, STAGE_EVENTS, STAGE_SCRIPTS, STAGE_COUNT };
+
+static int step_stage(struct purge *p, int64_t now_ms, struct doomed *d)
+{
+    int64_t cutoff_ms = now_ms - p->keep_ms, event_ms = now_ms - (p->keep_ms > EVENTS_MS ? p->keep_ms : EVENTS_MS);
+    const struct {
+        sqlite3_stmt *walk;
+        int64_t cutoff_ms;
+        int (*drop)(struct purge *, int64_t);
+    } stages[STAGE_COUNT] = {
+        [STAGE_RUNS] = {p->walk_runs, cutoff_ms, drop_run},
+        [STAGE_DELIVERIES] = {p->walk, cutoff_ms, drop_delivery},
+        [STAGE_EVENTS] = {p->walk_events, event_ms, drop_event},
+        [STAGE_SCRIPTS] = {p->walk_scripts, INT64_MAX, drop_script},
+    };
+    int rc = find(p, stages[p->stage].walk, stages[p->stage].cutoff_ms, d);
+    return rc == SQLITE_OK ? drop_all(p, d, stages[p->stage].drop) : rc;
+}
+
+/* Stages that have nothing to remove cost no step of their own. */
 static int step(struct purge *p, int64_t now_ms, bool *round_over)
 {
-    struct doomed d = {.count = 0};
-    int64_t events_ms = p->keep_ms > EVENTS_MS ? p->keep_ms : EVENTS_MS;
-    int rc = find_deliveries(p, now_ms - p->keep_ms, &d);
-    if (rc == SQLITE_OK)
-        rc = drop_all(p, &d, drop_delivery);
-    if (rc != SQLITE_OK || !d.round_over)
-        return rc;
-    d = (struct doomed){.count = 0};
-    rc = find_events(p, now_ms - events_ms, &d);
-    if (rc == SQLITE_OK)
-        rc = drop_all(p, &d, drop_event);
-    *round_over = d.round_over;
-    return rc;
+    struct doomed d;
+    int rc;
+    do {
+        d = (struct doomed){.count = 0};
+        rc = step_stage(p, now_ms, &d);
+        if (rc != SQLITE_OK || !d.over)
+            return rc;
+        p->cursor = 0;
+    } while (d.count == 0 && ++p->stage < STAGE_COUNT);
+    if (d.count > 0)
+        p->stage++;
+    *round_over = p->stage == STAGE_COUNT;
+    return SQLITE_OK;
 }
 
 int purge_step(struct purge *p, int64_t now_ns, int64_t now_ms)
 {
     bool round_over = false;
     int rc = step(p, now_ms, &round_over);
-    if (rc != SQLITE_OK || round_over)
+    bool again = rc != SQLITE_OK || round_over;
+    if (again) {
         p->cursor = 0;
-    p->next_ns = now_ns + (rc != SQLITE_OK || round_over ? round_ns(p) : PACE_NS);
+        p->stage = STAGE_RUNS;
+    }
+    p->next_ns = now_ns + (again ? round_ns(p) : PACE_NS);
     return rc;
 }

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include <poll.h>
+#include <sqlite3.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -337,6 +338,35 @@ static inline int state_of(struct fixture *f, int64_t seq)
     int state = r->count == 0 ? -1 : (int)r->rows[0].state;
     store_read_fini(r);
     return state;
+}
+
+/* --- beside the store ---------------------------------------------------------------------------------------- */
+
+/* One number out of the database, by a connection of its own. */
+static inline int64_t number(struct fixture *f, const char *query)
+{
+    sqlite3 *db;
+    sqlite3_stmt *st;
+    assert_int_equal(sqlite3_open_v2(fixture_path(f, "anzol.db"), &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    sqlite3_busy_timeout(db, PATIENCE_MS);
+    if (sqlite3_prepare_v2(db, query, -1, &st, NULL) != SQLITE_OK)
+        fail_msg("%s: %s", query, sqlite3_errmsg(db));
+    assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+    int64_t n = sqlite3_column_int64(st, 0);
+    sqlite3_finalize(st);
+    sqlite3_close(db);
+    return n;
+}
+
+/* The purge tells nobody when it is done: asks until it shows. */
+static inline void expect_soon(struct fixture *f, const char *query, int64_t want)
+{
+    for (int i = 0; i < PATIENCE_MS / 5; i++) {
+        if (number(f, query) == want)
+            return;
+        poll(NULL, 0, 5);
+    }
+    fail_msg("%s is %lld, not %lld", query, (long long)number(f, query), (long long)want);
 }
 
 #define assert_bytes(v, text) assert_true(bytes_equal((v), bytes_of(text)))

@@ -1,7 +1,6 @@
 /* Retention, and files that do not grow for ever. */
 #include "test_store.h"
 
-#include <sqlite3.h>
 #include <sys/stat.h>
 
 static const int64_t HOUR = 3600 * 1000;
@@ -10,31 +9,6 @@ static off_t size_of(struct fixture *f, const char *name)
 {
     struct stat st;
     return stat(fixture_path(f, name), &st) == 0 ? st.st_size : 0;
-}
-
-static int64_t number(struct fixture *f, const char *query)
-{
-    sqlite3 *db;
-    sqlite3_stmt *st;
-    assert_int_equal(sqlite3_open_v2(fixture_path(f, "anzol.db"), &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
-    sqlite3_busy_timeout(db, PATIENCE_MS);
-    assert_int_equal(sqlite3_prepare_v2(db, query, -1, &st, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_step(st), SQLITE_ROW);
-    int64_t n = sqlite3_column_int64(st, 0);
-    sqlite3_finalize(st);
-    sqlite3_close(db);
-    return n;
-}
-
-/* The purge tells nobody when it is done: asks until it shows. */
-static void expect_soon(struct fixture *f, const char *query, int64_t want)
-{
-    for (int i = 0; i < PATIENCE_MS / 5; i++) {
-        if (number(f, query) == want)
-            return;
-        poll(NULL, 0, 5);
-    }
-    fail_msg("%s is %lld, not %lld", query, (long long)number(f, query), (long long)want);
 }
 
 static int setup_keeping_an_hour(void **state)
