@@ -53,8 +53,11 @@ struct store_step {
     const struct attempt *answer; /* CALL, ended: that attempt; NULL: none */
 };
 
-/* The end of a call, beside the update of its delivery. A step that has ended already, and one of a run that is gone,
- * stays as it is. */
+/*
+ * The end of a call, beside the update of its delivery. A step that has ended already stays as it is, and so does one
+ * of a run that is gone, succeeded or canceled. One of a run that failed or is parked ends, without waking it: it may
+ * be resumed, and goes on with what came meanwhile. So do its open waits.
+ */
 struct store_step_end {
     int64_t run;
     int step;
@@ -87,8 +90,10 @@ struct store_advance {
     int64_t next_of_key; /* final: the run of the same key that is READY now; 0: none */
 };
 
-/* The scripts that runs start under from now on. Kept like an update. Removed when no run needs them and newer ones
- * are there. */
+/*
+ * The scripts that runs start under from now on. Kept like an update. Removed when newer ones are there and no run is
+ * left whose seq is between theirs and the next ones', unless a run was resumed under them.
+ */
 struct store_script_write {
     struct store_write base;
     int64_t seq;
@@ -98,7 +103,7 @@ struct store_script_write {
 enum store_run_order { STORE_RUN_CANCEL, STORE_RUN_RESUME };
 
 /*
- * What a person asks of a run. CANCEL: any but a succeeded, failed or canceled one is CANCELED; its open waits end.
+ * What a person asks of a run. CANCEL: any but a succeeded, failed or canceled one is CANCELED; its open waits close.
  * RESUME: a PARKED or FAILED one is READY (QUEUED while another of its key is at work), under `script` when not 0.
  * Fails like an accept while the database refuses.
  */
@@ -116,7 +121,7 @@ struct store_run_change {
 };
 
 enum store_load_what {
-    STORE_LOAD_THESE, /* the runs in `seqs` that are READY */
+    STORE_LOAD_THESE, /* the runs in `seqs` that are READY, in the order of `seqs` */
     STORE_LOAD_READY, /* READY ones above after_seq, in order of seq */
     STORE_LOAD_DUE,   /* WAITING and SLEEPING ones that are due at now_ms, in order of due time */
 };

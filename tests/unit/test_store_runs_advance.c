@@ -270,6 +270,22 @@ static void test_superseded_by_cancel(void **state)
     assert_int_equal(number(f, "SELECT (SELECT count(*) FROM steps) + (SELECT count(*) FROM forms)"), 0);
 }
 
+/* Another end than the one that is written, of the same kind. */
+static void test_superseded_by_another_end(void **state)
+{
+    struct fixture *f = *state;
+    begin(f, 1, "");
+    call_one(f, 1, 50);
+    end_call(f, 50, 1, 1);
+    for (int i = 0; i < 3; i++) {
+        struct store_advance v = advance_of(1, RUN_FAILED, NULL, 0);
+        v.run.steps = i == 2 ? 2 : 1;
+        v.seen = i == 1 ? 1 : 0;
+        write_one(f, &v.base);
+        assert_int_equal(v.superseded, i != 0);
+    }
+}
+
 static void test_the_end_goes_before_what_wakes(void **state)
 {
     struct fixture *f = *state;
@@ -330,7 +346,10 @@ static void test_ends_that_come_to_nothing(void **state)
     change(f, 2, STORE_RUN_CANCEL, 0);
     assert_false(end_call(f, 70, 2, 1));
     assert_int_equal(state_of(f, 70), DELIVERY_SUCCEEDED);
-    assert_int_equal(run_state(f, 2), RUN_CANCELED);
+    q = look(f, 2);
+    assert_int_equal(q.runs[0].state, RUN_CANCELED);
+    assert_int_equal(q.steps[0].ended_ms, 0);
+    store_read_fini(&q.base);
 }
 
 /* --- written twice: a commit that failed may be on the disk all the same -------------------------------------- */
@@ -512,6 +531,7 @@ int main(void)
         WITH_STORE(test_no_wake_up_is_lost),
         WITH_STORE(test_no_wake_up_is_lost_in_one_commit),
         WITH_STORE(test_superseded_by_cancel),
+        WITH_STORE(test_superseded_by_another_end),
         WITH_STORE(test_the_end_goes_before_what_wakes),
         WITH_STORE(test_wait_ends_by_time),
         WITH_STORE(test_ends_that_come_to_nothing),
