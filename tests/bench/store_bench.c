@@ -1,6 +1,7 @@
 /*
  * store_bench: CPU a row of the store, in microseconds: insert (a delivery without an event) and insert + update (with
- * its attempt), one write at a time and 256 at a time. `make bench-store`, or build/bench/store_bench [FOLDER].
+ * its attempt), one write at a time and 256 at a time; and each write in the life of a run that makes one call, 256 at
+ * a time. `make bench-store`, or build/bench/store_bench [FOLDER].
  */
 #include "store/store.h"
 
@@ -115,6 +116,84 @@ static void run(struct store *s, const char *name, int batch, int total, int upd
     free(pairs);
 }
 
+/* --- runs ----------------------------------------------------------------------------------------------------- */
+
+enum { RUNS = 256 };
+
+/* A run that an event begins, that makes one call, gets its outcome, and ends. */
+struct life {
+    struct store_accept begin;
+    struct store_event event;
+    struct store_run run;
+    struct store_advance call, end;
+    struct store_step step;
+    struct pair delivery;
+    struct store_step_end outcome;
+};
+
+static struct life lives[RUNS];
+
+static void fill_life(struct life *l)
+{
+    static char envelope[] = "{\"name\":\"order.paid\",\"data\":{\"Order\":{\"Id\":7,\"Total\":12.5,\"Items\":[1,2,3]},"
+                             "\"Customer\":{\"Email\":\"somebody@example.com\",\"Name\":\"Some Body\"}}}";
+    fill(&l->delivery);
+    struct store_delivery *d = &l->delivery.row;
+    int64_t event = ++next_seq, run = ++next_seq;
+    l->event = (struct store_event){
+        .seq = event, .id = d->id, .name = bytes_of("order.paid"), .body = bytes_of(envelope), .received_ms = event};
+    l->run = (struct store_run){
+        .seq = run, .id = d->id, .event_seq = event, .script = 1, .flow = bytes_of("checkout"), .created_ms = event};
+    l->begin = (struct store_accept){
+        .base = {.kind = STORE_ACCEPT, .done = on_done}, .event = &l->event, .runs = &l->run, .run_count = 1};
+    l->step = (struct store_step){.run = run,
+                                  .number = 1,
+                                  .kind = STEP_CALL,
+                                  .path = bytes_of("1"),
+                                  .name = bytes_of("order_paid"),
+                                  .ref = d->seq,
+                                  .started_ms = event};
+    d->run = run;
+    d->step = 1;
+    l->call = (struct store_advance){.base = {.kind = STORE_ADVANCE, .done = on_done},
+                                     .run = {.seq = run, .state = RUN_WAITING, .steps = 1, .script = 1},
+                                     .steps = &l->step,
+                                     .step_count = 1,
+                                     .deliveries = d,
+                                     .delivery_count = 1};
+    l->outcome = (struct store_step_end){
+        .run = run, .step = 1, .attempt = 1, .ended_ms = event, .result = bytes_of("{\"ok\":true,\"attempts\":1}")};
+    l->delivery.update.step = &l->outcome;
+    l->end = (struct store_advance){.base = {.kind = STORE_ADVANCE, .done = on_done},
+                                    .run = {.seq = run, .state = RUN_SUCCEEDED, .steps = 1, .script = 1},
+                                    .seen = 1};
+}
+
+static struct store_write *write_of(struct life *l, int stage)
+{
+    struct store_write *const writes[] = {&l->begin.base, &l->call.base, &l->delivery.update.base, &l->end.base};
+    return writes[stage];
+}
+
+static void run_lives(struct store *s, int total)
+{
+    static const char *const names[] = {"event + run", "call + delivery", "outcome", "end of run"};
+    double cpu[4] = {0};
+    for (int n = 0; n < total; n += RUNS) {
+        for (int i = 0; i < RUNS; i++)
+            fill_life(&lives[i]);
+        for (int stage = 0; stage < 4; stage++) {
+            double start = cpu_us();
+            for (int i = 0; i < RUNS; i++)
+                store_submit(s, write_of(&lives[i], stage));
+            wait_all(s, RUNS);
+            cpu[stage] += cpu_us() - start;
+        }
+    }
+    for (int stage = 0; stage < 4; stage++)
+        printf("%-16s batch %3d: %6.2f us CPU a run\n", names[stage], RUNS, cpu[stage] / total);
+}
+
 int main(int argc, char **argv)
 {
     char folder[] = "/tmp/store_bench.XXXXXX";
@@ -137,6 +216,7 @@ int main(int argc, char **argv)
     run(s, "insert + update", 1, 2000, 1);
     run(s, "insert", 256, 256000, 0);
     run(s, "insert + update", 256, 256000, 1);
+    run_lives(s, 400 * RUNS);
     double close_us = now_us();
     store_close(s);
     double open_us = now_us();
