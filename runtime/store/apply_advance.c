@@ -51,6 +51,7 @@ static int begin_step(struct apply *a, const struct store_advance *v, const stru
 {
     struct store_step mine = *s;
     int rc = SQLITE_OK;
+    mine.run = v->run.seq;
     if (s->ended_ms != 0)
         mine.match = (struct bytes){NULL, 0};
     else if (s->kind == STEP_WAIT && s->match.len > 0)
@@ -74,14 +75,21 @@ static int end_step(struct apply *a, const struct store_advance *v, const struct
     return sqlite_run(st);
 }
 
+static bool is_new(const struct store_step *s, const struct run_row *row)
+{
+    return s->number > row->steps || s->ended_ms == 0;
+}
+
+/* Ends first: a wait that has timed out gives up the event that came too late, and a new one may have it. */
 static int write_steps(struct apply *a, const struct store_advance *v, struct run_row *row)
 {
     int rc = SQLITE_OK;
-    for (size_t i = 0; rc == SQLITE_OK && i < v->step_count; i++) {
-        const struct store_step *s = &v->steps[i];
-        bool is_new = s->number > row->steps || s->ended_ms == 0;
-        rc = is_new ? begin_step(a, v, s, row) : end_step(a, v, s);
-    }
+    for (size_t i = 0; rc == SQLITE_OK && i < v->step_count; i++)
+        if (!is_new(&v->steps[i], row))
+            rc = end_step(a, v, &v->steps[i]);
+    for (size_t i = 0; rc == SQLITE_OK && i < v->step_count; i++)
+        if (is_new(&v->steps[i], row))
+            rc = begin_step(a, v, &v->steps[i], row);
     return rc;
 }
 

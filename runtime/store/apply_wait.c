@@ -12,7 +12,9 @@ int apply_wait_prepare(struct apply *a, struct err *e)
         {&a->end_wait, "UPDATE steps SET ended_ms = ?2, ref = ?3, result = ?4, match = NULL WHERE key = ?1"},
         {&a->close_wait, "UPDATE steps SET match = NULL WHERE key = ?1"},
         {&a->find_arrival, "SELECT e.seq, e.id, e.received_ms, e.body FROM arrivals a CROSS JOIN events e "
-                           "ON e.seq = a.event WHERE a.key = ?1 AND a.event > ?2 ORDER BY a.event LIMIT 1"},
+                           "ON e.seq = a.event WHERE a.key = ?1 AND a.event > ?2 "
+                           "AND a.event NOT IN (SELECT ref FROM steps WHERE key > ?3 AND key < ?4 AND kind = 4) "
+                           "ORDER BY a.event LIMIT 1"},
         {NULL, NULL},
     };
     return sqlite_prepare(a->c, texts, e);
@@ -124,8 +126,11 @@ static int end_by(struct apply *a, struct store_step *s)
 
 int apply_wait_meet(struct apply *a, struct store_step *s, int64_t after_seq)
 {
+    _Static_assert(STEP_WAIT == 4, "as the text has it");
     sqlite_bind_bytes(a->find_arrival, 1, s->match);
     sqlite3_bind_int64(a->find_arrival, 2, after_seq);
+    sqlite3_bind_int64(a->find_arrival, 3, s->run * SCHEMA_STEPS_PER_RUN);
+    sqlite3_bind_int64(a->find_arrival, 4, (s->run + 1) * SCHEMA_STEPS_PER_RUN);
     int rc = sqlite3_step(a->find_arrival);
     if (rc == SQLITE_ROW)
         rc = end_by(a, s);

@@ -81,7 +81,8 @@ struct store_advance {
     size_t step_count;
     const struct store_delivery *deliveries; /* of new steps */
     size_t delivery_count;
-    int64_t arrived_after;     /* a new WAIT is ended at once by the earliest event with its key above this seq */
+    int64_t arrived_after;     /* a new WAIT is ended at once by the earliest event with its key above this seq that has
+                                * not ended one of the run's before */
     const struct bytes *forms; /* pairs of event name and form, see store_read_forms; known ones are fine */
     size_t form_count;         /* of pairs */
     /* Results. */
