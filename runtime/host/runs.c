@@ -245,6 +245,7 @@ static void on_written(struct store_write *w, const struct err *failure)
         drop(rs, r);
     else {
         outbox_offer(&t->outbox);
+        runs_load_passed(rs, r->seq);
         if (r->dropped)
             drop(rs, r);
         else if (run_state_final(t->advance.run.state))
@@ -379,6 +380,7 @@ void runs_fini(struct runs *rs)
             run_free(r);
         }
     free(rs->buckets);
+    free(rs->passed);
     forms_fini(&rs->forms);
     *rs = (struct runs){.held = true};
 }

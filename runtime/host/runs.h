@@ -38,7 +38,10 @@ struct runs {
     /* What is to be read from the store. */
     struct store_read_runs load;
     bool loading;
-    int turn; /* whose it is: woken, due, left */
+    int64_t *passed; /* while loading: runs that were written meanwhile, of which the answer may know less */
+    size_t passed_count, passed_cap;
+    bool passed_lost; /* out of memory */
+    int turn;         /* whose it is: woken, due, left */
     int64_t wakes[RUNS_WAKES_MAX], asked[RUNS_WAKES_MAX];
     size_t wake_count;
     bool left;      /* READY ones were left in the store, above … */

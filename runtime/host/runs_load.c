@@ -139,10 +139,36 @@ static void count_due(struct runs *rs, int64_t seq)
     rs->due_writing++;
 }
 
+void runs_load_passed(struct runs *rs, int64_t seq)
+{
+    if (!rs->loading || rs->passed_lost)
+        return;
+    if (rs->passed_count == rs->passed_cap) {
+        size_t cap = rs->passed_cap == 0 ? 256 : rs->passed_cap * 2;
+        int64_t *more = realloc(rs->passed, cap * sizeof *more);
+        rs->passed_lost = more == NULL;
+        if (more == NULL)
+            return;
+        rs->passed = more;
+        rs->passed_cap = cap;
+    }
+    rs->passed[rs->passed_count++] = seq;
+}
+
+static bool has_passed(const struct runs *rs, int64_t seq)
+{
+    for (size_t i = 0; i < rs->passed_count; i++)
+        if (rs->passed[i] == seq)
+            return true;
+    return false;
+}
+
 static void take(struct runs *rs, const struct store_read_runs *a)
 {
     for (size_t i = 0; i < a->count; i++) {
         const struct store_run *row = &a->runs[i];
+        if (has_passed(rs, row->seq))
+            continue;
         if (rs->held || runs_resume(rs, row, a->steps == NULL ? NULL : a->steps + row->first_step) == 1)
             postpone(rs, row);
         else if (a->what == STORE_LOAD_DUE)
@@ -175,6 +201,11 @@ static void answered(struct runs *rs)
 static void on_load(struct store_read *r, const struct err *failure)
 {
     struct runs *rs = (struct runs *)((char *)r - offsetof(struct runs, load));
+    struct err lost;
+    if (failure == NULL && rs->passed_lost) {
+        err_memory(&lost);
+        failure = &lost;
+    }
     if (failure != NULL)
         read_failed(rs, failure);
     else
@@ -215,6 +246,8 @@ static void ask(struct runs *rs, int turn)
         rs->left = false;
     }
     rs->loading = true;
+    rs->passed_count = 0;
+    rs->passed_lost = false;
     store_query(rs->env->store, &q->base);
 }
 

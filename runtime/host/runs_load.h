@@ -15,6 +15,8 @@ void runs_load_left(struct runs *rs, int64_t seq);
 void runs_load_later(struct runs *rs, int64_t seq);
 /* One waits in the store until then. */
 void runs_load_due(struct runs *rs, int64_t due_ms);
+/* A write of the run is committed: a read under way may have seen it as it was before. */
+void runs_load_passed(struct runs *rs, int64_t seq);
 /* Reads the next that may go on, when there is room and no read under way. */
 void runs_load_next(struct runs *rs);
 /* Tells the task of a run its journal, and notes what it waits for. */
