@@ -188,9 +188,21 @@ static void read_failed(struct runs *rs, const struct err *failure)
     hold_off(rs);
 }
 
+/* The limits cut it: those that were named behind the last that came are still to be read. */
+static void ask_again(struct runs *rs, const struct store_read_runs *a)
+{
+    size_t i = 0;
+    while (i < a->seq_count && rs->asked[i] != a->runs[a->count - 1].seq)
+        i++;
+    for (i++; i < a->seq_count; i++)
+        runs_load_wake(rs, rs->asked[i]);
+}
+
 static void answered(struct runs *rs)
 {
     const struct store_read_runs *a = &rs->load;
+    if (a->what == STORE_LOAD_THESE && a->more && a->count > 0)
+        ask_again(rs, a);
     if (a->what == STORE_LOAD_READY && a->more && a->count > 0)
         runs_load_left(rs, a->runs[a->count - 1].seq + 1);
     if (a->what == STORE_LOAD_DUE && a->next_due_ms != 0)
