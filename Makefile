@@ -6,6 +6,7 @@
 #   make lint       layers, luacheck, cppcheck, shell
 #   make check-asan / check-valgrind    the suite under the sanitizers / valgrind
 #   make figures    the load tests in full size: the figures of the README
+#   make crash-flows  flows, killed at each sync of the journal, at pairs of them, and KILLS=50 times at random
 #   make property   DOCUMENTS=100000 of random data through templates
 #   make fuzz       templates, for FUZZ_SECONDS=3600, on as many cores as JOBS=1
 #   make bench      deliveries a second, CPU a delivery; bench-template, bench-store: parts of it
@@ -79,6 +80,11 @@ unit: $(UNIT)
 $(BUILD)/native.so: tests/lua/native.c $(BUILD)/libanzol.a
 	$(call say,cc  )$(CC) $(ALL_CFLAGS) -shared -o $@ $^ $(filter-out -llua5.4,$(LIBS))
 
+# Preloaded into the daemon, it kills it at a chosen sync.
+$(BUILD)/crash.so: tests/e2e/crash.c
+	@mkdir -p $(@D)
+	$(call say,cc  )$(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra $(WERROR) -fPIC $(CFLAGS) -shared -o $@ $< -ldl
+
 -include $(OBJECTS:.o=.d) $(BUILD)/main.d $(UNIT:=.d)
 
 # $(call install,PACKAGES): those that are missing, from Debian, as root or through sudo.
@@ -111,7 +117,7 @@ run: deps
 # The recursion is for the first time: what pkg-config says is read when make starts.
 .PHONY: test
 test: deps-test
-	@$(MAKE) --no-print-directory -j2 all unit $(BUILD)/native.so
+	@$(MAKE) --no-print-directory -j2 all unit $(BUILD)/native.so $(BUILD)/crash.so
 	@BUILD=$(abspath $(BUILD)) tests/run
 
 .PHONY: lint
@@ -121,13 +127,13 @@ lint: deps-test
 .PHONY: check-asan
 check-asan: deps-test
 	@$(MAKE) --no-print-directory -j2 BUILD=build-asan CFLAGS="-O1 -g -fno-omit-frame-pointer" \
-	    SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all" all unit
+	    SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all" all unit build-asan/crash.so
 	@WRAPPED=1 PATIENCE=120 BUILD=$(abspath build-asan) ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 tests/run unit e2e
 
 .PHONY: check-valgrind
 check-valgrind: deps-test
 	$(call install,valgrind)
-	@$(MAKE) --no-print-directory -j2 all unit
+	@$(MAKE) --no-print-directory -j2 all unit $(BUILD)/crash.so
 	@WRAPPED=1 PATIENCE=300 BUILD=$(abspath $(BUILD)) ANZOL=$(abspath tests)/valgrind WRAP_UNIT="$(abspath tests)/valgrind-unit" tests/run unit e2e
 
 # Random documents through templates; `make test` takes 2,000.
@@ -137,6 +143,12 @@ SEED      ?= 1
 property: deps-test
 	@$(MAKE) --no-print-directory -j2 $(BUILD)/native.so
 	@BUILD=$(abspath $(BUILD)) lua5.4 -e 'require("tests.lua.property").run($(DOCUMENTS), $(SEED))' && echo "$(DOCUMENTS) documents, seed $(SEED): all came out as they went in"
+
+KILLS ?= 50
+.PHONY: crash-flows
+crash-flows: deps-test
+	@$(MAKE) --no-print-directory -j2 all $(BUILD)/crash.so
+	@SWEEP=all KILLS=$(KILLS) BUILD=$(abspath $(BUILD)) ANZOL=$(abspath $(BUILD))/anzol /usr/bin/python3 tests/e2e/tap.py tests/e2e/test_flow_crash.py
 
 # libFuzzer; what it finds stays in build-fuzz/, and a crash ends it.
 JOBS    ?= 1
