@@ -18,6 +18,7 @@ struct run *run_new(struct runs *rs, const struct store_run *row)
     r->created_ms = row->created_ms;
     r->steps = row->steps;
     r->seen = row->woken;
+    r->mark = row->mark;
     r->flow = strndup(row->flow.len == 0 ? "" : row->flow.data, row->flow.len);
     if (r->flow == NULL) {
         free(r);
@@ -275,6 +276,7 @@ static void fill(struct turn *t, enum task_end end)
         .seq = r->seq,
         .id = r->id,
         .script = r->script,
+        .mark = r->mark,
         .state = state,
         .steps = r->steps,
         .due_ms = run_state_final(state) ? 0 : run_due(r),
@@ -285,6 +287,7 @@ static void fill(struct turn *t, enum task_end end)
     else
         a->run.message = buf_view(&t->text);
     a->seen = r->seen;
+    r->runs->env->random(&a->mark, sizeof a->mark);
     a->steps = t->steps;
     a->step_count = t->count;
     a->deliveries = t->outbox.rows;

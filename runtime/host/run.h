@@ -40,8 +40,9 @@ struct run {
     int64_t created_ms;
     char *flow;
     struct task *task;
-    int steps; /* in the journal, with what is being written */
-    int seen;  /* ends from outside that the task was told */
+    int steps;    /* in the journal, with what is being written */
+    int64_t mark; /* of its last committed advance */
+    int seen;     /* ends from outside that the task was told */
     struct open_step *open;
     size_t open_count, open_cap;
     struct turn *turn; /* being committed; NULL: idle */

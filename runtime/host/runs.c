@@ -241,9 +241,12 @@ static void on_written(struct store_write *w, const struct err *failure)
     if (failure != NULL) {
         log_line(rs->env->log, LOG_ERROR, "store.run", LOG_STR("flow", r->flow), LOG_STR("error", failure->message));
         drop(rs, r);
-    } else if (t->advance.superseded)
+    } else if (t->advance.superseded) {
+        int64_t seq = r->seq;
         drop(rs, r);
-    else {
+        runs_load_wake(rs, seq); /* what it was told meanwhile is in the store */
+    } else {
+        r->mark = t->advance.mark;
         outbox_offer(&t->outbox);
         runs_load_passed(rs, r->seq);
         if (r->dropped)

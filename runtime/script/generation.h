@@ -10,8 +10,8 @@
 
 #include "core/buf.h"
 #include "core/err.h"
-#include "core/run.h"
 #include "core/retry.h"
+#include "core/run.h"
 #include "core/uuid.h"
 
 struct generation;

@@ -14,7 +14,7 @@ int apply_advance_prepare(struct apply *a, struct err *e)
                        "result) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT(key) DO NOTHING"},
         {&a->end_step, "UPDATE steps SET ended_ms = ?2, ref = ?3, attempt = ?4, result = ?5, match = NULL "
                        "WHERE key = ?1"},
-        {&a->set_face, "UPDATE runs SET script = ?2, state = ?3, steps = ?4, woken = ?5, seen = ?6, due_ms = ?7, "
+        {&a->set_face, "UPDATE runs SET script = ?2, state = ?3, steps = ?4, woken = ?5, mark = ?6, due_ms = ?7, "
                        "finished_ms = ?8, message = ?9, result = ?10 WHERE seq = ?1"},
         {&a->add_form, "INSERT OR IGNORE INTO forms(name, form) VALUES (?1, ?2)"},
         {NULL, NULL},
@@ -135,7 +135,7 @@ static int write_face(struct apply *a, struct store_advance *v, const struct run
     sqlite3_bind_int(st, 3, (int)state);
     sqlite3_bind_int(st, 4, r->steps);
     sqlite3_bind_int(st, 5, row->woken);
-    sqlite3_bind_int(st, 6, v->seen);
+    sqlite3_bind_int64(st, 6, v->mark);
     sqlite3_bind_int64(st, 7, apply_run_due(state, r->due_ms));
     sqlite3_bind_int64(st, 8, run_state_final(state) ? finished_ms : 0);
     sqlite_bind_bytes(st, 9, r->message);
@@ -150,9 +150,9 @@ static int end_run(struct apply *a, struct store_advance *v, bool again)
     return rc == SQLITE_OK ? apply_run_hand_on(a, v->run.seq, again, &v->next_of_key) : rc;
 }
 
-static int write_all(struct apply *a, struct store_advance *v, struct run_row *row, int64_t now_ms)
+/* `again`: an earlier try has reached the disk. */
+static int write_all(struct apply *a, struct store_advance *v, struct run_row *row, bool again, int64_t now_ms)
 {
-    bool again = run_state_final(row->state);
     int rc = write_steps(a, v, row);
     if (rc == SQLITE_OK)
         rc = write_deliveries(a, v);
@@ -161,12 +161,6 @@ static int write_all(struct apply *a, struct store_advance *v, struct run_row *r
     if (rc == SQLITE_OK)
         rc = write_face(a, v, row, now_ms);
     return rc == SQLITE_OK && run_state_final(v->run.state) ? end_run(a, v, again) : rc;
-}
-
-/* A final row that is what this advance makes of it: by an earlier try. */
-static bool made_it_so(const struct store_advance *v, const struct run_row *row)
-{
-    return row->state == v->run.state && row->steps == v->run.steps && row->seen == v->seen;
 }
 
 /* A number outside would be a step of another run. */
@@ -197,6 +191,7 @@ int apply_advance(struct apply *a, struct store_advance *v, int64_t now_ms)
         apply_gone(&v->base, "run", v->run.seq);
         return SQLITE_OK;
     }
-    v->superseded = run_state_final(row.state) && !made_it_so(v, &row);
-    return v->superseded ? SQLITE_OK : write_all(a, v, &row, now_ms);
+    bool again = row.mark == v->mark;
+    v->superseded = !again && (run_state_final(row.state) || row.mark != v->run.mark);
+    return v->superseded ? SQLITE_OK : write_all(a, v, &row, again, now_ms);
 }

@@ -6,11 +6,11 @@
 int apply_run_prepare(struct apply *a, struct err *e)
 {
     const struct sqlite_text texts[] = {
-        {&a->add_run, "INSERT INTO runs(seq, id, event, event_id, script, state, steps, woken, seen, created_ms, "
+        {&a->add_run, "INSERT INTO runs(seq, id, event, event_id, script, state, steps, woken, mark, created_ms, "
                       "due_ms, finished_ms, flow, key, message, result) "
                       "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"},
         {&a->add_input, "INSERT INTO inputs(run, envelope) VALUES (?1, ?2)"},
-        {&a->find_run, "SELECT state, steps, woken, seen FROM runs WHERE seq = ?1"},
+        {&a->find_run, "SELECT state, steps, woken, mark FROM runs WHERE seq = ?1"},
         {&a->key_taken,
          "SELECT 1 FROM runs INDEXED BY runs_key WHERE flow = ?1 AND key = ?2 AND " SCHEMA_RUN_KEYED " LIMIT 1"},
         {&a->first_of_key, "SELECT o.seq, o.state FROM runs r CROSS JOIN runs o INDEXED BY runs_key "
@@ -103,7 +103,7 @@ int apply_run_find(struct apply *a, int64_t seq, struct run_row *row)
         row->state = (enum run_state)sqlite3_column_int(st, 0);
         row->steps = sqlite3_column_int(st, 1);
         row->woken = sqlite3_column_int(st, 2);
-        row->seen = sqlite3_column_int(st, 3);
+        row->mark = sqlite3_column_int64(st, 3);
     }
     sqlite3_reset(st);
     return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;

@@ -14,7 +14,8 @@
 struct run_row {
     bool found;
     enum run_state state;
-    int steps, woken, seen;
+    int steps, woken;
+    int64_t mark;
 };
 
 int apply_run_prepare(struct apply *a, struct err *e);

@@ -11,10 +11,11 @@ int apply_wait_prepare(struct apply *a, struct err *e)
         {&a->find_waits, "SELECT key FROM steps INDEXED BY steps_match WHERE match = ?1 AND " SCHEMA_STEP_OPEN},
         {&a->end_wait, "UPDATE steps SET ended_ms = ?2, ref = ?3, result = ?4, match = NULL WHERE key = ?1"},
         {&a->close_wait, "UPDATE steps SET match = NULL WHERE key = ?1"},
-        {&a->find_arrival, "SELECT e.seq, e.id, e.received_ms, e.body FROM arrivals a CROSS JOIN events e "
-                           "ON e.seq = a.event WHERE a.key = ?1 AND a.event > ?2 "
-                           "AND a.event NOT IN (SELECT ref FROM steps WHERE key > ?3 AND key < ?4 AND kind = 4) "
-                           "ORDER BY a.event LIMIT 1"},
+        {&a->find_arrival,
+         "SELECT e.seq, e.id, e.received_ms, e.body FROM arrivals a CROSS JOIN events e "
+         "ON e.seq = a.event WHERE a.key = ?1 AND a.event > ?2 "
+         "AND NOT EXISTS (SELECT 1 FROM steps WHERE key > ?3 AND key < ?4 AND kind = 4 AND ref = a.event) "
+         "ORDER BY a.event LIMIT 1"},
         {NULL, NULL},
     };
     return sqlite_prepare(a->c, texts, e);

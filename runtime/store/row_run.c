@@ -39,6 +39,7 @@ int row_run(sqlite3_stmt *st, struct arena **a, struct store_run *out)
         .state = (enum run_state)sqlite3_column_int(st, ROW_RUN_STATE),
         .steps = sqlite3_column_int(st, ROW_RUN_STEPS),
         .woken = sqlite3_column_int(st, ROW_RUN_WOKEN),
+        .mark = sqlite3_column_int64(st, ROW_RUN_MARK),
         .created_ms = sqlite3_column_int64(st, ROW_RUN_CREATED),
         .due_ms = sqlite3_column_int64(st, ROW_RUN_DUE),
         .finished_ms = sqlite3_column_int64(st, ROW_RUN_FINISHED),

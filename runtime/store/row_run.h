@@ -16,6 +16,7 @@ enum row_run_column {
     ROW_RUN_STATE,
     ROW_RUN_STEPS,
     ROW_RUN_WOKEN,
+    ROW_RUN_MARK,
     ROW_RUN_CREATED,
     ROW_RUN_DUE,
     ROW_RUN_FINISHED,

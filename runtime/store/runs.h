@@ -19,8 +19,9 @@ struct store_run {
     int64_t event_seq; /* what started it; 0: none */
     int64_t script;    /* seq of the scripts it runs under */
     enum run_state state;
-    int steps; /* in the journal */
-    int woken; /* steps ended from outside so far */
+    int steps;    /* in the journal */
+    int woken;    /* steps ended from outside so far */
+    int64_t mark; /* of its last advance; 0: none yet */
     int64_t created_ms;
     int64_t due_ms;      /* WAITING, SLEEPING: when a time is up; 0: none */
     int64_t finished_ms; /* final: since when; else 0 */
@@ -70,13 +71,15 @@ struct store_step_end {
  * What a run did until it came to wait or end: new steps with their deliveries, ended ones, its new face. Kept like an
  * update while the database refuses. Fails when the run is not there.
  *
- * A run that was canceled meanwhile stays canceled, and nothing of the advance is written (`superseded`).
+ * A run that was canceled meanwhile stays canceled, and one whose row has another mark has gone on without whoever made
+ * this: then nothing of the advance is written (`superseded`). So one that began from an old answer does no harm.
  */
 struct store_advance {
     struct store_write base;
     struct store_run
-        run;  /* seq says which; state, due_ms, steps, finished_ms, message, result and script are written */
-    int seen; /* how many of `woken` it knows: with more, it is READY instead of WAITING or SLEEPING */
+        run;      /* seq says which, mark how it was; the rest but ids, names and times of creation is written */
+    int64_t mark; /* of this advance: random, so that no other has it */
+    int seen;     /* how many of `woken` it knows: with more, it is READY instead of WAITING or SLEEPING */
     const struct store_step *steps; /* new ones (a number above the row's steps), or ended ones (ended_ms set) */
     size_t step_count;
     const struct store_delivery *deliveries; /* of new steps */

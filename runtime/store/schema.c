@@ -71,7 +71,7 @@ static const char VERSION_2[] =
     "  state INTEGER NOT NULL,"
     "  steps INTEGER NOT NULL,"
     "  woken INTEGER NOT NULL,"
-    "  seen INTEGER NOT NULL,"
+    "  mark INTEGER NOT NULL," /* of the last advance */
     "  created_ms INTEGER NOT NULL,"
     "  due_ms INTEGER NOT NULL," /* 0 unless WAITING or SLEEPING */
     "  finished_ms INTEGER NOT NULL,"

@@ -13,7 +13,8 @@
 
 /* Those of `runs AS r` that row_run() takes. */
 #define SCHEMA_RUN                                                                                                     \
-    "r.seq, r.id, r.event, r.event_id, r.script, r.state, r.steps, r.woken, r.created_ms, r.due_ms, r.finished_ms, "   \
+    "r.seq, r.id, r.event, r.event_id, r.script, r.state, r.steps, r.woken, r.mark, r.created_ms, r.due_ms, "          \
+    "r.finished_ms, "                                                                                                  \
     "r.flow, r.key, r.message, r.result"
 
 /* Those of `steps AS s` with `deliveries AS d` that row_step() takes. */

@@ -38,8 +38,17 @@ static inline void write_one(struct fixture *f, struct store_write *w)
         fail_msg("write: %s", last.why.message);
 }
 
+/* Of the advance made last, by run. */
+static int64_t marks[1024];
+
+static inline int64_t *mark_of(int64_t run)
+{
+    return &marks[(size_t)run % (sizeof marks / sizeof *marks)];
+}
+
 static inline struct store_run run_of(int64_t seq, const char *key)
 {
+    *mark_of(seq) = 0;
     return (struct store_run){.seq = seq,
                               .id = uuid_of(seq),
                               .script = 1,
@@ -117,12 +126,15 @@ static inline struct store_delivery delivery_of(int64_t seq, int64_t run, int st
                                    .step = step};
 }
 
-/* An advance without deliveries, not submitted yet. The steps are the caller's. */
+/* An advance without deliveries, not submitted yet; it is to follow the one made last. The steps are the caller's. */
 static inline struct store_advance advance_of(int64_t run, enum run_state state, const struct store_step *steps,
                                               size_t count)
 {
+    static int64_t last_mark;
+    int64_t *mark = mark_of(run);
     struct store_advance v = {.base = {.kind = STORE_ADVANCE},
-                              .run = {.seq = run, .state = state, .script = 1},
+                              .run = {.seq = run, .state = state, .script = 1, .mark = *mark},
+                              .mark = ++last_mark,
                               .steps = steps,
                               .step_count = count};
     for (size_t i = 0; i < count; i++)
@@ -130,6 +142,7 @@ static inline struct store_advance advance_of(int64_t run, enum run_state state,
             v.run.steps = steps[i].number;
     if (run_state_final(state))
         v.run.finished_ms = clock_ms;
+    *mark = v.mark;
     return v;
 }
 

@@ -271,6 +271,32 @@ static void test_superseded_by_cancel(void **state)
 }
 
 /* Another end than the one that is written, of the same kind. */
+/* Whoever began from an old answer would do again what has been done. */
+static void test_superseded_by_its_own_advance(void **state)
+{
+    struct fixture *f = *state;
+    begin(f, 1, "");
+    struct store_step first = step_of(1, 1, STEP_SLEEP), again = call_of(1, 1, 50), wait = wait_of(1, 2, "a");
+    struct store_delivery d = delivery_of(50, 1, 1);
+    struct store_advance v = advance(f, 1, RUN_SLEEPING, &first, 1);
+    int64_t mark = v.mark;
+    struct store_advance old = advance_of(1, RUN_WAITING, &again, 1);
+    old.run.mark = 0;
+    old.deliveries = &d;
+    old.delivery_count = 1;
+    write_one(f, &old.base);
+    assert_true(old.superseded);
+    assert_int_equal(number(f, "SELECT count(*) FROM deliveries"), 0);
+    *mark_of(1) = mark;
+    v = advance(f, 1, RUN_WAITING, &wait, 1);
+    assert_false(v.superseded);
+    struct store_read_runs q = look(f, 1);
+    assert_int_equal(q.runs[0].mark, v.mark);
+    assert_int_equal(q.step_count, 2);
+    assert_int_equal(q.steps[0].kind, STEP_SLEEP);
+    store_read_fini(&q.base);
+}
+
 static void test_superseded_by_another_end(void **state)
 {
     struct fixture *f = *state;
@@ -427,8 +453,8 @@ static void test_advance_again_after_an_event(void **state)
     struct store_event e = {.seq = 20, .id = uuid_of(20), .body = bytes_of("{}"), .received_ms = clock_ms};
     struct store_accept a = {.base = {.kind = STORE_ACCEPT}, .event = &e, .keys = keys, .key_count = 1};
     struct store_step s = wait_of(1, 1, "a");
-    struct store_advance v = advance_of(1, RUN_WAITING, &s, 1);
     begin(f, 1, "");
+    struct store_advance v = advance_of(1, RUN_WAITING, &s, 1);
     direct_open(f, &d);
     apply(&d, &v.base);
     assert_false(v.woken);
@@ -531,6 +557,7 @@ int main(void)
         WITH_STORE(test_no_wake_up_is_lost),
         WITH_STORE(test_no_wake_up_is_lost_in_one_commit),
         WITH_STORE(test_superseded_by_cancel),
+        WITH_STORE(test_superseded_by_its_own_advance),
         WITH_STORE(test_superseded_by_another_end),
         WITH_STORE(test_the_end_goes_before_what_wakes),
         WITH_STORE(test_wait_ends_by_time),

@@ -238,7 +238,7 @@ static void sleep_many(struct fixture *f, int count)
     snprintf(
         text, sizeof text,
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d) "
-        "INSERT INTO runs(seq, id, event, event_id, script, state, steps, woken, seen, created_ms, due_ms, "
+        "INSERT INTO runs(seq, id, event, event_id, script, state, steps, woken, mark, created_ms, due_ms, "
         "finished_ms, flow, key, message, result) "
         "SELECT i, printf('%%016d', i), 0, '', 1, 2, 1, 0, 0, 1700000000000, i, 0, 'checkout', NULL, '', '' FROM n;"
         "INSERT INTO inputs SELECT seq, '{}' FROM runs;"
