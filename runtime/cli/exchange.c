@@ -1,7 +1,7 @@
 #include "cli/exchange.h"
 
 #include "cli/ask.h"
-#include "core/units.h"
+#include "core/json_scan.h"
 
 #include <jansson.h>
 #include <string.h>
@@ -151,53 +151,9 @@ static void print_head(const struct render *r, const json_t *d)
 
 /* --- variables ------------------------------------------------------------------------------------------------- */
 
-static const char *skip_string(const char *p, const char *end)
-{
-    for (p++; p < end && *p != '"'; p++)
-        p += *p == '\\' && p + 1 < end;
-    return p < end ? p + 1 : end;
-}
-
-/* The first byte after the value that starts at `p`. */
-static const char *skip_value(const char *p, const char *end)
-{
-    int depth = 0;
-    while (p < end) {
-        if (*p == '"') {
-            p = skip_string(p, end);
-            continue;
-        }
-        if (depth == 0 && (*p == ',' || *p == '}'))
-            break;
-        depth += (*p == '{' || *p == '[') - (*p == '}' || *p == ']');
-        p++;
-    }
-    return p;
-}
-
-/*
- * The text of a member of the outermost object of valid JSON: Jansson would write numbers its own way. Empty: not
- * there.
- */
-static struct bytes member(struct bytes json, const char *name)
-{
-    const char *p = memchr(json.data, '{', json.len), *end = json.data + json.len;
-    size_t len = strlen(name);
-    while (p != NULL && (p = memchr(p, '"', (size_t)(end - p))) != NULL) {
-        const char *key = p + 1;
-        const char *value = memchr(skip_string(p, end), ':', (size_t)(end - skip_string(p, end)));
-        if (value == NULL)
-            break;
-        p = skip_value(value + 1, end);
-        if ((size_t)(value - key) > len && memcmp(key, name, len) == 0 && key[len] == '"')
-            return (struct bytes){value + 1, (size_t)(p - value - 1)};
-    }
-    return (struct bytes){NULL, 0};
-}
-
 static void print_vars(const struct render *r, const json_t *d, struct bytes text)
 {
-    struct bytes vars = member(text, "vars");
+    struct bytes vars = json_scan_member(text, "vars"); /* Jansson would write numbers its own way */
     if (ask_text(d, "vars_error")[0] != '\0')
         render_text(r, STYLE_BAD, "\nvariables: %s\n", ask_text(d, "vars_error"));
     if (vars.len == 0)
