@@ -65,7 +65,7 @@ static void on_hangup(struct ev_loop *loop, struct ev_signal *w, int events)
 {
     (void)loop, (void)events;
     struct daemon *d = w->data;
-    (void)host_reload(d->host, NULL); /* it says itself how it went */
+    (void)host_reload(d->host, NULL, NULL); /* it says itself how it went */
 }
 
 static void start_signals(struct daemon *d, struct ev_loop *loop, bool hangup_ends)

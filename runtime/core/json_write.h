@@ -41,6 +41,8 @@ void json_write_bool(struct json_write *w, const char *key, bool v);
 void json_write_null(struct json_write *w, const char *key);
 /* Wall-clock milliseconds since 1970 as RFC 3339 in UTC with milliseconds; 0 as null. */
 void json_write_time(struct json_write *w, const char *key, int64_t wall_ms);
+/* An array of the lines of a text. */
+void json_write_lines(struct json_write *w, const char *key, struct bytes text);
 /* `text` is JSON already and goes out as it is. */
 void json_write_raw(struct json_write *w, const char *key, struct bytes text);
 

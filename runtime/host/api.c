@@ -2,6 +2,7 @@
 
 #include "core/units.h"
 #include "host/api_read.h"
+#include "host/api_runs.h"
 #include "host/scripts.h"
 #include "host/views.h"
 
@@ -38,6 +39,21 @@ static void on_delivery(void *ud, struct uuid id, struct api_call *c)
 static void on_resend(void *ud, struct uuid id, struct api_call *c)
 {
     api_read_and_resend(ud, &id, c);
+}
+
+static void on_runs(void *ud, const struct api_filter *f, struct api_call *c)
+{
+    api_runs_list(ud, f, c);
+}
+
+static void on_run(void *ud, struct uuid id, struct api_call *c)
+{
+    api_runs_one(ud, &id, c);
+}
+
+static void on_run_order(void *ud, struct uuid id, enum api_order order, struct api_call *c)
+{
+    api_runs_order(ud, &id, order, c);
 }
 
 /* --- what enters ---------------------------------------------------------------------------------------------- */
@@ -243,15 +259,17 @@ static void on_listing(void *ud, enum api_listing what, struct api_call *c)
 static void on_reload(void *ud, struct api_call *c)
 {
     struct api *a = ud;
-    struct buf json;
+    struct buf json, lines;
     struct err e;
     buf_init(&json);
-    if (a->reload(a->reload_ud, &e) != 0) {
-        api_problem(c, &e);
-        return;
+    buf_init(&lines);
+    if (a->reload(a->reload_ud, &lines, &e) != 0)
+        api_problem_lines(c, &e, buf_view(&lines));
+    else {
+        view_loaded(&json, a->intake->scripts->current, buf_view(&lines));
+        api_reply(c, 200, &json);
     }
-    view_loaded(&json, a->intake->scripts->current);
-    api_reply(c, 200, &json);
+    buf_fini(&lines);
 }
 
 static void on_metrics(void *ud, struct buf *out)
@@ -270,6 +288,9 @@ const struct api_ops api_ops = {
     .deliveries = on_deliveries,
     .delivery = on_delivery,
     .resend = on_resend,
+    .runs = on_runs,
+    .run = on_run,
+    .run_order = on_run_order,
     .listing = on_listing,
     .reload = on_reload,
     .ready = ready,

@@ -19,8 +19,8 @@ struct api {
     bool holding;          /* may_accept() said no */
     bool stopping;
     int64_t started_ms;
-    /* The host's: loads the scripts anew. */
-    int (*reload)(void *ud, struct err *e);
+    /* The host's: loads the scripts anew; `lines` gets the mistakes, or the warnings. */
+    int (*reload)(void *ud, struct buf *lines, struct err *e);
     void *reload_ud;
 };
 

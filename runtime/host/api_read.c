@@ -64,7 +64,7 @@ void api_read_list(struct api *a, const struct api_filter *f, struct api_call *c
     struct asked *q = asked_new(a, c, STORE_READ_LIST, on_list);
     if (q == NULL)
         return;
-    q->webhook = f->webhook.len > 0 ? strndup(f->webhook.data, f->webhook.len) : NULL;
+    q->webhook = f->name.len > 0 ? strndup(f->name.data, f->name.len) : NULL;
     q->read.limit = f->limit;
     q->read.filter = (struct store_filter){
         .webhook = bytes_of(q->webhook),

@@ -244,7 +244,7 @@ static int judge(void *ud, const struct live *l, const struct attempt *a, struct
     return generation_judge(g != NULL ? g : h->scripts.current, l->webhook, a, out, message, e);
 }
 
-static int on_reload(void *ud, struct err *e);
+static int on_reload(void *ud, struct buf *lines, struct err *e);
 
 static int start_all(struct host *h, const struct host_options *o, struct err *e)
 {
@@ -305,15 +305,12 @@ struct host *host_start(const struct host_options *o, struct err *e)
 
 /* --- reloading ------------------------------------------------------------------------------------------------ */
 
-static int reload(struct host *h, struct err *e)
+static int reload(struct host *h, struct buf *lines, struct err *e)
 {
-    struct buf errors;
-    buf_init(&errors);
-    int rc = scripts_load(&h->scripts, &errors, e);
-    size_t lines = tell(&errors);
-    buf_fini(&errors);
+    int rc = scripts_load(&h->scripts, lines, e);
+    size_t count = tell(lines);
     if (rc != 0) {
-        log_line(h->log, LOG_ERROR, "reload.failed", LOG_INT("mistakes", (int64_t)lines),
+        log_line(h->log, LOG_ERROR, "reload.failed", LOG_INT("mistakes", (int64_t)count),
                  LOG_STR("message", e->message));
         e->domain = ERR_INPUT;
         e->code = 422;
@@ -322,10 +319,14 @@ static int reload(struct host *h, struct err *e)
     return scripts_keep(&h->scripts, e) != 0 || set_rates(h, h->scripts.current, false, e) != 0 ? -1 : 0;
 }
 
-int host_reload(struct host *h, struct err *e)
+int host_reload(struct host *h, struct buf *lines, struct err *e)
 {
     struct err why;
-    if (reload(h, e != NULL ? e : &why) != 0)
+    struct buf own;
+    buf_init(&own);
+    int rc = reload(h, lines != NULL ? lines : &own, e != NULL ? e : &why);
+    buf_fini(&own);
+    if (rc != 0)
         return -1;
     const struct generation *g = h->scripts.current;
     log_line(h->log, LOG_INFO, "reloaded", LOG_INT("generation", (int64_t)generation_number(g)),
@@ -335,9 +336,9 @@ int host_reload(struct host *h, struct err *e)
     return 0;
 }
 
-static int on_reload(void *ud, struct err *e)
+static int on_reload(void *ud, struct buf *lines, struct err *e)
 {
-    return host_reload(ud, e);
+    return host_reload(ud, lines, e);
 }
 
 /* --- stopping ------------------------------------------------------------------------------------------------- */

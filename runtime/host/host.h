@@ -5,6 +5,7 @@
 #ifndef ANZOL_HOST_HOST_H
 #define ANZOL_HOST_HOST_H
 
+#include "core/buf.h"
 #include "core/err.h"
 #include "core/log.h"
 
@@ -31,9 +32,10 @@ struct host_options {
 struct host *host_start(const struct host_options *o, struct err *e);
 /*
  * Loads the scripts anew. They take the place of the old ones at once, or, when there is a mistake in them, not at all:
- * -1, with each mistake on stderr and the first in `e` (ERR_INPUT 422). Work in flight goes on as it began.
+ * -1, and `e` says so (ERR_INPUT 422). Each mistake or warning is a line on stderr and, unless it is NULL, in `lines`.
+ * Work in flight goes on as it began.
  */
-int host_reload(struct host *h, struct err *e);
+int host_reload(struct host *h, struct buf *lines, struct err *e);
 /*
  * Begins to stop: no new call, no new attempt; what is in flight ends and is recorded, then the loop is broken. A
  * second call ends what is in flight at once.

@@ -206,7 +206,9 @@ static int tell_accepted(struct admission *a)
                                   .seqs = seqs,
                                   .count = count,
                                   .runs = ids + count,
-                                  .run_count = run_count};
+                                  .run_count = run_count,
+                                  .run_state = run_count > 0 ? a->runs[0].state : RUN_READY,
+                                  .woken = a->accept.woken.len / sizeof(int64_t)};
         a->done(a->ud, &r, NULL);
         rc = 0;
     }

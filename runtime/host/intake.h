@@ -23,6 +23,8 @@ struct intake_result {      /* valid during the callback */
     size_t count;
     const struct uuid *runs;
     size_t run_count;
+    enum run_state run_state; /* of the first of them, as it was written; not of a duplicate */
+    size_t woken;             /* runs that waited for it */
 };
 /* `failure`: nothing was accepted. */
 typedef void intake_done(void *ud, const struct intake_result *r, const struct err *failure);

@@ -48,7 +48,7 @@ static void put_lane(struct json_write *w, const struct lane *lane, const struct
     json_write_end(w);
 }
 
-void view_loaded(struct buf *out, const struct generation *g)
+void view_loaded(struct buf *out, const struct generation *g, struct bytes warnings)
 {
     struct json_write w;
     json_write_init(&w, out);
@@ -57,6 +57,7 @@ void view_loaded(struct buf *out, const struct generation *g)
     json_write_int(&w, "integrations", (int64_t)generation_integration_count(g));
     json_write_int(&w, "webhooks", (int64_t)generation_webhook_count(g));
     json_write_int(&w, "flows", (int64_t)generation_flow_count(g));
+    json_write_lines(&w, "warnings", warnings);
     json_write_end(&w);
 }
 

@@ -1,33 +1,23 @@
 #include "host/views.h"
 
 #include "core/request.h"
-#include "core/units.h"
-
-#include <inttypes.h>
-#include <stdio.h>
-#include <string.h>
-
-static void put_id(struct json_write *w, const char *key, const struct uuid *id)
-{
-    char text[UUID_TEXT_SIZE];
-    uuid_format(id, text);
-    json_write_str(w, key, text);
-}
+#include "host/view_parts.h"
 
 void view_event(struct buf *out, const struct intake_result *r)
 {
     struct json_write w;
     json_write_init(&w, out);
     json_write_object(&w, NULL);
-    put_id(&w, "id", &r->event);
+    view_put_id(&w, "id", &r->event);
     json_write_array(&w, "deliveries");
     for (size_t i = 0; i < r->count; i++)
-        put_id(&w, NULL, &r->ids[i]);
+        view_put_id(&w, NULL, &r->ids[i]);
     json_write_end(&w);
     json_write_array(&w, "runs");
     for (size_t i = 0; i < r->run_count; i++)
-        put_id(&w, NULL, &r->runs[i]);
+        view_put_id(&w, NULL, &r->runs[i]);
     json_write_end(&w);
+    json_write_int(&w, "woken", (int64_t)r->woken);
     json_write_bool(&w, "duplicate", r->duplicate);
     json_write_end(&w);
 }
@@ -37,7 +27,7 @@ void view_id(struct buf *out, const struct uuid *id, const char *state)
     struct json_write w;
     json_write_init(&w, out);
     json_write_object(&w, NULL);
-    put_id(&w, "id", id);
+    view_put_id(&w, "id", id);
     if (state != NULL)
         json_write_str(&w, "state", state);
     json_write_end(&w);
@@ -55,14 +45,6 @@ static void put_error(struct json_write *w, enum attempt_error error, struct byt
     json_write_end(w);
 }
 
-static void put_status(struct json_write *w, int status)
-{
-    if (status == 0)
-        json_write_null(w, "status");
-    else
-        json_write_int(w, "status", status);
-}
-
 static bool is_sending(const struct dispatch *d, const struct store_delivery *row)
 {
     return !delivery_state_final(row->state) && dispatch_sending(d, row->seq);
@@ -75,7 +57,7 @@ const char *view_state(const struct dispatch *d, const struct store_delivery *ro
 
 static void put_summary(struct json_write *w, const struct dispatch *d, const struct store_delivery *row)
 {
-    put_id(w, "id", &row->id);
+    view_put_id(w, "id", &row->id);
     json_write_bytes(w, "webhook", row->webhook);
     json_write_bytes(w, "integration", row->integration);
     json_write_str(w, "state", view_state(d, row));
@@ -83,7 +65,7 @@ static void put_summary(struct json_write *w, const struct dispatch *d, const st
     json_write_time(w, "created_at", row->created_ms);
     json_write_time(w, "next_attempt_at", is_sending(d, row) ? 0 : row->due_ms);
     json_write_time(w, "finished_at", row->finished_ms);
-    put_status(w, row->status);
+    view_put_status(w, row->status);
     put_error(w, row->error, row->message);
 }
 
@@ -99,12 +81,7 @@ void view_deliveries(struct buf *out, const struct dispatch *d, const struct sto
         json_write_end(&w);
     }
     json_write_end(&w);
-    if (r->more) {
-        char cursor[24];
-        snprintf(cursor, sizeof cursor, "%" PRId64, r->next_before_seq);
-        json_write_str(&w, "next", cursor);
-    } else
-        json_write_null(&w, "next");
+    view_put_next(&w, r->more, r->next_before_seq);
     json_write_end(&w);
 }
 
@@ -143,20 +120,6 @@ static void put_request(struct json_write *w, struct bytes stored)
     json_write_end(w);
 }
 
-/* One "Name: value" line. */
-static void put_header(struct json_write *w, struct bytes line)
-{
-    const char *colon = memchr(line.data, ':', line.len);
-    size_t name_len = colon == NULL ? line.len : (size_t)(colon - line.data);
-    size_t at = colon == NULL ? line.len : name_len + 1;
-    while (at < line.len && line.data[at] == ' ')
-        at++;
-    json_write_object(w, NULL);
-    json_write_bytes(w, "name", (struct bytes){line.data, name_len});
-    json_write_bytes(w, "value", (struct bytes){line.data + at, line.len - at});
-    json_write_end(w);
-}
-
 static void put_response(struct json_write *w, const struct attempt *a)
 {
     if (a->status == 0) {
@@ -164,15 +127,7 @@ static void put_response(struct json_write *w, const struct attempt *a)
         return;
     }
     json_write_object(w, "response");
-    json_write_array(w, "headers");
-    for (struct bytes rest = buf_view(&a->headers); rest.len > 0;) {
-        const char *end = memchr(rest.data, '\n', rest.len);
-        size_t len = end == NULL ? rest.len : (size_t)(end - rest.data);
-        put_header(w, (struct bytes){rest.data, len});
-        size_t step = end == NULL ? len : len + 1;
-        rest = (struct bytes){rest.data + step, rest.len - step};
-    }
-    json_write_end(w);
+    view_put_headers(w, buf_view(&a->headers));
     json_write_bytes(w, "body", buf_view(&a->body));
     json_write_bool(w, "truncated", a->truncated);
     json_write_end(w);
@@ -185,7 +140,7 @@ static void put_attempt(struct json_write *w, const struct attempt *a)
     json_write_int(w, "retry", a->number - 1);
     json_write_time(w, "started_at", a->started_ms);
     json_write_double(w, "duration_ms", (double)a->duration_us / 1000);
-    put_status(w, a->status);
+    view_put_status(w, a->status);
     put_error(w, a->error, bytes_of(a->message));
     put_response(w, a);
     json_write_end(w);
@@ -198,7 +153,7 @@ static void put_origin(struct json_write *w, const struct store_event *event)
         return;
     }
     json_write_object(w, "event");
-    put_id(w, "id", &event->id);
+    view_put_id(w, "id", &event->id);
     if (event->key.len > 0)
         json_write_bytes(w, "key", event->key);
     else

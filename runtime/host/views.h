@@ -1,5 +1,5 @@
 /*
- * views: what the API shows of deliveries and of the runtime, as JSON. Nothing private is in what they read.
+ * views: what the API shows of deliveries, of runs and of the runtime, as JSON. Nothing private is in what they read.
  */
 #ifndef ANZOL_HOST_VIEWS_H
 #define ANZOL_HOST_VIEWS_H
@@ -8,7 +8,7 @@
 #include "host/intake.h"
 #include "script/generation.h"
 
-/* {"id", "deliveries", "runs", "duplicate"} */
+/* {"id", "deliveries", "runs", "woken", "duplicate"} */
 void view_event(struct buf *out, const struct intake_result *r);
 /* What a delivery is doing now: the store does not know which are in flight. */
 const char *view_state(const struct dispatch *d, const struct store_delivery *row);
@@ -19,8 +19,13 @@ void view_deliveries(struct buf *out, const struct dispatch *d, const struct sto
 /* One delivery with its request, attempts and, when its webhook maps some, variables. `g` may be NULL. */
 void view_delivery(struct buf *out, const struct dispatch *d, struct generation *g, const struct store_read *r);
 
-/* {"generation", "integrations", "webhooks", "flows"}: what a reload has loaded. */
-void view_loaded(struct buf *out, const struct generation *g);
+/* {"runs": […], "next"}: a page of the log. */
+void view_runs(struct buf *out, const struct store_read_runs *r);
+/* One run with its event, its result and its steps. */
+void view_run(struct buf *out, const struct store_read_runs *r);
+
+/* {"generation", "integrations", "webhooks", "flows", "warnings"}: what a reload has loaded; `warnings` are lines. */
+void view_loaded(struct buf *out, const struct generation *g, struct bytes warnings);
 
 struct view_status {
     const char *version;

@@ -81,7 +81,11 @@ const char *params_text(const struct api_call *c, const char *name);
 int params_number(const struct api_call *c, const char *name, int64_t most, int64_t *out, struct err *e);
 int params_time(const struct api_call *c, const char *name, int64_t *wall_ms, struct err *e);
 int params_wait(const struct api_call *c, int64_t *ms, struct err *e);
+/* A state of deliveries or of runs. */
 int params_state(const struct api_call *c, int *out, struct err *e);
+int params_run_state(const struct api_call *c, int *out, struct err *e);
+/* `given`: it is there, and is `only`, the one value that it may have. */
+int params_only(const struct api_call *c, const char *name, const char *only, bool *given, struct err *e);
 
 /* --- batch.c */
 struct api_batch *batch_new(struct api_call *c);

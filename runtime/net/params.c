@@ -1,5 +1,6 @@
 #include "core/delivery.h"
 #include "core/nearest.h"
+#include "core/run.h"
 #include "core/units.h"
 #include "net/call.h"
 
@@ -98,14 +99,57 @@ int params_wait(const struct api_call *c, int64_t *ms, struct err *e)
     return wrong(e, "wait", text, "a duration of five minutes at most, as in 10s");
 }
 
+/* It is none of these: the nearest, or else all. */
+static int no_such_word(struct err *e, const char *name, const char *text, const char *const *words, size_t count)
+{
+    char list[160] = "";
+    size_t n = 0;
+    const char *near = nearest(text, words, count);
+    if (near != NULL)
+        return err_set(e, ERR_INPUT, 400, "parameter '%s': found '%.80s'; did you mean '%s'?", name, text, near);
+    for (size_t i = 0; i < count && n < sizeof list; i++)
+        n += (size_t)snprintf(list + n, sizeof list - n, "%s%s",
+                              i == 0           ? ""
+                              : i + 1 == count ? " or "
+                                               : ", ",
+                              words[i]);
+    return wrong(e, name, text, list);
+}
+
+/* The number of the one among `words` that is given. */
+static int choose(const struct api_call *c, const char *name, const char *const *words, size_t count, int *out,
+                  struct err *e)
+{
+    const char *text = params_text(c, name);
+    for (size_t i = 0; text != NULL && i < count; i++)
+        if (strcmp(text, words[i]) == 0) {
+            *out = (int)i;
+            return 0;
+        }
+    return text == NULL ? 0 : no_such_word(e, name, text, words, count);
+}
+
 int params_state(const struct api_call *c, int *out, struct err *e)
 {
-    const char *text = params_text(c, "state");
-    enum delivery_state state;
-    if (text == NULL)
-        return 0;
-    if (delivery_state_parse(bytes_of(text), &state) != 0)
-        return wrong(e, "state", text, "queued, sending, waiting, succeeded, failed, unknown or canceled");
-    *out = (int)state;
+    const char *words[DELIVERY_STATE_COUNT];
+    for (int i = 0; i < DELIVERY_STATE_COUNT; i++)
+        words[i] = delivery_state_name((enum delivery_state)i);
+    return choose(c, "state", words, DELIVERY_STATE_COUNT, out, e);
+}
+
+int params_run_state(const struct api_call *c, int *out, struct err *e)
+{
+    const char *words[RUN_STATE_COUNT];
+    for (int i = 0; i < RUN_STATE_COUNT; i++)
+        words[i] = run_state_name((enum run_state)i);
+    return choose(c, "state", words, RUN_STATE_COUNT, out, e);
+}
+
+int params_only(const struct api_call *c, const char *name, const char *only, bool *given, struct err *e)
+{
+    int which = -1;
+    if (choose(c, name, &only, 1, &which, e) != 0)
+        return -1;
+    *given = which == 0;
     return 0;
 }

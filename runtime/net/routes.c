@@ -5,7 +5,7 @@
 
 enum { LIMIT_DEFAULT = 100, NEAR_SIZE = 160 };
 
-enum name_kind { NAME_NONE, NAME_WEBHOOK, NAME_ID };
+enum name_kind { NAME_NONE, NAME_WEBHOOK, NAME_DELIVERY, NAME_RUN };
 
 struct route {
     const char *method, *path; /* "*" stands for one segment */
@@ -54,15 +54,23 @@ static int ask_preview(struct api_call *c, struct err *e)
     return 0;
 }
 
-static int ask_deliveries(struct api_call *c, struct err *e)
+/* What the two logs share: a page of a time. */
+static int read_page(const struct api_call *c, struct api_filter *f, struct err *e)
 {
     int64_t limit = LIMIT_DEFAULT;
-    struct api_filter f = {.webhook = bytes_of(params_text(c, "webhook")), .state = -1};
-    if (params_state(c, &f.state, e) != 0 || params_time(c, "since", &f.since_ms, e) != 0 ||
-        params_time(c, "until", &f.until_ms, e) != 0 || params_number(c, "limit", API_PAGE_MAX, &limit, e) != 0 ||
-        params_number(c, "cursor", INT64_MAX, &f.before_seq, e) != 0)
+    if (params_time(c, "since", &f->since_ms, e) != 0 || params_time(c, "until", &f->until_ms, e) != 0 ||
+        params_number(c, "limit", API_PAGE_MAX, &limit, e) != 0 ||
+        params_number(c, "cursor", INT64_MAX, &f->before_seq, e) != 0)
         return -1;
-    f.limit = (int)limit;
+    f->limit = (int)limit;
+    return 0;
+}
+
+static int ask_deliveries(struct api_call *c, struct err *e)
+{
+    struct api_filter f = {.name = bytes_of(params_text(c, "webhook")), .state = -1};
+    if (params_state(c, &f.state, e) != 0 || read_page(c, &f, e) != 0)
+        return -1;
     ops(c)->deliveries(ud(c), &f, c);
     return 0;
 }
@@ -80,6 +88,48 @@ static int ask_resend(struct api_call *c, struct err *e)
         return -1;
     ops(c)->resend(ud(c), c->id, c);
     return 0;
+}
+
+static int ask_runs(struct api_call *c, struct err *e)
+{
+    struct api_filter f = {.name = bytes_of(params_text(c, "flow")), .state = -1};
+    if (params_run_state(c, &f.state, e) != 0 || read_page(c, &f, e) != 0)
+        return -1;
+    ops(c)->runs(ud(c), &f, c);
+    return 0;
+}
+
+static int ask_run(struct api_call *c, struct err *e)
+{
+    (void)e;
+    ops(c)->run(ud(c), c->id, c);
+    return 0;
+}
+
+static int ask_order(struct api_call *c, enum api_order order, struct err *e)
+{
+    if (!ops(c)->may_accept(ud(c), e))
+        return -1;
+    ops(c)->run_order(ud(c), c->id, order, c);
+    return 0;
+}
+
+static int ask_cancel(struct api_call *c, struct err *e)
+{
+    return ask_order(c, API_CANCEL, e);
+}
+
+static int ask_resume(struct api_call *c, struct err *e)
+{
+    bool current;
+    if (params_only(c, "scripts", "current", &current, e) != 0)
+        return -1;
+    return ask_order(c, current ? API_RESUME_CURRENT : API_RESUME, e);
+}
+
+static int ask_restart(struct api_call *c, struct err *e)
+{
+    return ask_order(c, API_RESTART, e);
 }
 
 static int ask_integrations(struct api_call *c, struct err *e)
@@ -153,14 +203,21 @@ static int ask_metrics(struct api_call *c, struct err *e)
 
 static const char *const wait_only[] = {"wait", NULL};
 static const char *const log_filters[] = {"webhook", "state", "since", "until", "limit", "cursor", NULL};
+static const char *const run_filters[] = {"flow", "state", "since", "until", "limit", "cursor", NULL};
+static const char *const scripts_only[] = {"scripts", NULL};
 
 static const struct route routes[] = {
     {"POST", "/v1/events", NAME_NONE, BODY_EVENT, false, NULL, ask_events},
     {"POST", "/v1/webhooks/*", NAME_WEBHOOK, BODY_DATA, false, wait_only, ask_webhook},
     {"POST", "/v1/webhooks/*/preview", NAME_WEBHOOK, BODY_DATA, false, NULL, ask_preview},
     {"GET", "/v1/deliveries", NAME_NONE, BODY_NONE, false, log_filters, ask_deliveries},
-    {"GET", "/v1/deliveries/*", NAME_ID, BODY_NONE, false, NULL, ask_delivery},
-    {"POST", "/v1/deliveries/*/resend", NAME_ID, BODY_NONE, false, NULL, ask_resend},
+    {"GET", "/v1/deliveries/*", NAME_DELIVERY, BODY_NONE, false, NULL, ask_delivery},
+    {"POST", "/v1/deliveries/*/resend", NAME_DELIVERY, BODY_NONE, false, NULL, ask_resend},
+    {"GET", "/v1/runs", NAME_NONE, BODY_NONE, false, run_filters, ask_runs},
+    {"GET", "/v1/runs/*", NAME_RUN, BODY_NONE, false, NULL, ask_run},
+    {"POST", "/v1/runs/*/cancel", NAME_RUN, BODY_NONE, false, NULL, ask_cancel},
+    {"POST", "/v1/runs/*/resume", NAME_RUN, BODY_NONE, false, scripts_only, ask_resume},
+    {"POST", "/v1/runs/*/restart", NAME_RUN, BODY_NONE, false, NULL, ask_restart},
     {"GET", "/v1/integrations", NAME_NONE, BODY_NONE, false, NULL, ask_integrations},
     {"GET", "/v1/webhooks", NAME_NONE, BODY_NONE, false, NULL, ask_webhooks},
     {"GET", "/v1/flows", NAME_NONE, BODY_NONE, false, NULL, ask_flows},
@@ -206,7 +263,7 @@ static void fill_in(const struct route *r, const char *path, char out[NEAR_SIZE]
     for (const char *p = r->path; *p != '\0' && n < NEAR_SIZE - 1; p++) {
         if (*p == '*') {
             size_t len = strcspn(path, "/");
-            struct bytes own = len > 0 ? (struct bytes){path, len} : bytes_of(r->name == NAME_ID ? "ID" : "NAME");
+            struct bytes own = len > 0 ? (struct bytes){path, len} : bytes_of(r->name == NAME_WEBHOOK ? "NAME" : "ID");
             len = own.len < NEAR_SIZE - 1 - n ? own.len : NEAR_SIZE - 1 - n;
             memcpy(out + n, own.data, len);
             n += len;
@@ -252,6 +309,15 @@ static int find(struct api_call *c, const char *method, const char *path, struct
 
 /* --- what is asked -------------------------------------------------------------------------------------------- */
 
+static int read_id(struct api_call *c, struct err *e)
+{
+    enum name_kind kind = c->route->name;
+    if ((kind != NAME_DELIVERY && kind != NAME_RUN) || uuid_parse(bytes_of(c->name), &c->id) == 0)
+        return 0;
+    return err_set(e, ERR_INPUT, 400, "'%.80s' is no %s's id; expected a UUID", c->name,
+                   kind == NAME_RUN ? "run" : "delivery");
+}
+
 int call_route(struct api_call *c, const char *method, const char *path, struct err *e, const char **allow)
 {
     struct err missing;
@@ -270,8 +336,8 @@ int call_route(struct api_call *c, const char *method, const char *path, struct 
     }
     if (params_check(c, c->route->parameters, e) != 0)
         return -1;
-    if (c->route->name == NAME_ID && uuid_parse(bytes_of(c->name), &c->id) != 0)
-        return err_set(e, ERR_INPUT, 400, "'%.80s' is no delivery's id; expected a UUID", c->name);
+    if (read_id(c, e) != 0)
+        return -1;
     return guard_body(c, c->route->body, e);
 }
 

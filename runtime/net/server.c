@@ -91,20 +91,27 @@ void call_problem_begin(struct json_write *w, struct buf *text, int status, cons
     json_write_str(w, "detail", detail);
 }
 
-static void problem(struct api_call *c, const struct err *e, const char *allow)
+static void problem(struct api_call *c, const struct err *e, const char *allow, struct bytes lines)
 {
     struct buf text;
     struct json_write w;
     int status = status_of(e);
     buf_init(&text);
     call_problem_begin(&w, &text, status, e->message);
+    if (lines.len > 0)
+        json_write_lines(&w, "errors", lines);
     json_write_end(&w);
     answer(c, status, CALL_PROBLEM_TYPE, &text, allow);
 }
 
 void api_problem(struct api_call *c, const struct err *e)
 {
-    problem(c, e, NULL);
+    problem(c, e, NULL, (struct bytes){NULL, 0});
+}
+
+void api_problem_lines(struct api_call *c, const struct err *e, struct bytes lines)
+{
+    problem(c, e, NULL, lines);
 }
 
 /* --- the life of a call --------------------------------------------------------------------------------------- */
@@ -171,7 +178,7 @@ static enum MHD_Result begin(struct api_call *c, const char *method, const char 
     struct err e;
     const char *allow;
     if (call_route(c, method, url, &e, &allow) != 0)
-        problem(c, &e, allow);
+        problem(c, &e, allow, (struct bytes){NULL, 0});
     else if (c->is_batch && (c->batch = batch_new(c)) == NULL) {
         err_memory(&e);
         api_problem(c, &e);

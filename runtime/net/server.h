@@ -19,14 +19,21 @@ struct server;
 struct api_call;
 struct api_batch;
 
-struct api_filter {
-    struct bytes webhook;
-    int state; /* enum delivery_state, -1: any */
+struct api_filter {    /* of deliveries or runs */
+    struct bytes name; /* of the webhook or flow; empty: any */
+    int state;         /* enum delivery_state or run_state, -1: any */
     int64_t since_ms, until_ms, before_seq;
     int limit;
 };
 
 enum api_listing { API_INTEGRATIONS, API_WEBHOOKS, API_FLOWS, API_STATUS };
+
+enum api_order {
+    API_CANCEL,
+    API_RESUME,         /* under the scripts it is pinned to */
+    API_RESUME_CURRENT, /* under those of now */
+    API_RESTART,        /* a new run, from the same event */
+};
 
 /* Views are valid during the call only. */
 struct api_ops {
@@ -42,6 +49,10 @@ struct api_ops {
     void (*deliveries)(void *ud, const struct api_filter *f, struct api_call *c);
     void (*delivery)(void *ud, struct uuid id, struct api_call *c);
     void (*resend)(void *ud, struct uuid id, struct api_call *c);
+    void (*runs)(void *ud, const struct api_filter *f, struct api_call *c);
+    void (*run)(void *ud, struct uuid id, struct api_call *c);
+    /* 202 with how it stands then. */
+    void (*run_order)(void *ud, struct uuid id, enum api_order order, struct api_call *c);
     void (*listing)(void *ud, enum api_listing what, struct api_call *c);
     /* Loads the scripts anew: 200 with what they hold, 422 with what is wrong with them. */
     void (*reload)(void *ud, struct api_call *c);
@@ -79,6 +90,8 @@ void api_answer(struct api_call *c, int status, struct buf *json);
 /* Answers with application/problem+json (RFC 9457): the status from e->code when domain is ERR_INPUT, 503 with
  * Retry-After: 1 for ERR_STORE, else 500. */
 void api_problem(struct api_call *c, const struct err *e);
+/* The same with a member "errors": the lines, each a text. */
+void api_problem_lines(struct api_call *c, const struct err *e, struct bytes lines);
 
 enum api_line_result { API_LINE_ACCEPTED, API_LINE_DUPLICATE, API_LINE_REJECTED };
 void api_batch_line(struct api_batch *b, uint64_t line, enum api_line_result result, const struct err *e);
