@@ -1,19 +1,31 @@
 #include "cli/cli.h"
 
+#define DAEMON  "the daemon"
+#define SCRIPTS "scripts"
+#define ENTERS  "what enters"
+#define LOG     "what became of it"
+#define BY_HAND "by hand"
+#define BESIDE  "beside it"
+
 static const struct command commands[] = {
-    {"run", "PATH…", "the daemon: loads scripts, listens, delivers", command_run},
-    {"dev", "PATH…", "the daemon with a receiver of its own, on this terminal", command_dev},
-    {"check", "PATH…", "loads scripts and reports every mistake; sends nothing", command_check},
-    {"preview", "WEBHOOK", "the request as it would be sent, secrets masked", command_preview},
-    {"template", "TEXT", "one template rendered", command_template},
-    {"emit", "EVENT", "an event to the daemon", command_emit},
-    {"send", "WEBHOOK", "one delivery now, the exchange shown", command_send},
-    {"list", "", "what is defined: integrations and their webhooks", command_list},
-    {"deliveries", "", "the log of deliveries", command_deliveries},
-    {"show", "ID", "one delivery: its request, every attempt and response", command_show},
-    {"resend", "ID", "sends a finished delivery again", command_resend},
-    {"status", "", "what the daemon is doing", command_status},
-    {"listen", "", "a receiver that prints what it gets and answers as told", command_listen},
+    {"run", "PATH…", "loads scripts, listens, delivers", command_run, DAEMON},
+    {"dev", "PATH…", "the same with a receiver of its own, on this terminal", command_dev, DAEMON},
+    {"reload", "", "loads the scripts anew", command_reload, DAEMON},
+    {"status", "", "what it is doing", command_status, DAEMON},
+    {"check", "PATH…", "loads scripts and reports every mistake; sends nothing", command_check, SCRIPTS},
+    {"list", "", "what is defined: integrations, their webhooks, flows", command_list, SCRIPTS},
+    {"preview", "WEBHOOK", "the request as it would be sent, secrets masked", command_preview, SCRIPTS},
+    {"template", "TEXT", "one template rendered", command_template, SCRIPTS},
+    {"emit", "EVENT", "an event to the daemon", command_emit, ENTERS},
+    {"send", "WEBHOOK", "one delivery now, the exchange shown", command_send, ENTERS},
+    {"deliveries", "", "the log of deliveries", command_deliveries, LOG},
+    {"runs", "", "the runs of flows", command_runs, LOG},
+    {"show", "ID", "one delivery with every attempt, or one run with every step", command_show, LOG},
+    {"resend", "ID", "sends a finished delivery again", command_resend, BY_HAND},
+    {"resume", "ID…", "lets a failed or parked run go on", command_resume, BY_HAND},
+    {"restart", "ID…", "begins a run that has ended once more", command_restart, BY_HAND},
+    {"cancel", "ID…", "ends a run", command_cancel, BY_HAND},
+    {"listen", "", "a receiver that prints what it gets and answers as told", command_listen, BESIDE},
 };
 
 int main(int argc, char **argv)

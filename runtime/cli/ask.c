@@ -22,7 +22,7 @@ static int problem(const struct ask *q, const struct client_answer *a)
     if (a->status == 401)
         cli_say(q->command, "the daemon refuses the token of the state folder %s", q->state);
     else if (detail != NULL)
-        cli_say(q->command, "%s", detail);
+        cli_say(q->command, "%s%s%s", q->about != NULL ? q->about : "", q->about != NULL ? ": " : "", detail);
     else
         cli_say(q->command, "the daemon answered %d", a->status);
     json_decref(root);
@@ -44,7 +44,7 @@ int ask(const struct ask *q, const char *path, struct client_answer *a)
     err_clear(&e);
     if (ask_call(q, path, a, &e) != 0)
         return cli_fail(q->command, &e);
-    if (a->status >= 200 && a->status < 300)
+    if ((a->status >= 200 && a->status < 300) || a->status == q->fine)
         return EXIT_OK;
     int code = problem(q, a);
     buf_fini(&a->body);

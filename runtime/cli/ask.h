@@ -16,13 +16,16 @@ struct ask {
     const char *type; /* of the body; NULL: none */
     struct bytes body;
     int64_t timeout_ms; /* 0: 30 s */
+    const char *about;  /* what a problem is about, before its words; NULL: that is clear */
+    int fine;           /* another status that is an answer, as 404 */
 };
 
 /* Any answer in `a` (buf_fini(&a->body) it), nothing said; -1: there is none. Every call goes through here. */
 int ask_call(const struct ask *q, const char *path, struct client_answer *a, struct err *e);
 /* An answer's JSON (json_decref() it); NULL: it is none. */
 struct json_t *ask_parse(const struct client_answer *a);
-/* EXIT_OK with a 2xx answer in `a` (buf_fini(&a->body) it); else the exit code, everything said, nothing to release. */
+/* EXIT_OK with a 2xx answer, or one that is fine, in `a` (buf_fini(&a->body) it); else the exit code, everything said,
+ * nothing to release. */
 int ask(const struct ask *q, const char *path, struct client_answer *a);
 /* The same with the answer parsed (json_decref() it). */
 int ask_json(const struct ask *q, const char *path, struct client_answer *a, struct json_t **root);

@@ -30,7 +30,7 @@ struct check {
 
 struct result {
     bool ok;
-    size_t files, integrations, webhooks;
+    size_t files, integrations, webhooks, flows;
     struct buf lines; /* mistakes, or warnings when it loads */
 };
 
@@ -119,6 +119,7 @@ static int print_json(const struct result *r)
         json_write_int(&w, "files", (int64_t)r->files);
         json_write_int(&w, "integrations", (int64_t)r->integrations);
         json_write_int(&w, "webhooks", (int64_t)r->webhooks);
+        json_write_int(&w, "flows", (int64_t)r->flows);
     }
     json_write_end(&w);
     const char *text = buf_cstr(&out);
@@ -151,8 +152,8 @@ static void print_words(const struct result *r)
     if (r->lines.len > 0)
         fwrite(r->lines.data, 1, r->lines.len, stderr);
     if (r->ok)
-        printf("%zu file%s, %zu integration%s, %zu webhook%s: good\n", r->files, plural(r->files), r->integrations,
-               plural(r->integrations), r->webhooks, plural(r->webhooks));
+        printf("%zu file%s, %zu integration%s, %zu webhook%s, %zu flow%s: good\n", r->files, plural(r->files),
+               r->integrations, plural(r->integrations), r->webhooks, plural(r->webhooks), r->flows, plural(r->flows));
     else
         printf("%zu mistake%s\n", lines, plural(lines));
 }
@@ -169,6 +170,7 @@ static void load(const struct local_options *o, struct result *r)
         r->files = count_files(o);
         r->integrations = generation_integration_count(l.generation);
         r->webhooks = generation_webhook_count(l.generation);
+        r->flows = generation_flow_count(l.generation);
     } else if (r->lines.len == 0)
         buf_printf(&r->lines, "%s\n", e.message);
     local_fini(&l);

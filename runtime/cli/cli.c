@@ -86,11 +86,16 @@ bool cli_one_of(const char *command, const char *option, const char *value, cons
     return false;
 }
 
-bool cli_delivery_id(const char *command, const char *operand, char out[UUID_TEXT_SIZE])
+bool cli_id(const char *command, enum cli_id_of of, const char *operand, char out[UUID_TEXT_SIZE])
 {
+    static const char *const words[][2] = {
+        [CLI_DELIVERY] = {"a delivery", "anzol deliveries"},
+        [CLI_RUN] = {"a run", "anzol runs"},
+        [CLI_EITHER] = {"a delivery or a run", "anzol deliveries, anzol runs"},
+    };
     struct uuid id;
     if (uuid_parse(bytes_of(operand), &id) != 0) {
-        cli_misuse(command, "'%s' is not the id of a delivery; they are listed by: anzol deliveries", operand);
+        cli_misuse(command, "'%s' is not the id of %s; they are listed by: %s", operand, words[of][0], words[of][1]);
         return false;
     }
     uuid_format(&id, out);

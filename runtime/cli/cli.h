@@ -27,8 +27,10 @@ struct command {
     const char *operands; /* "PATH…", "" */
     const char *summary;
     int (*run)(int argc, char **argv); /* argv[0] is "anzol NAME" */
+    const char *group;                 /* its heading in the help; those of one stand together */
 };
 
+int command_cancel(int argc, char **argv);
 int command_check(int argc, char **argv);
 int command_deliveries(int argc, char **argv);
 int command_dev(int argc, char **argv);
@@ -36,8 +38,12 @@ int command_emit(int argc, char **argv);
 int command_list(int argc, char **argv);
 int command_listen(int argc, char **argv);
 int command_preview(int argc, char **argv);
+int command_reload(int argc, char **argv);
 int command_resend(int argc, char **argv);
+int command_restart(int argc, char **argv);
+int command_resume(int argc, char **argv);
 int command_run(int argc, char **argv);
+int command_runs(int argc, char **argv);
 int command_send(int argc, char **argv);
 int command_show(int argc, char **argv);
 int command_status(int argc, char **argv);
@@ -91,8 +97,9 @@ struct cli_line {
 int cli_parse(const struct cli_line *line, int argc, char **argv);
 /* True when `value` is one of these; else the mistake is said: EXIT_USAGE. */
 bool cli_one_of(const char *command, const char *option, const char *value, const char *const *words, size_t count);
-/* An operand that is the id of a delivery, as the API writes it; false: the mistake is said: EXIT_USAGE. */
-bool cli_delivery_id(const char *command, const char *operand, char out[UUID_TEXT_SIZE]);
+enum cli_id_of { CLI_DELIVERY, CLI_RUN, CLI_EITHER };
+/* An operand that is an id, as the API writes it; false: the mistake is said: EXIT_USAGE. */
+bool cli_id(const char *command, enum cli_id_of of, const char *operand, char out[UUID_TEXT_SIZE]);
 /* $ANZOL_STATE or ".anzol". */
 const char *cli_default_state(void);
 

@@ -24,11 +24,14 @@ static void print_help(const struct command *commands, size_t count, FILE *out)
           out);
     for (size_t i = 0; i < count; i++) {
         const struct command *c = &commands[i];
+        if (i == 0 || strcmp(c->group, commands[i - 1].group) != 0)
+            fprintf(out, "%s%s:\n", i == 0 ? "" : "\n", c->group);
         /* "…" is three bytes and one column. */
         int width = strstr(c->operands, "…") != NULL ? 10 : 8;
         fprintf(out, "  %-10s %-*s  %s\n", c->name, width, c->operands, c->summary);
     }
-    fputs("  help       COMMAND   its examples and options; also: anzol COMMAND --help\n"
+    fputs("\n"
+          "  help       COMMAND   its examples and options; also: anzol COMMAND --help\n"
           "  version\n"
           "\n"
           "Exit codes: 0 ok, 1 failed, 2 usage, 69 no daemon, 78 the scripts do not load.\n",

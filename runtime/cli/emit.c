@@ -15,7 +15,7 @@ static const char help[] =
     "jq -c .order big.json | anzol emit order.paid --data -\n"
     "anzol emit --ndjson events.ndjson                   many, one {\"name\",\"id\"?,\"data\"} a line\n"
     "\n"
-    "Gives an event to the daemon. It is stored when the command ends; its deliveries go their way.\n"
+    "Gives an event to the daemon. It is stored when the command ends; its deliveries and runs go their way.\n"
     "\n"
     "  EVENT                   its name\n"
     "      --data FILE         its data, JSON; - is standard input (default {})\n"
@@ -33,19 +33,25 @@ struct emit {
 static void say_unheard(const char *state, const char *event)
 {
     char hint[HINT_SIZE];
-    (void)hint_known(state, "on", event, hint);
-    cli_say("emit", "no webhook is on '%s', so nothing is sent%s", event, hint[0] != '\0' ? hint : "; see: anzol list");
+    (void)hint_known(state, HINT_EVENT, event, hint);
+    cli_say("emit", "no webhook or flow is on '%s', so nothing is sent%s", event,
+            hint[0] != '\0' ? hint : "; see: anzol list");
 }
 
 static void print_answer(const struct emit *o, const json_t *root, const char *event)
 {
-    const json_t *deliveries = json_object_get(root, "deliveries");
+    const json_t *deliveries = json_object_get(root, "deliveries"), *runs = json_object_get(root, "runs");
+    json_int_t woken = json_integer_value(json_object_get(root, "woken"));
     printf("event     %s\n", ask_text(root, "id"));
     for (size_t i = 0; i < json_array_size(deliveries); i++)
         printf("delivery  %s\n", ask_text_of(json_array_get(deliveries, i)));
+    for (size_t i = 0; i < json_array_size(runs); i++)
+        printf("run       %s\n", ask_text_of(json_array_get(runs, i)));
+    if (woken > 0)
+        printf("woken     %" JSON_INTEGER_FORMAT " run%s\n", woken, woken == 1 ? "" : "s");
     if (json_is_true(json_object_get(root, "duplicate")))
         cli_say("emit", "an event with this id came before; it is not processed again");
-    else if (json_array_size(deliveries) == 0)
+    else if (json_array_size(deliveries) + json_array_size(runs) == 0 && woken == 0)
         say_unheard(o->state, event);
 }
 

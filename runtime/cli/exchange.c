@@ -44,16 +44,6 @@ void exchange_print_request(const struct render *r, const struct json_t *request
 
 /* --- an attempt ------------------------------------------------------------------------------------------------ */
 
-static void print_duration(const struct render *r, double ms)
-{
-    if (ms < 10)
-        render_text(r, STYLE_DIM, "%.2f ms", ms);
-    else if (ms < 1000)
-        render_text(r, STYLE_DIM, "%.0f ms", ms);
-    else
-        render_text(r, STYLE_DIM, "%.2f s", ms / 1000);
-}
-
 /* "503", or "timeout: no answer within 30s", or both. `good`: the delivery succeeded with it. */
 static void print_outcome(const struct render *r, const json_t *of, bool good)
 {
@@ -71,7 +61,7 @@ static void print_outcome(const struct render *r, const json_t *of, bool good)
         render_text(r, STYLE_PLAIN, ": %s", ask_text(error, "message"));
 }
 
-static void print_response(const struct render *r, const json_t *response)
+void exchange_print_response(const struct render *r, const json_t *response)
 {
     struct bytes body = string_at(response, "body");
     print_headers(r, json_object_get(response, "headers"));
@@ -84,42 +74,43 @@ static void print_response(const struct render *r, const json_t *response)
 
 static void print_attempt(const struct render *r, const json_t *attempt, bool good)
 {
-    char time[RENDER_TIME_SIZE];
+    char time[RENDER_TIME_SIZE], took[RENDER_TIME_SIZE];
     const json_t *response = json_object_get(attempt, "response");
     render_time_text(r, ask_text(attempt, "started_at"), time);
     fputc('\n', r->out);
     render_text(r, STYLE_BOLD, "attempt %" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(attempt, "number")));
     fprintf(r->out, "  %s  ", time);
-    print_duration(r, json_number_value(json_object_get(attempt, "duration_ms")));
+    render_duration(json_number_value(json_object_get(attempt, "duration_ms")), took);
+    render_text(r, STYLE_DIM, "%s", took);
     fputs("  ", r->out);
     print_outcome(r, attempt, good);
     fputc('\n', r->out);
     if (json_is_object(response))
-        print_response(r, response);
+        exchange_print_response(r, response);
 }
 
 /* --- a delivery ------------------------------------------------------------------------------------------------ */
 
-static void print_label(const struct render *r, const char *label)
+void exchange_print_label(const struct render *r, const char *label)
 {
     render_text(r, STYLE_DIM, "%-10s", label);
 }
 
-static void print_time(const struct render *r, const char *label, const json_t *of, const char *key)
+void exchange_print_time(const struct render *r, const char *label, const json_t *of, const char *key)
 {
     char time[RENDER_TIME_SIZE];
     if (ask_text(of, key)[0] == '\0')
         return;
     render_time_text(r, ask_text(of, key), time);
-    print_label(r, label);
+    exchange_print_label(r, label);
     fprintf(r->out, "%s\n", time);
 }
 
-static void print_event(const struct render *r, const json_t *event)
+void exchange_print_event(const struct render *r, const json_t *event)
 {
     if (!json_is_object(event))
         return;
-    print_label(r, "event");
+    exchange_print_label(r, "event");
     render_text(r, STYLE_PLAIN, "%s  %s", ask_text(event, "name"), ask_text(event, "id"));
     if (ask_text(event, "key")[0] != '\0')
         render_text(r, STYLE_PLAIN, "  (id %s)", ask_text(event, "key"));
@@ -132,19 +123,19 @@ static void print_head(const struct render *r, const json_t *d)
     render_text(r, STYLE_BOLD, "%s", ask_text(d, "id"));
     fputs("  ", r->out);
     render_text(r, style_of_state(state), "%s\n", state);
-    print_label(r, "webhook");
+    exchange_print_label(r, "webhook");
     render_text(r, STYLE_PLAIN, "%s  (integration %s)\n", ask_text(d, "webhook"), ask_text(d, "integration"));
-    print_event(r, json_object_get(d, "event"));
-    print_time(r, "accepted", d, "created_at");
-    print_time(r, "next try", d, "next_attempt_at");
-    print_time(r, "finished", d, "finished_at");
+    exchange_print_event(r, json_object_get(d, "event"));
+    exchange_print_time(r, "accepted", d, "created_at");
+    exchange_print_time(r, "next try", d, "next_attempt_at");
+    exchange_print_time(r, "finished", d, "finished_at");
     if (json_array_size(json_object_get(d, "attempts")) == 0 && json_is_object(json_object_get(d, "error"))) {
-        print_label(r, "error");
+        exchange_print_label(r, "error");
         print_outcome(r, d, false);
         fputc('\n', r->out);
     }
     if (json_is_false(json_object_get(json_object_get(d, "request"), "idempotent"))) {
-        print_label(r, "retries");
+        exchange_print_label(r, "retries");
         fputs("only of what never left: the request carries no transactional id\n", r->out);
     }
 }

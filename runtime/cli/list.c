@@ -5,34 +5,38 @@
 #include <jansson.h>
 #include <string.h>
 
-static const char help[] = "anzol list                                integrations, each with its webhooks\n"
+static const char help[] = "anzol list                                integrations, each with its webhooks; flows\n"
                            "anzol list --json | jq -r '.webhooks[].name'\n"
                            "\n"
                            "What the daemon's scripts define.\n"
                            "\n"
                            "  -s, --state DIR         the daemon's folder (default .anzol, or $ANZOL_STATE)\n"
-                           "      --json              {\"integrations\":[…],\"webhooks\":[…]}\n"
+                           "      --json              {\"integrations\":[…],\"webhooks\":[…],\"flows\":[…]}\n"
                            "  -h, --help\n";
 
-/* One of the two halves. */
-struct half {
+enum { INTEGRATIONS, WEBHOOKS, FLOWS, PARTS };
+static const char *const part_names[PARTS] = {"integrations", "webhooks", "flows"};
+
+struct part {
     struct client_answer answer;
     json_t *root;
 };
 
-static int fetch(const char *state, const char *path, struct half *h)
+static int fetch(const char *state, const char *name, struct part *p)
 {
+    char path[32];
     struct ask q = {.command = "list", .state = state, .method = "GET"};
-    return ask_json(&q, path, &h->answer, &h->root);
+    snprintf(path, sizeof path, "/v1/%s", name);
+    return ask_json(&q, path, &p->answer, &p->root);
 }
 
-static void release(struct half *h)
+static void release(struct part *p)
 {
-    json_decref(h->root);
-    buf_fini(&h->answer.body);
+    json_decref(p->root);
+    buf_fini(&p->answer.body);
 }
 
-/* --- JSON: the two objects as one, as they came ----------------------------------------------------------------- */
+/* --- JSON: the objects as one, as they came -------------------------------------------------------------------- */
 
 static struct bytes inside(const struct client_answer *a)
 {
@@ -42,13 +46,13 @@ static struct bytes inside(const struct client_answer *a)
     return (struct bytes){first + 1, (size_t)(last - first - 1)};
 }
 
-static void print_json(const struct half *a, const struct half *b)
+static void print_json(const struct part *parts)
 {
-    struct bytes one = inside(&a->answer), two = inside(&b->answer);
-    putchar('{');
-    fwrite(one.data, 1, one.len, stdout);
-    putchar(',');
-    fwrite(two.data, 1, two.len, stdout);
+    for (int i = 0; i < PARTS; i++) {
+        struct bytes one = inside(&parts[i].answer);
+        putchar(i == 0 ? '{' : ',');
+        fwrite(one.data, 1, one.len, stdout);
+    }
     puts("}");
 }
 
@@ -173,23 +177,61 @@ static void print_integration(const struct render *r, const json_t *integration,
     }
 }
 
-static void print(const struct half *integrations, const struct half *webhooks)
+static void print_flow(const struct render *r, const json_t *f)
+{
+    const char *key = ask_text(f, "key");
+    fputs("  ", r->out);
+    render_text(r, STYLE_NAME, "%s", ask_text(f, "name"));
+    if (ask_text(f, "on")[0] != '\0')
+        render_text(r, STYLE_PLAIN, "  on %s", ask_text(f, "on"));
+    if (key[0] != '\0')
+        render_text(r, STYLE_PLAIN, ", one at a time of each key %s", strcmp(key, "function") == 0 ? "" : key);
+    render_text(r, STYLE_DIM, "  %s\n", ask_text(f, "where"));
+    print_note(r, "    ", f);
+}
+
+static void print_flows(const struct render *r, const json_t *flows, bool first)
+{
+    if (json_array_size(flows) > 0)
+        render_text(r, STYLE_BOLD, "%sflows\n", first ? "" : "\n");
+    for (size_t i = 0; i < json_array_size(flows); i++)
+        print_flow(r, json_array_get(flows, i));
+}
+
+static void print(const struct part *parts)
 {
     struct render r;
-    const json_t *list = json_object_get(integrations->root, "integrations");
+    const json_t *lists[PARTS];
+    for (int i = 0; i < PARTS; i++)
+        lists[i] = json_object_get(parts[i].root, part_names[i]);
     render_init(&r, stdout);
-    for (size_t i = 0; i < json_array_size(list); i++) {
+    for (size_t i = 0; i < json_array_size(lists[INTEGRATIONS]); i++) {
         if (i > 0)
             putchar('\n');
-        print_integration(&r, json_array_get(list, i), json_object_get(webhooks->root, "webhooks"));
+        print_integration(&r, json_array_get(lists[INTEGRATIONS], i), lists[WEBHOOKS]);
     }
+    print_flows(&r, lists[FLOWS], json_array_size(lists[INTEGRATIONS]) == 0);
+}
+
+static int list(const char *state, bool json)
+{
+    struct part parts[PARTS];
+    int code = EXIT_OK, n = 0;
+    while (n < PARTS && (code = fetch(state, part_names[n], &parts[n])) == EXIT_OK)
+        n++;
+    if (code == EXIT_OK && json)
+        print_json(parts);
+    else if (code == EXIT_OK)
+        print(parts);
+    while (n > 0)
+        release(&parts[--n]);
+    return code;
 }
 
 int command_list(int argc, char **argv)
 {
     const char *state = cli_default_state();
     bool json = false;
-    struct half integrations, webhooks;
     const struct cli_option options[] = {CLI_STATE(&state), CLI_JSON(&json)};
     const struct cli_line line = {
         .command = "list",
@@ -199,19 +241,5 @@ int command_list(int argc, char **argv)
         .option_count = sizeof options / sizeof *options,
     };
     int code = cli_parse(&line, argc, argv);
-    if (code >= 0)
-        return code;
-    code = fetch(state, "/v1/integrations", &integrations);
-    if (code != EXIT_OK)
-        return code;
-    code = fetch(state, "/v1/webhooks", &webhooks);
-    if (code == EXIT_OK) {
-        if (json)
-            print_json(&integrations, &webhooks);
-        else
-            print(&integrations, &webhooks);
-        release(&webhooks);
-    }
-    release(&integrations);
-    return code;
+    return code >= 0 ? code : list(state, json);
 }

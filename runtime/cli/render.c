@@ -145,13 +145,23 @@ void render_time_text(const struct render *r, const char *rfc3339, char out[REND
         snprintf(out, RENDER_TIME_SIZE, "%s", rfc3339 != NULL ? rfc3339 : "");
 }
 
+void render_duration(double ms, char out[RENDER_TIME_SIZE])
+{
+    if (ms < 10)
+        snprintf(out, RENDER_TIME_SIZE, "%.2f ms", ms);
+    else if (ms < 1000)
+        snprintf(out, RENDER_TIME_SIZE, "%.0f ms", ms);
+    else
+        snprintf(out, RENDER_TIME_SIZE, "%.2f s", ms / 1000);
+}
+
 /* --- styles of words ------------------------------------------------------------------------------------------- */
 
 enum style style_of_state(const char *state)
 {
     if (strcmp(state, "succeeded") == 0)
         return STYLE_GOOD;
-    if (strcmp(state, "failed") == 0)
+    if (strcmp(state, "failed") == 0 || strcmp(state, "parked") == 0)
         return STYLE_BAD;
     return strcmp(state, "unknown") == 0 || strcmp(state, "waiting") == 0 ? STYLE_WARN : STYLE_PLAIN;
 }

@@ -39,7 +39,9 @@ void render_json(const struct render *r, struct bytes json);
 void render_time(const struct render *r, int64_t wall_ms, char out[RENDER_TIME_SIZE]);
 /* Of an RFC 3339 text; NULL or unreadable: as it is, "" for NULL. */
 void render_time_text(const struct render *r, const char *rfc3339, char out[RENDER_TIME_SIZE]);
-/* The style of a delivery's state and of an HTTP status. */
+/* "1.25 ms", "12 ms", "1.50 s". */
+void render_duration(double ms, char out[RENDER_TIME_SIZE]);
+/* The style of a delivery's or a run's state and of an HTTP status. */
 enum style style_of_state(const char *state);
 enum style style_of_status(int status);
 

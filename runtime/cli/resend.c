@@ -50,7 +50,7 @@ int command_resend(int argc, char **argv)
     int code = cli_parse(&line, argc, argv);
     if (code >= 0)
         return code;
-    if (!cli_delivery_id("resend", argv[optind], id))
+    if (!cli_id("resend", CLI_DELIVERY, argv[optind], id))
         return EXIT_USAGE;
     return resend(state, id, json);
 }

@@ -41,13 +41,14 @@ static void print_head(const struct render *r, const json_t *s)
 static void print_scripts(const struct render *r, const json_t *g)
 {
     char time[RENDER_TIME_SIZE];
-    json_int_t integrations = int_at(g, "integrations"), webhooks = int_at(g, "webhooks");
+    json_int_t integrations = int_at(g, "integrations"), webhooks = int_at(g, "webhooks"), flows = int_at(g, "flows");
     render_time_text(r, ask_text(g, "loaded_at"), time);
     render_text(r, STYLE_DIM, "%-12s", "scripts");
     render_text(r, STYLE_PLAIN,
-                "%" JSON_INTEGER_FORMAT " integration%s, %" JSON_INTEGER_FORMAT
-                " webhook%s, generation %" JSON_INTEGER_FORMAT " loaded %s\n",
-                integrations, plural(integrations), webhooks, plural(webhooks), int_at(g, "number"), time);
+                "%" JSON_INTEGER_FORMAT " integration%s, %" JSON_INTEGER_FORMAT " webhook%s, %" JSON_INTEGER_FORMAT
+                " flow%s, generation %" JSON_INTEGER_FORMAT " loaded %s\n",
+                integrations, plural(integrations), webhooks, plural(webhooks), flows, plural(flows),
+                int_at(g, "number"), time);
 }
 
 static void print_counters(const struct render *r, const json_t *c)
@@ -69,6 +70,31 @@ static void print_counters(const struct render *r, const json_t *c)
     if (retries > 0)
         render_text(r, STYLE_PLAIN, ", %" JSON_INTEGER_FORMAT " of them %s", retries,
                     retries == 1 ? "a retry" : "retries");
+    fputc('\n', r->out);
+}
+
+static void print_some(const struct render *r, enum style style, const json_t *runs, const char *what)
+{
+    json_int_t n = int_at(runs, what);
+    if (n > 0)
+        render_text(r, style, ", %" JSON_INTEGER_FORMAT " %s", n, what);
+}
+
+/* Nothing where no flow has anything to do. */
+static void print_runs(const struct render *r, const json_t *runs)
+{
+    char due[RENDER_TIME_SIZE];
+    render_time_text(r, ask_text(runs, "next_due_at"), due);
+    if (int_at(runs, "started") + int_at(runs, "in_memory") == 0 && due[0] == '\0')
+        return;
+    render_text(r, STYLE_DIM, "%-12s", "runs");
+    render_text(r, STYLE_PLAIN, "%" JSON_INTEGER_FORMAT " started", int_at(runs, "started"));
+    print_some(r, STYLE_PLAIN, runs, "succeeded");
+    print_some(r, STYLE_BAD, runs, "failed");
+    print_some(r, STYLE_BAD, runs, "parked");
+    print_some(r, STYLE_PLAIN, runs, "canceled");
+    if (due[0] != '\0')
+        render_text(r, STYLE_PLAIN, ", the next goes on %s", due);
     fputc('\n', r->out);
 }
 
@@ -112,6 +138,7 @@ static int print(const json_t *s)
     print_head(&r, s);
     print_scripts(&r, json_object_get(s, "generation"));
     print_counters(&r, json_object_get(s, "counters"));
+    print_runs(&r, json_object_get(s, "runs"));
     if (pending > 0)
         render_text(&r, STYLE_PLAIN, "%-12s%" JSON_INTEGER_FORMAT " not yet on disk\n", "writes", pending);
     if (print_lanes(&r, json_object_get(s, "integrations")) == 0)

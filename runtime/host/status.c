@@ -28,7 +28,7 @@ static void put_runs(struct json_write *w, const struct runs *r)
     json_write_int(w, "parked", (int64_t)c->runs_parked);
     json_write_int(w, "canceled", (int64_t)c->runs_canceled);
     json_write_int(w, "in_memory", (int64_t)r->count);
-    json_write_time(w, "next_due_at", r->next_due_ms);
+    json_write_time(w, "next_due_at", r->next_due_ms > 1 ? r->next_due_ms : 0); /* 1: those that are due now */
     json_write_end(w);
 }
 

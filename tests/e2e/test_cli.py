@@ -19,7 +19,7 @@ import urllib.parse
 ANZOL = os.environ.get("ANZOL", os.path.join(os.getcwd(), "build", "anzol"))
 PATIENCE = float(os.environ.get("PATIENCE", "30"))
 ID = "0192f0c1-2b3c-7d4e-8f50-61728394a5b6"
-COMMANDS = "run dev check preview template emit send list deliveries show resend status listen".split()
+COMMANDS = "run dev reload status check list preview template emit send deliveries runs show resend resume restart cancel listen".split()
 
 GOOD = """
 integration "shop" { url = "http://127.0.0.1:1/", headers = { Authorization = secret "CLI_TEST_TOKEN", ["X-Env"] = "a" } }
@@ -115,8 +115,11 @@ class Usage(Case):
         self.refused("check", has="PATH is missing")
         self.refused("list", "x", has="unexpected argument 'x'")
         self.refused("show", ID, "more", has="unexpected argument 'more'")
-        self.refused("show", "42", has="'42' is not the id of a delivery")
-        self.refused("resend", "42", has="'42' is not the id of a delivery")
+        self.refused("show", "42", has="'42' is not the id of a delivery or a run; they are listed by: anzol deliveries, anzol runs")
+        self.refused("resend", "42", has="'42' is not the id of a delivery; they are listed by: anzol deliveries")
+        for command in ("cancel", "resume", "restart"):
+            self.refused(command, has="ID is missing")
+            self.refused(command, ID, "42", has="'42' is not the id of a run; they are listed by: anzol runs")
 
     def test_values(self):
         self.refused("listen", "--status", "abc", has="--status: found 'abc'")
@@ -127,6 +130,9 @@ class Usage(Case):
         self.refused("listen", "--count", "0", has="--count: found '0'")
         self.refused("deliveries", "--limit", "-1", has="--limit: found '-1'")
         self.refused("deliveries", "--state", "faild", has="did you mean 'failed'?")
+        self.refused("runs", "--state", "sleping", has="did you mean 'sleeping'?")
+        self.refused("runs", "--state", "xyzzy", has="'xyzzy' is neither a state of runs nor a folder")
+        self.refused("runs", "--webhook", "w", has="unknown option '--webhook'")
         self.refused("send", "w", "--wait", "x", has="--wait: found 'x'")
         self.refused("send", "w", "--wait", "6m", has="--wait: found '6m'; expected a duration of at most 5m")
         self.refused("deliveries", "--limit", "1001", has="--limit: found '1001'; expected a number from 1 to 1000")
@@ -142,7 +148,7 @@ class Check(Case):
         self.file("s/a.lua", GOOD)
         self.file("s/b.lua", "-- nothing")
         out, err = self.run_anzol("check", "s", CLI_TEST_TOKEN="value-of-the-token")
-        self.assertEqual((out, err), ("2 files, 1 integration, 2 webhooks: good\n", ""))
+        self.assertEqual((out, err), ("2 files, 1 integration, 2 webhooks, 0 flows: good\n", ""))
 
     def test_bad_names_every_mistake(self):
         path = self.file("bad.lua", BAD)
@@ -180,7 +186,8 @@ webhook "a" { integration = "i", url = "?a=${ b c }&d=${ floor('x') }", body = {
             self.assertTrue(e["file"].endswith("bad.lua"))
             self.assertNotIn("bad.lua", e["message"])
         good = json.loads(self.run_anzol("check", self.file("good.lua", GOOD), "--json", "--no-secrets")[0])
-        self.assertEqual((good["ok"], good["errors"], good["files"], good["integrations"], good["webhooks"]), (True, [], 1, 1, 2))
+        self.assertEqual((good["ok"], good["errors"], good["files"], good["integrations"], good["webhooks"], good["flows"]),
+                         (True, [], 1, 1, 2, 0))
 
     def test_secrets(self):
         path = self.file("good.lua", GOOD)
@@ -393,8 +400,11 @@ INTEGRATIONS = {"integrations": [{"name": "shop", "display_name": "Shop CRM", "d
 WEBHOOKS = {"webhooks": [{"name": "order_paid", "display_name": None, "description": "Tells", "integration": "shop", "method": "POST",
                           "url": "https://x.test/o", "headers": [], "on": "order.paid", "idempotent": True,
                           "retry": {"delays": ["20s", "80s"], "on": ["429"], "within": "6m"}, "where": "a.lua:2"}]}
+FLOWS = {"flows": [{"name": "checkout", "display_name": "Check out", "description": None, "on": "order.paid", "key": "${Order.Id}",
+                    "where": "a.lua:3"}]}
 STATUS = {"version": "9.9.9", "pid": 42, "started_at": "2026-01-02T10:00:00.000Z", "ready": False, "reason": "the disk is full",
-          "generation": {"number": 3, "loaded_at": "2026-01-02T10:00:00.000Z", "webhooks": 1, "integrations": 1},
+          "generation": {"number": 3, "loaded_at": "2026-01-02T10:00:00.000Z", "webhooks": 1, "integrations": 1, "flows": 2},
+          "runs": {"started": 9, "succeeded": 3, "failed": 0, "parked": 1, "canceled": 0, "in_memory": 4, "next_due_at": None},
           "counters": {"events": 5, "duplicates": 1, "deliveries": 4, "attempts": 6, "succeeded": 2, "failed": 1, "unknown": 1, "retries": 2},
           "store": {"pending_writes": 7},
           "integrations": [{"name": "shop", "queued": 10, "waiting": 2, "in_flight": 1, "rate": 0.5, "paused_until": None}]}
@@ -478,11 +488,13 @@ class Commands(FakeCase):
             self.file("state/address", address)
             self.file("state/token", "t")
             self.addCleanup(held(os.path.join(self.folder, "state")).close)
-            for args in (["status"], ["list"], ["emit", "x"], ["deliveries"], ["show", ID], ["resend", ID], ["send", "w"], ["preview", "w"]):
+            for args in (["status"], ["list"], ["emit", "x"], ["deliveries"], ["show", ID], ["resend", ID], ["send", "w"], ["preview", "w"],
+                         ["runs"], ["cancel", ID, ID], ["resume", ID], ["restart", ID], ["reload"]):
                 with self.subTest(args[0]):
                     out, err = self.run_anzol(*args, code=69, ANZOL_STATE="state")
                     self.assertEqual(out, "")
                     self.assertIn(address, err)
+                    self.assertEqual(len(err.splitlines()), 1, err)
         err = self.run_anzol("status", "--state", "nowhere", code=69)[1]
         self.assertIn("nowhere", err)
         self.assertIn("anzol run", err)
@@ -513,22 +525,24 @@ class Commands(FakeCase):
         fake = self.daemon({("GET", "/v1/status"): (200, STATUS)})
         out, _ = self.run_anzol("status", "-s", fake.state)
         for words in ("anzol 9.9.9, process 42", "not ready: the disk is full", "5 accepted, 1 duplicate", "2 succeeded, 1 failed, 1 unknown",
-                      "7 not yet on disk", "generation 3"):
+                      "7 not yet on disk", "1 webhook, 2 flows, generation 3", "9 started, 3 succeeded, 1 parked\n"):
             self.assertIn(words, out)
         self.assertRegex(out, r"(?m)^shop +10 +1 +2 +0\.5/s")
         self.assertEqual(json.loads(self.run_anzol("status", "-s", fake.state, "--json")[0]), STATUS)
 
     def test_list(self):
-        fake = self.daemon({("GET", "/v1/integrations"): (200, INTEGRATIONS), ("GET", "/v1/webhooks"): (200, WEBHOOKS)})
+        fake = self.daemon({("GET", "/v1/integrations"): (200, INTEGRATIONS), ("GET", "/v1/webhooks"): (200, WEBHOOKS), ("GET", "/v1/flows"): (200, FLOWS)})
         out, _ = self.run_anzol("list", "-s", fake.state)
-        for words in ("shop", "Shop CRM", "0.5 per 1s", "order_paid  on order.paid", "POST https://x.test/o", "20s, 80s within 6m"):
+        for words in ("shop", "Shop CRM", "0.5 per 1s", "order_paid  on order.paid", "POST https://x.test/o", "20s, 80s within 6m",
+                      "  checkout  on order.paid, one at a time of each key ${Order.Id}  a.lua:3\n    Check out\n"):
             self.assertIn(words, out)
-        self.assertEqual(json.loads(self.run_anzol("list", "-s", fake.state, "--json")[0]), {**INTEGRATIONS, **WEBHOOKS})
+        self.assertEqual(json.loads(self.run_anzol("list", "-s", fake.state, "--json")[0]), {**INTEGRATIONS, **WEBHOOKS, **FLOWS})
 
     def test_list_shows_what_differs(self):
         own = dict(WEBHOOKS["webhooks"][0], idempotent=None, deselected=["X-Trace"], headers=[
             {"name": "Authorization", "value": "***", "from": "integration"}, {"name": "X-Own", "value": "1", "from": "webhook"}])
-        fake = self.daemon({("GET", "/v1/integrations"): (200, INTEGRATIONS), ("GET", "/v1/webhooks"): (200, {"webhooks": [own]})})
+        fake = self.daemon({("GET", "/v1/integrations"): (200, INTEGRATIONS), ("GET", "/v1/webhooks"): (200, {"webhooks": [own]}),
+                             ("GET", "/v1/flows"): (200, {"flows": []})})
         out, _ = self.run_anzol("list", "-s", fake.state)
         self.assertEqual(out.count("Authorization"), 1)
         self.assertIn("    X-Own: 1\n    without X-Trace\n    when the body has the transactional id, retried after 20s", out)
@@ -623,10 +637,16 @@ class Emit(FakeCase):
 
     def test_what_is_worth_a_word(self):
         fake = self.daemon({("POST", "/v1/events"): (202, dict(self.EVENT, deliveries=[]))})
-        say = "anzol emit: no webhook is on '%s', so nothing is sent; %s\n"
+        say = "anzol emit: no webhook or flow is on '%s', so nothing is sent; %s\n"
         self.assertEqual(self.run_anzol("emit", "x", "-s", fake.state)[1], say % ("x", "see: anzol list"))
         fake.plan[("GET", "/v1/webhooks")] = (200, WEBHOOKS)
         self.assertEqual(self.run_anzol("emit", "order.payed", "-s", fake.state)[1], say % ("order.payed", "did you mean 'order.paid'?"))
+        fake.plan[("GET", "/v1/flows")] = (200, {"flows": [dict(FLOWS["flows"][0], on="cart.left")]})
+        self.assertEqual(self.run_anzol("emit", "cart.let", "-s", fake.state)[1], say % ("cart.let", "did you mean 'cart.left'?"))
+        fake.plan[("POST", "/v1/events")] = (202, dict(self.EVENT, deliveries=[], runs=[ID[:-1] + "8"]))
+        self.assertEqual(self.run_anzol("emit", "x", "-s", fake.state), (f"event     {ID}\nrun       {ID[:-1]}8\n", ""))
+        fake.plan[("POST", "/v1/events")] = (202, dict(self.EVENT, deliveries=[], woken=2))
+        self.assertEqual(self.run_anzol("emit", "x", "-s", fake.state), (f"event     {ID}\nwoken     2 runs\n", ""))
         fake.plan[("POST", "/v1/events")] = (202, dict(self.EVENT, duplicate=True))
         self.assertIn("came before", self.run_anzol("emit", "x", "--id", "k", "-s", fake.state)[1])
 
