@@ -175,24 +175,42 @@ static void on_restarted(void *ud, const struct intake_result *r, const struct e
     asked_free(q);
 }
 
+static int no_flow(struct err *e, const struct store_run *run)
+{
+    return err_set(e, ERR_INPUT, 409, "the scripts of now have no flow '%.*s'", (int)run->flow.len, run->flow.data);
+}
+
+static bool is_missing(const struct err *e)
+{
+    return e->domain == ERR_INPUT && e->code == 404;
+}
+
 static int restart(struct asked *q, const struct store_run *run, struct err *e)
 {
     if (!run_state_final(run->state))
         return refuse(e, API_RESTART, run->state);
     if (intake_restart(q->api->intake, run, on_restarted, q, e) == 0)
         return 0;
-    if (e->domain == ERR_INPUT && e->code == 404)
-        return err_set(e, ERR_INPUT, 409, "the scripts of now have no flow '%.*s'", (int)run->flow.len, run->flow.data);
-    return -1;
+    return is_missing(e) ? no_flow(e, run) : -1;
+}
+
+/* Started for nobody: the scripts say whether they could. */
+static bool has_flow(const struct scripts *s, const struct store_run *run)
+{
+    static const struct render_sink nobody = {.on_run = NULL};
+    struct err e;
+    return s->seq != 0 && (generation_start(s->current, run->flow, run->input, &nobody, &e) == 0 || !is_missing(&e));
 }
 
 static int change(struct asked *q, const struct store_run *run, struct err *e)
 {
+    struct intake *in = q->api->intake;
     bool current = q->order == API_RESUME_CURRENT;
-    if (current && q->api->intake->scripts->seq == 0)
-        return err_set(e, ERR_INPUT, 409, "the scripts of now have no flow '%.*s'", (int)run->flow.len, run->flow.data);
-    return runs_change(q->api->intake->runs, q->order == API_CANCEL ? STORE_RUN_CANCEL : STORE_RUN_RESUME, run->seq,
-                       current, on_changed, q, e);
+    bool allowed = run->state == RUN_FAILED || run->state == RUN_PARKED;
+    if (current && allowed && !has_flow(in->scripts, run))
+        return no_flow(e, run);
+    return runs_change(in->runs, q->order == API_CANCEL ? STORE_RUN_CANCEL : STORE_RUN_RESUME, run->seq, current,
+                       on_changed, q, e);
 }
 
 static void on_order_read(struct store_read *r, const struct err *failure)
