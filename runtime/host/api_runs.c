@@ -202,13 +202,29 @@ static bool has_flow(const struct scripts *s, const struct store_run *run)
     return s->seq != 0 && (generation_start(s->current, run->flow, run->input, &nobody, &e) == 0 || !is_missing(&e));
 }
 
+/* It failed as it was accepted (intake): going on, it would do so without the key that keeps it from others. */
+static bool never_began(const struct store_run *run)
+{
+    return run->state == RUN_FAILED && run->steps == 0 && run->finished_ms == run->created_ms;
+}
+
+static int may_resume(const struct asked *q, const struct store_run *run, struct err *e)
+{
+    if (run->state != RUN_FAILED && run->state != RUN_PARKED)
+        return refuse(e, q->order, run->state);
+    if (never_began(run))
+        return err_set(e, ERR_INPUT, 409, "it never began, because its key could not be had: restart it instead");
+    if (q->order == API_RESUME_CURRENT && !has_flow(q->api->intake->scripts, run))
+        return no_flow(e, run);
+    return 0;
+}
+
 static int change(struct asked *q, const struct store_run *run, struct err *e)
 {
     struct intake *in = q->api->intake;
     bool current = q->order == API_RESUME_CURRENT;
-    bool allowed = run->state == RUN_FAILED || run->state == RUN_PARKED;
-    if (current && allowed && !has_flow(in->scripts, run))
-        return no_flow(e, run);
+    if (q->order != API_CANCEL && may_resume(q, run, e) != 0)
+        return -1;
     return runs_change(in->runs, q->order == API_CANCEL ? STORE_RUN_CANCEL : STORE_RUN_RESUME, run->seq, current,
                        on_changed, q, e);
 }
