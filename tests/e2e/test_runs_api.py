@@ -284,6 +284,16 @@ class Runs(Case):
         self.assertEqual(self.wait_run(again["id"], "sleeping")["key"], "restart")
         self.assertEqual(self.post(f"/v1/runs/{first}/restart")["state"], "queued")
 
+    def test_a_run_whose_key_cannot_be_had(self):
+        id = self.start("sleeper", {"Order": {}})
+        run = self.run_of(id)
+        self.assertEqual((run["state"], run["key"], run["step_count"]), ("failed", None, 0))
+        self.assertIn("Order.Id", run["error"])
+        for query in ("", "?scripts=current"):  # it would go on beside others of its key
+            self.assertEqual(self.problem(409, "POST", f"/v1/runs/{id}/resume{query}"),
+                             "it never began, because its key could not be had: restart it instead")
+        self.assertEqual(self.post(f"/v1/runs/{id}/restart")["state"], "failed")
+
     def test_flows(self):
         flows = self.get("/v1/flows")["flows"]
         self.assertEqual([x["name"] for x in flows], ["caller", "hurries", "quick", "sleeper", "story"])
