@@ -1,5 +1,6 @@
 -- native: the seam of stdlib/README.md for specs: its own functions from build/native.so, and stand-ins for what reaches the
--- host. `native.new()` gives a fresh one; what stdlib hands over is in its `emitted`, `failed`, `events` and `logged`.
+-- host. `native.new()` gives a fresh one; what stdlib hands over is in its `emitted`, `failed`, `events`, `logged`, `runs`,
+-- `keys` and `steps`; `waited` holds the forms in which events are waited for, by name.
 
 require "cjson" -- the binary has it preloaded
 
@@ -14,12 +15,29 @@ local function where(level)
   return string.sub(info.source, 2), info.currentline
 end
 
+-- Of a step, what the host learns.
+local STEP = { "number", "path", "name", "match", "form", "due_ms", "ended_ms", "result", "delivery" }
+
+local function step_of(kind, entry)
+  local out = { kind = kind }
+  for _, field in ipairs(STEP) do out[field] = entry[field] end
+  return out
+end
+
+-- pcall across which nothing can yield, as the real one.
+local function protected(f, ...)
+  local out
+  real.call_plain(function(...) out = table.pack(pcall(f, ...)) end, ...)
+  return table.unpack(out, 1, out.n)
+end
+
 -- A fresh seam: `options.secrets` and `options.env` are what is set, `options.files` what readfile finds.
 function module.new(options)
   options = options or {}
-  local n = { emitted = {}, failed = {}, events = {}, logged = {}, ids = 0, time = 1700000000000 }
+  local n = { ids = 0, time = 1700000000000 }
+  for _, list in ipairs { "emitted", "failed", "events", "logged", "runs", "keys", "steps", "waited" } do n[list] = {} end
   for name, f in pairs(real) do n[name] = f end
-  n.where, n.head, n.protected = where, real.json_encode, pcall
+  n.where, n.head, n.protected = where, real.json_encode, protected
   function n.secret(name) return (options.secrets or {})[name] == true end
   function n.env(name) return (options.env or {})[name] end
   function n.log(level, message, fields) n.logged[#n.logged + 1] = { level = level, message = message, fields = fields } end
@@ -38,6 +56,13 @@ function module.new(options)
   end
   function n.emit_failed(webhook, integration, message)
     n.failed[#n.failed + 1] = { webhook = webhook, integration = integration, message = message }
+  end
+  function n.emit_run(flow, key, message) n.runs[#n.runs + 1] = { flow = flow, key = key, message = message } end
+  function n.on_key(key) n.keys[#n.keys + 1] = key end
+  function n.forms(name) return n.waited[name] end
+  function n.step(kind, entry, has_delivery)
+    assert(has_delivery == (entry.delivery ~= nil))
+    n.steps[#n.steps + 1] = step_of(kind, entry)
   end
   function n.readfile(name)
     local text = (options.files or {})[name]
