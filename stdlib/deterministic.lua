@@ -12,10 +12,15 @@ local run = require "stdlib.run"
 
 local deterministic = {}
 
--- Seconds since 1970, with a fraction. In a flow: when its last step ended.
-function deterministic.now()
+-- Milliseconds since 1970. In a flow: when its last step ended.
+function deterministic.now_ms()
   local b = run.active()
-  return (b and b.now_ms or native.now_ms()) / 1000
+  return b and b.now_ms or native.now_ms()
+end
+
+-- The same in seconds, with a fraction.
+function deterministic.now()
+  return deterministic.now_ms() / 1000
 end
 
 -- A new id. In a flow: made of the run's id and how many there were.
@@ -55,8 +60,8 @@ function deterministic.random(low, high)
   end
   local n = draw(b)
   if low == nil then return (n >> 11) * 0x1p-53 end
+  if low == 0 and high == nil then return n end -- all bits
   low, high = high == nil and 1 or bound(low), bound(high == nil and low or high)
-  if high == 0 and low == 1 then return n end -- math.random(0): all bits
   if low > high then error("math.random: the interval is empty", 2) end
   local range = high - low + 1
   if range <= 0 then error("math.random: the interval is too large", 2) end

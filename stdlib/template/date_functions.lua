@@ -2,7 +2,7 @@
 
 local floor, format, os_date = math.floor, string.format, os.date
 
-local native = require "stdlib.native"
+local deterministic = require "stdlib.deterministic"
 local date = require "stdlib.template.date"
 local date_format = require "stdlib.template.date_format"
 local fail = require("stdlib.template.runtime").fail
@@ -21,7 +21,7 @@ local function part(name, index)
 end
 
 local function now()
-  local ms = native.now_ms()
+  local ms = deterministic.now_ms()
   return os_date("!%Y-%m-%dT%H:%M:%S", floor(ms // 1000)) .. format(".%03dZ", ms % 1000)
 end
 

@@ -1,10 +1,10 @@
 -- text_functions: the language's functions of texts. Positions and lengths count code points; case is Unicode's (native).
 
-local concat, find, match, random, select, sub, type =
-  table.concat, string.find, string.match, math.random, select, string.sub, type
+local concat, find, match, select, sub, type = table.concat, string.find, string.match, select, string.sub, type
 local next, utf8_len, utf8_offset = next, utf8.len, utf8.offset
 
 local native = require "stdlib.native"
+local deterministic = require "stdlib.deterministic"
 local digest, hex, upper = native.digest, native.hex, native.upper
 
 -- The byte where code point n begins; behind the end when there are fewer. Bytes, where it is no UTF-8.
@@ -83,7 +83,7 @@ local function split(s, separator)
 end
 
 local function choose(...)
-  return (select(random(select("#", ...)), ...))
+  return (select(deterministic.random(select("#", ...)), ...))
 end
 
 local function replace_if_empty(v, fallback)
@@ -136,5 +136,5 @@ return {
   { name = "split", args = { "text", "filled" }, result = "list", call = split },
   { name = "json", args = { "maybe" }, result = "string", call = json },
   { name = "raw", args = { "maybe" }, lazy = "raw" },
-  { name = "uuid", args = {}, result = "string", call = function() return native.uuid() end },
+  { name = "uuid", args = {}, result = "string", call = function() return deterministic.uuid() end },
 }

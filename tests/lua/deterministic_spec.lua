@@ -20,6 +20,7 @@ local A, B = "01900000-0000-7000-8000-00000000000a", "01900000-0000-7000-8000-00
 
 local DRAWS = {
   "math.random()", "math.random(1000000)", "math.random(-5, 1000000)", "math.random(0)", "uuid()",
+  "template.render('${ uuid() }', {})", "template.render('${ chooseRandomText(\"a\", \"b\", \"c\", \"d\") }', {})",
 }
 
 describe("chance in a flow", function()
@@ -50,6 +51,7 @@ describe("chance in a flow", function()
 
   it("refuses what has no number", function()
     assert.equal("s.lua:1: math.random: the interval is empty", message "math.random(2, 1) return")
+    assert.equal("s.lua:1: math.random: the interval is empty", message "math.random(1, 0) return")
     assert.equal("s.lua:1: math.random: the interval is empty", message "math.random(-1) return")
     assert.equal("s.lua:1: math.random: expected whole numbers", message "math.random(1.5) return")
     assert.equal("s.lua:1: math.random: expected whole numbers", message "math.random(1, {}) return")
@@ -74,7 +76,7 @@ describe("chance in a flow", function()
 end)
 
 describe("the clock in a flow", function()
-  local CLOCKS = "{ now(), os.time(), os.date('!%H:%M:%S'), os.clock() }"
+  local CLOCKS = "{ now(), os.time(), os.date('!%H:%M:%S'), os.clock(), template.render('${ now() }', {}) }"
 
   it("stands while the flow does not wait, and is that of the journal", function()
     local h = flow_host.new('flow "f" { on = "e", run = function() local a = ' .. CLOCKS .. " sleep(3600) local b = " .. CLOCKS
@@ -83,8 +85,8 @@ describe("the clock in a flow", function()
     local r = h:run()
     h.native.time = 1700003600249
     r:wake(1)
-    local expected = '[[1700000000.25,1700000000,"22:13:20",0.0],'
-      .. '[1700003601.249,1700003601,"23:13:21",3600.999]]'
+    local expected = '[[1700000000.25,1700000000,"22:13:20",0.0,"2023-11-14T22:13:20.250Z"],'
+      .. '[1700003601.249,1700003601,"23:13:21",3600.999,"2023-11-14T23:13:21.249Z"]]'
     assert.equal(expected, r.value)
     h.native.time = 1800000000000
     assert.equal(expected, r:replayed().value)
