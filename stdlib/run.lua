@@ -7,7 +7,8 @@
 
 local coroutine, error, format, ipairs, max, next, pairs, remove, setmetatable, sub, xpcall =
   coroutine, error, string.format, ipairs, math.max, next, pairs, table.remove, setmetatable, string.sub, xpcall
-local create, running, status, yield = coroutine.create, coroutine.running, coroutine.status, coroutine.yield
+local create, isyieldable, running = coroutine.create, coroutine.isyieldable, coroutine.running
+local status, yield = coroutine.status, coroutine.yield
 
 local native = require "stdlib.native"
 local dsl = require "stdlib.dsl"
@@ -99,6 +100,10 @@ function run.branch(word)
   end
   if running() ~= active.co then
     error(format("%s() cannot be called in a coroutine of one's own; parallel { … } runs several at once", word), 3)
+  end
+  if not isyieldable() then
+    error(format("%s() cannot be called here: a flow cannot wait inside string.gsub, table.sort or a response function",
+      word), 3)
   end
   return active
 end

@@ -377,6 +377,21 @@ describe("the words of flows", function()
     assert.equal("[1,2]", (outcome [[local next = coroutine.wrap(function() coroutine.yield(1) return 2 end) return { next(), next() }]]))
   end)
 
+  it("are not for where Lua cannot wait", function()
+    local message = " cannot be called here: a flow cannot wait inside string.gsub, table.sort or a response function"
+    local r = run [[return { pcall(string.gsub, "x", "x", function() sleep(1) end) }]]
+    assert.same({ {}, json.encode { false, at(0, "sleep()" .. message) } }, { shown(r.asked), r.value })
+    r = run [[return { pcall(table.sort, { 1, 2 }, function() send "plain" end) }]]
+    assert.same({ {}, json.encode { false, at(0, "send()" .. message) } }, { shown(r.asked), r.value })
+    local h = flow_host.new [[
+      integration "i" { url = "http://h.test/" }
+      webhook "w" { integration = "i", response = function() wait_event "x" end }
+      flow "f" { on = "e", run = function() local error = call("w").error sleep(1) return error.message end }]]
+    r = h:run():answer(1, 200)
+    assert.same({ "2 sleep '1s'" }, shown(r.asked))
+    assert.equal(json.encode("s.lua:2: wait_event()" .. message), r:wake(2).value)
+  end)
+
   it("are what lets a flow wait, and coroutine.yield is not", function()
     local message, state = outcome "pcall(coroutine.yield, 1) return 1"
     assert.equal("failed", state)
