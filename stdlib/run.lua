@@ -15,7 +15,7 @@ local dsl = require "stdlib.dsl"
 
 local run = {}
 
-local STEPS_MAX = 65535
+local STEPS_MAX, BRANCHES_MAX = 65535, 65535
 
 local active -- the branch that is being run; nil: none
 local BLOCKED = {} -- what a branch yields when it waits
@@ -53,7 +53,7 @@ end
 -- A run in memory, about to begin: `main(event)` will be called. `journal` is filled with run.put() before run.go().
 function run.new(id, flow, main, event, started_ms)
   local self = setmetatable({ id = id, flow = flow, started_ms = started_ms, steps = 0, unasked = 0 }, Run)
-  self.journal, self.waiting, self.responses, self.ready = {}, {}, {}, {}
+  self.journal, self.waiting, self.responses, self.ready, self.branches = {}, {}, {}, {}, 0
   self.main = branch(self, main, "", started_ms, event)
   return self
 end
@@ -118,7 +118,8 @@ local function ask(b, kind, name, path, open, ...)
   return entry
 end
 
--- The next step of a branch: its entry, ended. `open(entry, ...)` begins it when the journal does not have it.
+-- The next step of a branch: its entry, ended. `open(entry, ...)` begins it when the journal does not have it. It yields in
+-- either case, so that the CPU budget is one of the stretch between two steps: a replay of many takes no more than the run.
 function run.step(b, kind, name, open, ...)
   local self = b.run
   b.count = b.count + 1
@@ -133,10 +134,8 @@ function run.step(b, kind, name, open, ...)
     entry.asked = true
     self.unasked = self.unasked - 1
   end
-  if not entry.ended_ms then
-    self.waiting[path] = b
-    yield(BLOCKED)
-  end
+  if entry.ended_ms then b.again = true else self.waiting[path] = b end
+  yield(BLOCKED)
   self.journal[path] = nil
   b.now_ms = max(b.now_ms, entry.ended_ms)
   return entry
@@ -158,7 +157,9 @@ end
 
 -- Runs functions side by side, each a branch; when all have ended: for each {ok, value or message}.
 function run.parallel(b, functions)
-  b.count = b.count + 1
+  local all = b.run.branches + #functions
+  if all > BRANCHES_MAX then error(format("more than %d branches in one run", BRANCHES_MAX), 0) end
+  b.run.branches, b.count = all, b.count + 1
   local group = { left = #functions, parent = b, branches = {} }
   for i, f in ipairs(functions) do
     local child = branch(b.run, f, b.prefix .. b.count .. "." .. i .. ".", b.now_ms)
@@ -228,7 +229,11 @@ end
 function run.go(self)
   local ready = self.ready
   while #ready > 0 and not self.parked do
-    resume(self, remove(ready, 1))
+    local b = remove(ready, 1)
+    repeat
+      b.again = false
+      resume(self, b)
+    until not b.again or self.parked
   end
   check_journal(self)
   if self.parked then return "parked", self.parked end

@@ -337,6 +337,25 @@ describe("parallel", function()
   end)
 end)
 
+describe("a run", function()
+  it("has a bounded number of branches", function()
+    local body = "local n = 0 while true do\nparallel(function() n = n + 1 end) end"
+    assert.same({ at(1, "more than 65535 branches in one run"), "failed" }, { outcome(body) })
+  end)
+
+  it("has a bounded number of steps", function()
+    local h = host "while true do\nsend 'plain' end"
+    local r = h:new_run({})
+    for i = 1, 65534 do
+      h.boot.run_put(r.task, { number = i, kind = "send", path = tostring(i), name = "plain", ended_ms = 1, result = '"x"' })
+      r.journal[i] = {}
+    end
+    r:go()
+    assert.same({ "failed", { "65535 send 'plain'" } }, { r.state, shown(r.asked) })
+    assert.equal(at(1, "more than 65535 steps in one run"), r.value)
+  end)
+end)
+
 describe("an error in a flow", function()
   it("can be caught where it was raised, across steps", function()
     local r = run [[return { pcall(function() call("plain") error({ code = 1 }) end) }]]
