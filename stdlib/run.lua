@@ -141,18 +141,24 @@ function run.step(b, kind, name, open, ...)
   return entry
 end
 
--- True while what the branch does now has been done before: the journal knows what comes next.
+-- Whether the journal has steps behind `path`, a parallel() there, that were not asked for yet.
+local function holds_inside(self, path)
+  path = path .. "."
+  for known, entry in pairs(self.journal) do
+    if not entry.asked and sub(known, 1, #path) == path then return true end
+  end
+  return false
+end
+
+-- True while what the branch does now has been done before: the journal knows what comes next, here or, when the branch has
+-- come to its end, behind the parallel() it is of.
 function run.replaying(b)
   local self = b.run
   if self.unasked == 0 then return false end
   local path = b.prefix .. b.count + 1
-  for known, entry in pairs(self.journal) do
-    if not entry.asked and sub(known, 1, #path) == path then
-      local behind = sub(known, #path + 1, #path + 1)
-      if behind == "" or behind == "." then return true end
-    end
-  end
-  return false
+  local entry = self.journal[path]
+  if entry then return not entry.asked end
+  return holds_inside(self, path) or b.group ~= nil and run.replaying(b.group.parent)
 end
 
 -- Runs functions side by side, each a branch; when all have ended: for each {ok, value or message}.

@@ -504,6 +504,21 @@ describe("the log", function()
     assert.same({ flow = "mine", run = r.id }, h.native.logged[1].fields)
     assert.same({ "five" }, lines())
   end)
+
+  it("has what a branch says at its end once", function()
+    local h = host [[parallel(function() log "a" parallel(function() sleep(1) log "b" end) log "c" end, function() log "d" end)
+      sleep(2) log "e"]]
+    local function count(r)
+      local lines = {}
+      for i, line in ipairs(h.native.logged) do lines[i] = line.message end
+      return table.concat(lines, " "), r.state
+    end
+    assert.same({ "a d", "waiting" }, { count(h:run()) })
+    local r = h:run():wake(1)
+    h.native.logged = {}
+    assert.same({ "", "waiting" }, { count(r:replayed()) })
+    assert.same({ "e", "succeeded" }, { count(r:replayed():wake(2)) })
+  end)
 end)
 
 describe("an event", function()
