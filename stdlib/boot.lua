@@ -4,8 +4,8 @@ local native = ...
 
 package.loaded["stdlib.native"] = native
 
-local concat, find, format, ipairs, pairs, tostring, type =
-  table.concat, string.find, string.format, ipairs, pairs, tostring, type
+local concat, find, format, ipairs, pairs, pcall, tostring, type =
+  table.concat, string.find, string.format, ipairs, pairs, pcall, tostring, type
 
 local flow = require "stdlib.flow"
 local judge = require "stdlib.judge"
@@ -77,14 +77,24 @@ function boot.flow_count()
   return #flows
 end
 
--- A raised value as a message with a place: its own, or the webhook's.
+local function place_of(r)
+  return format("%s:%d: %s: ", r.def.path, r.def.line, r.def.label)
+end
+
+local SHOWN = 500 -- bytes of a table that was raised
+
+-- What a raised table says: its JSON, where that is short.
+local function shown(e)
+  local ok, made = pcall(native.json_encode, e)
+  return ok and #made <= SHOWN and ": " .. made or ""
+end
+
+-- A raised value as a message with a place: its own, or that of the webhook or flow.
 local function message_of(e, r)
-  if type(e) ~= "string" then
-    e = "the script raised " .. runtime.kind(e) .. (type(e) == "table" and ": " .. tostring(e) or "")
-  end
+  if type(e) ~= "string" then e = "the script raised " .. runtime.kind(e) .. (type(e) == "table" and shown(e) or "") end
   e = mistakes.plain(e)
   if not r or find(e, "^[^\n]-:%d+: ") then return e end
-  return format("%s:%d: %s: %s", r.def.path, r.def.line, r.def.label, e)
+  return place_of(r) .. e
 end
 
 local function send(r, data, id)
@@ -230,7 +240,7 @@ end
 function boot.run_new(id, name, envelope, event_id, started_ms)
   local f = flow_by_name[name]
   if not f then return nil, format("the scripts that it runs under have no flow '%s'", name) end
-  return run.new(id, name, f.run, flow.event(envelope, event_id), started_ms)
+  return run.new(id, name, f.run, flow.event(envelope, event_id), started_ms, place_of(f))
 end
 
 boot.run_put = run.put
@@ -239,7 +249,7 @@ boot.run_put = run.put
 function boot.run_go(r)
   local how, value = run.go(r)
   if how == "parked" then return how, value end
-  if how == "failed" then return how, message_of(value) end
+  if how == "failed" then return how, message_of(value, flow_by_name[r.flow]) end
   if how ~= "succeeded" or value == nil then return how end
   local ok, made = protected(native.json_encode, value)
   return how, ok and made or nil

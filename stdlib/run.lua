@@ -5,8 +5,8 @@
 -- A step is known by its path: "3" is the third of the flow, "4.2.1" the first of the second branch of the fourth, which was
 -- parallel(). The order in which branches come to run does not show in paths, so a replay may take another.
 
-local coroutine, error, format, ipairs, max, next, pairs, remove, setmetatable, sub, xpcall =
-  coroutine, error, string.format, ipairs, math.max, next, pairs, table.remove, setmetatable, string.sub, xpcall
+local coroutine, error, find, format, ipairs, max, next, pairs, remove, setmetatable, sub, type, xpcall = coroutine, error,
+  string.find, string.format, ipairs, math.max, next, pairs, table.remove, setmetatable, string.sub, type, xpcall
 local create, isyieldable, running = coroutine.create, coroutine.isyieldable, coroutine.running
 local status, yield = coroutine.status, coroutine.yield
 
@@ -50,10 +50,12 @@ local function branch(self, f, prefix, now_ms, ...)
   return b
 end
 
--- A run in memory, about to begin: `main(event)` will be called. `journal` is filled with run.put() before run.go().
-function run.new(id, flow, main, event, started_ms)
-  local self = setmetatable({ id = id, flow = flow, started_ms = started_ms, steps = 0, unasked = 0 }, Run)
-  self.journal, self.waiting, self.responses, self.ready, self.branches = {}, {}, {}, {}, 0
+-- A run in memory, about to begin: `main(event)` will be called. `journal` is filled with run.put() before run.go(). `where`
+-- stands in front of messages that have no line of their own.
+function run.new(id, flow, main, event, started_ms, where)
+  local self = setmetatable({ id = id, flow = flow, started_ms = started_ms, where = where, steps = 0, unasked = 0 }, Run)
+  self.journal, self.waiting, self.responses, self.ready = {}, {}, {}, {}
+  self.branches, self.strays = 0, {} -- strays: what was asked for anew while the journal had more
   self.main = branch(self, main, "", started_ms, event)
   return self
 end
@@ -77,14 +79,16 @@ end
 
 -- --- steps ------------------------------------------------------------------------------------------------------
 
-local function place()
+-- Where the branch is, else the flow.
+local function place(self)
   local path, line = dsl.here()
-  return path and format("%s:%d: ", path, line) or ""
+  return path and format("%s:%d: ", path, line) or self.where
 end
 
 -- What a step is called in messages.
-local function label(kind, name)
-  return name ~= "" and format("%s '%s'", kind, name) or kind
+local function label(kind, name, path)
+  local inside = path and find(path, ".", 1, true) and " in parallel()" or ""
+  return (name ~= "" and format("%s '%s'", kind, name) or kind) .. inside
 end
 
 -- Nothing that the script could catch: the run stays where it is until a person looks.
@@ -112,6 +116,9 @@ local function ask(b, kind, name, path, open, ...)
   local self = b.run
   if self.steps >= STEPS_MAX then error(format("more than %d steps in one run", STEPS_MAX), 0) end
   self.steps = self.steps + 1
+  if self.unasked > 0 then
+    self.strays[#self.strays + 1] = { path = path, what = label(kind, name, path), place = place(self) }
+  end
   local entry = { number = self.steps, kind = kind, name = name, path = path, asked = true }
   self.journal[path] = entry
   open(entry, ...)
@@ -128,7 +135,7 @@ function run.step(b, kind, name, open, ...)
   if not entry then
     entry = ask(b, kind, name, path, open, ...)
   elseif entry.kind ~= kind or entry.name ~= name then
-    park(self, format("%sstep %d: the journal has %s, but the flow asked for %s", place(), entry.number,
+    park(self, format("%sstep %d: the journal has %s, but the flow asked for %s", place(self), entry.number,
       label(entry.kind, entry.name), label(kind, name)))
   elseif not entry.asked then
     entry.asked = true
@@ -223,12 +230,29 @@ local function first_unasked(self)
   return first
 end
 
+-- What was asked for in the place of a step: where one of their paths leads into the other.
+local function stray_of(self, entry)
+  for _, stray in ipairs(self.strays) do
+    local a, b = entry.path .. ".", stray.path .. "."
+    if sub(a, 1, #b) == b or sub(b, 1, #a) == a then return stray end
+  end
+end
+
+-- How the flow went on instead, and where.
+local function instead_of(self, entry)
+  local main, stray = self.main.ended, stray_of(self, entry)
+  if stray then return stray.place, "asked for " .. stray.what end
+  if not main then return self.where, "went another way" end
+  return self.where, "ended before it" .. (not main[1] and type(main[2]) == "string" and ": " .. main[2] or "")
+end
+
 -- All branches wait, or the flow has ended: has it asked for all that the journal holds?
 local function check_journal(self)
   if self.unasked == 0 or self.parked then return end
   local entry = first_unasked(self)
-  self.parked = format("step %d: the journal has %s, but the flow %s", entry.number, label(entry.kind, entry.name),
-    self.main.ended and "ended before it" or "asked for something else")
+  local where, what = instead_of(self, entry)
+  self.parked = format("%sstep %d: the journal has %s, but the flow %s", where, entry.number,
+    label(entry.kind, entry.name, entry.path), what)
 end
 
 -- Runs all branches until each waits or has ended: "waiting", "parked", "succeeded" or "failed"; with the value or message.

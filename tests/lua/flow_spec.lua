@@ -68,6 +68,9 @@ describe("a flow", function()
     assert.equal(at(1, "undefined variable 'slepp'; did you mean 'sleep'?"), (outcome "\nslepp '2h'"))
     assert.equal(at(0, "error(nil)"), (outcome "error(nil)"))
     assert.equal(at(0, "bare"), (outcome "error('bare', 0)"))
+    assert.equal(at(0, "flow 'f': the script raised an object: {\"code\":5}"), (outcome "error { code = 5 }"))
+    assert.equal(at(0, "flow 'f': the script raised an object"), (outcome "error { f = print }"))
+    assert.equal(at(0, "flow 'f': the script raised an object"), (outcome "error { s = ('x'):rep(1000) }"))
   end)
 end)
 
@@ -412,9 +415,8 @@ describe("the words of flows", function()
   end)
 
   it("are what lets a flow wait, and coroutine.yield is not", function()
-    local message, state = outcome "pcall(coroutine.yield, 1) return 1"
-    assert.equal("failed", state)
-    assert.truthy(message:find("coroutine.yield() outside of a coroutine of one's own; sleep() and wait_event() let a flow wait", 1, true))
+    local message = "flow 'f': coroutine.yield() outside of a coroutine of one's own; sleep() and wait_event() let a flow wait"
+    assert.same({ at(0, message), "failed" }, { outcome "pcall(coroutine.yield, 1) return 1" })
   end)
 end)
 
@@ -476,6 +478,27 @@ describe("a replay", function()
         again:go()
         assert.same({ "parked", case[3], {} }, { again.state, again.value, again.asked })
       end
+    end)
+  end
+
+  -- The same where the flow comes to wait or to its end without having met a step of the journal.
+  local AMISS = {
+    { "sleep(1)", "return sleep(2)", at(0, "flow 'f': step 1: the journal has sleep '1s', but the flow asked for sleep '2s'") },
+    { "sleep(1)", "return 1", at(0, "flow 'f': step 1: the journal has sleep '1s', but the flow ended before it") },
+    { "sleep(1)", "\nerror 'x'", at(0, "flow 'f': step 1: the journal has sleep '1s', but the flow ended before it: " .. at(1, "x")) },
+    { "sleep(1)", "parallel(function()\nsleep(1) end)",
+      at(1, "step 1: the journal has sleep '1s', but the flow asked for sleep '1s' in parallel()") },
+    { "parallel(function() sleep(1) end)", "\nsend('plain') return sleep(1)",
+      at(1, "step 1: the journal has sleep '1s' in parallel(), but the flow asked for send 'plain'") },
+    { "parallel(print, function() sleep(1) end)", "parallel(print) return",
+      at(0, "flow 'f': step 1: the journal has sleep '1s' in parallel(), but the flow ended before it") },
+    { "parallel(print, function() sleep(1) end)", "parallel(function()\nsleep(1) end)",
+      at(0, "flow 'f': step 1: the journal has sleep '1s' in parallel(), but the flow went another way") },
+  }
+  for i, case in ipairs(AMISS) do
+    it("that misses a step parks, " .. i, function()
+      local again = run(case[1]):replayed(host(case[2]))
+      assert.same({ "parked", case[3] }, { again.state, again.value })
     end)
   end
 end)
