@@ -138,8 +138,8 @@ end
 local function key_for(f, data, event)
   local ok, key
   if type(f.key) == "table" then
-    if f.key.static then return f.key.static end
-    ok, key = protected(f.key.render, data, "")
+    ok, key = true, f.key.static
+    if not key then ok, key = protected(f.key.render, data, "") end
   else
     ok, key = protected(f.key, event)
   end
@@ -153,10 +153,14 @@ local function key_for(f, data, event)
   return key
 end
 
--- Starts a run of a flow. A function gets an event of its own: it may change it.
+-- Starts a run of a flow. A function of the script gets an event of its own: it may change it.
 local function start(f, event, raw)
   local key, why
-  if f.key then key, why = key_for(f, event.data or {}, type(f.key) == "function" and flow.event(raw)) end
+  if type(f.key) == "function" then
+    key, why = key_for(f, nil, flow.event(raw))
+  elseif f.key then
+    key, why = key_for(f, (f.key.custom and decode(raw) or event).data or {})
+  end
   native.emit_run(f.name, key, why)
 end
 
@@ -252,7 +256,9 @@ function boot.run_go(r)
   if how == "failed" then return how, message_of(value, flow_by_name[r.flow]) end
   if how ~= "succeeded" or value == nil then return how end
   local ok, made = protected(native.json_encode, value)
-  return how, ok and made or nil
+  if ok then return how, made end
+  native.log("warn", "what the flow returned is not kept: " .. mistakes.plain(made), { flow = r.flow, run = r.id })
+  return how
 end
 
 flow.use(find_webhook, message_of)

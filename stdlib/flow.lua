@@ -83,9 +83,10 @@ local function open_send(entry, b, r, data)
   native.step("send", entry, true)
 end
 
--- An answer whose variables cannot be had is no answer to go on with.
+-- An answer whose variables cannot be had is no answer to go on with. Where none came there is nothing to read.
 local function read_vars(res, mapping)
-  local vars, why = response.vars_of(mapping, res)
+  local vars, why
+  if res.status ~= 0 then vars, why = response.vars_of(mapping, res) end
   res.vars = vars or {}
   if why and res.ok then
     res.ok, res.error = false, { kind = "mapping", message = why }
@@ -128,15 +129,12 @@ end
 
 -- --- waiting ----------------------------------------------------------------------------------------------------
 
-local LONGEST = 10 * 366 * 86400000
-
 local function duration(word, v)
   local ms = (type(v) == "string" or type(v) == "number") and native.duration(v)
-  if not ms or ms < 0 then
-    error(format('%s: expected a duration such as "30s" or a number of seconds, found %s', word,
+  if not ms then
+    error(format('%s: expected a duration up to ten years, such as "30s", or a number of seconds; found %s', word,
       type(v) == "string" and "'" .. v .. "'" or type(v) == "number" and tostring(v) or dsl.kind(v)), 3)
   end
-  if ms > LONGEST then error(format("%s: longer than ten years", word), 3) end
   return ms
 end
 

@@ -48,6 +48,13 @@ describe("a flow", function()
     assert.equal('"x"', (outcome "return 'x', 'y'"))
   end)
 
+  it("is told that what it returned is not kept", function()
+    local r = run "return { f = print }"
+    assert.same({ "succeeded", nil }, { r.state, r.value })
+    assert.same({ { level = "warn", message = "what the flow returned is not kept: cannot encode f: a function",
+      fields = { flow = "f", run = r.id } } }, r.host.native.logged)
+  end)
+
   it("has an event without data", function()
     local r = host("return event.data"):run(nil)
     assert.equal("{}", r.value)
@@ -112,6 +119,15 @@ describe("call", function()
     assert.equal('[false,503,{},{"kind":"status","message":"the receiver answered 503"}]', run(body):answer(1, 503, "<html>").value)
   end)
 
+  it("reads no variables where no answer came", function()
+    local h = flow_host.new [[
+      integration "i" { url = "http://h.test/" }
+      webhook "w" { integration = "i", body = "${ x }", response = function() log "read" return { x = 1 } end }
+      flow "f" { on = "e", run = function() return { call("w", { x = 1 }).vars, call("w").vars } end }]]
+    local r = h:run():put(1, { result = '{"ok":false,"attempts":1,"error":{"kind":"connect","message":"refused"}}' }):go()
+    assert.same({ "succeeded", "[{},{}]", {} }, { r.state, r.value, h.native.logged })
+  end)
+
   it("ends at once where the request cannot be rendered", function()
     local r = run "local res = call('a', {}) return { res.ok, res.status, res.attempts, res.error.kind, res.error.message }"
     local kept = json.decode(r.journal[1].result)
@@ -134,16 +150,16 @@ describe("call", function()
     { "call('a', json.null)", "call 'a': expected a table of data, found json.null" },
     { "call('a', json.array {})", "call 'a': expected a table of data, found a table" },
     { "send('zzz')", "send: no webhook 'zzz'" },
-    { "sleep()", 'sleep: expected a duration such as "30s" or a number of seconds, found nothing' },
-    { "sleep 'soon'", 'sleep: expected a duration such as "30s" or a number of seconds, found \'soon\'' },
-    { "sleep(-1)", 'sleep: expected a duration such as "30s" or a number of seconds, found -1' },
-    { "sleep '9999d'", 'sleep: expected a duration such as "30s" or a number of seconds, found \'9999d\'' },
+    { "sleep()", 'sleep: expected a duration up to ten years, such as "30s", or a number of seconds; found nothing' },
+    { "sleep 'soon'", 'sleep: expected a duration up to ten years, such as "30s", or a number of seconds; found \'soon\'' },
+    { "sleep(-1)", 'sleep: expected a duration up to ten years, such as "30s", or a number of seconds; found -1' },
+    { "sleep '9999d'", 'sleep: expected a duration up to ten years, such as "30s", or a number of seconds; found \'9999d\'' },
     { "wait_event()", "wait_event: expected the name of an event, found nothing" },
     { "wait_event ''", "wait_event: expected the name of an event, found a string" },
     { "wait_event('x', 5)", "wait_event: expected a table of options, found a number" },
     { "wait_event('x', { mach = {} })", "wait_event: unknown option 'mach'; there are match and timeout" },
     { "wait_event('x', { timeout = 'x' })",
-      'wait_event: timeout: expected a duration such as "30s" or a number of seconds, found \'x\'' },
+      'wait_event: timeout: expected a duration up to ten years, such as "30s", or a number of seconds; found \'x\'' },
     { "wait_event('x', { match = 5 })", 'wait_event: match: expected a table such as {["Order.Id"] = 17}, found a number' },
     { "wait_event('x', { match = { 5 } })", "wait_event: match: bad path '1'; write names and [0], as in Order.Items[0].Id" },
     { "wait_event('x', { match = { ['a[*]'] = 5 } })",
@@ -575,6 +591,7 @@ describe("an event", function()
     local EXPECTED = "s.lua:" .. line .. "flow 'f': key: expected a text of 1 to 255 characters, found "
     assert.equal(EXPECTED .. "0", start("key = function() return '' end,").message)
     assert.equal(EXPECTED .. "256", start("key = function() return ('x'):rep(256) end,").message)
+    assert.equal(EXPECTED .. "256", start('key = "' .. ("x"):rep(256) .. '",').message)
     assert.equal(EXPECTED .. "an object", start("key = function() return { a = 2 } end,").message)
     assert.equal(EXPECTED .. "a boolean", start("key = function() return true end,").message)
     assert.equal("s.lua:" .. line .. "no", start("key = function() error 'no' end,").message)
@@ -583,10 +600,14 @@ describe("an event", function()
 
   it("is not changed by a function for the key, for those that come after", function()
     local boot, native = helper.good(HOOKS .. [[
-      flow "f" { on = "e", key = function(event) event.data.Id = 5 end, run = print }
-      flow "g" { on = "e", key = "${ Id }", run = print }]])
-    assert(boot.event '{"name":"e","data":{"Id":1}}')
-    assert.equal("1", native.runs[2].key)
+      template_function("spoil", function(order) order.Id = 6 return "x" end)
+      flow "d" { on = "e", key = "${ Order | spoil }", run = print }
+      flow "f" { on = "e", key = function(event) event.data.Order.Id = 5 end, run = print }
+      flow "g" { on = "e", key = "${ Order.Id }", run = print }]])
+    native.waited.e = "Order.Id"
+    assert(boot.event '{"name":"e","data":{"Order":{"Id":1}}}')
+    assert.same({ "x", nil, "1" }, { native.runs[1].key, native.runs[2].key, native.runs[3].key })
+    assert.same({ '["e","Order.Id",1]' }, native.keys)
   end)
 end)
 
