@@ -49,7 +49,9 @@ static int l_forms(lua_State *L)
 {
     struct native *n = native_self(L);
     luaL_checktype(L, 1, LUA_TSTRING);
-    struct bytes forms = n->forms == NULL ? (struct bytes){0} : n->forms(n->ud, string_at(L, 1));
+    struct bytes forms = {0};
+    if (n->forms != NULL)
+        forms = n->forms(n->ud, string_at(L, 1));
     if (forms.data == NULL)
         lua_pushnil(L);
     else
