@@ -81,6 +81,7 @@ local function place_of(r)
   return format("%s:%d: %s: ", r.def.path, r.def.line, r.def.label)
 end
 
+local MEMORY, OVER = "not enough memory", "scripts use more than 256 MiB" -- Lua's words, and those of script/state
 local SHOWN = 500 -- bytes of a table that was raised
 
 -- What a raised table says: its JSON, where that is short.
@@ -92,7 +93,7 @@ end
 -- A raised value as a message with a place: its own, or that of the webhook or flow.
 local function message_of(e, r)
   if type(e) ~= "string" then e = "the script raised " .. runtime.kind(e) .. (type(e) == "table" and shown(e) or "") end
-  e = mistakes.plain(e)
+  e = e == MEMORY and OVER or mistakes.plain(e)
   if not r or find(e, "^[^\n]-:%d+: ") then return e end
   return place_of(r) .. e
 end

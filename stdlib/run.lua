@@ -15,7 +15,7 @@ local dsl = require "stdlib.dsl"
 
 local run = {}
 
-local STEPS_MAX, BRANCHES_MAX = 65535, 65535
+local STEPS_MAX, BRANCHES_MAX, DEPTH_MAX = 65535, 65535, 100
 
 local active -- the branch that is being run; nil: none
 local BLOCKED = {} -- what a branch yields when it waits
@@ -45,7 +45,7 @@ local function body(f, ...)
 end
 
 local function branch(self, f, prefix, now_ms, ...)
-  local b = { run = self, co = create(body), prefix = prefix, count = 0, now_ms = now_ms, args = { f, ... } }
+  local b = { run = self, co = create(body), prefix = prefix, depth = 0, count = 0, now_ms = now_ms, args = { f, ... } }
   self.ready[#self.ready + 1] = b
   return b
 end
@@ -172,11 +172,12 @@ end
 function run.parallel(b, functions)
   local all = b.run.branches + #functions
   if all > BRANCHES_MAX then error(format("more than %d branches in one run", BRANCHES_MAX), 0) end
+  if b.depth == DEPTH_MAX then error(format("parallel() inside parallel(): more than %d deep", DEPTH_MAX), 0) end
   b.run.branches, b.count = all, b.count + 1
   local group = { left = #functions, parent = b, branches = {} }
   for i, f in ipairs(functions) do
     local child = branch(b.run, f, b.prefix .. b.count .. "." .. i .. ".", b.now_ms)
-    child.group, group.branches[i] = group, child
+    child.group, child.depth, group.branches[i] = group, b.depth + 1, child
   end
   if group.left > 0 then
     b.group_waited = group

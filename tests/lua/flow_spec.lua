@@ -362,6 +362,11 @@ describe("a run", function()
     assert.same({ at(1, "more than 65535 branches in one run"), "failed" }, { outcome(body) })
   end)
 
+  it("has a bounded depth of branches", function()
+    local message = at(1, "parallel() inside parallel(): more than 100 deep")
+    assert.equal(message, (outcome "local function f()\nparallel(f) return end f() return"):sub(1, #message))
+  end)
+
   it("has a bounded number of steps", function()
     local h = host "while true do\nsend 'plain' end"
     local r = h:new_run({})
