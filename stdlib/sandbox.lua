@@ -12,6 +12,7 @@ local dsl = require "stdlib.dsl"
 local flow = require "stdlib.flow"
 local mistakes = require "stdlib.mistakes"
 local run = require "stdlib.run"
+local runs = require "stdlib.runs"
 local source = require "stdlib.source"
 local template_words = require "stdlib.template_words"
 local text = require "stdlib.text"
@@ -264,6 +265,7 @@ local BASE = { "assert", "error", "ipairs", "pcall", "xpcall", "select", "tonumb
 local function anzol_words()
   local words = copied(dsl.words)
   for word, f in pairs(flow.words) do words[word] = f end
+  words.runs = copied(runs.words)
   words.json, words.log, words.env = json_table(), log_table(), env_variable
   words.now, words.uuid = deterministic.now, deterministic.uuid
   words.template, words.template_function = copied(template_words.template), template_words.template_function

@@ -5,6 +5,7 @@
 #include "host/api.h"
 #include "host/folder.h"
 #include "host/loop.h"
+#include "host/manage.h"
 #include "host/recall.h"
 #include "host/scripts.h"
 
@@ -203,6 +204,12 @@ static int start_transport(struct host *h, const struct host_options *o, struct 
     return h->env.transport == NULL ? -1 : 0;
 }
 
+static void on_manage(void *ud, int64_t run, int step, struct bytes name)
+{
+    struct host *h = ud;
+    manage(&h->intake, run, step, name);
+}
+
 /* What was pending when the last run ended goes on, and what flows were in the middle of. */
 static int start_recalled(struct host *h, struct err *e)
 {
@@ -210,6 +217,8 @@ static int start_recalled(struct host *h, struct err *e)
         .loop = h->loop, .env = &h->env, .dispatch = &h->dispatch, .scripts = &h->scripts, .runs = &h->runs};
     if (runs_init(&h->runs, &h->env, &h->dispatch, &h->scripts) != 0)
         return err_memory(e);
+    h->runs.manage = on_manage;
+    h->runs.ud = h;
     return recall(&r, e) != 0 ? -1 : scripts_keep(&h->scripts, e);
 }
 

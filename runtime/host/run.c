@@ -29,8 +29,10 @@ struct run *run_new(struct runs *rs, const struct store_run *row)
 
 void run_free(struct run *r)
 {
-    for (size_t i = 0; i < r->open_count; i++)
+    for (size_t i = 0; i < r->open_count; i++) {
         free((char *)r->open[i].path.data);
+        free((char *)r->open[i].result.data);
+    }
     free(r->open);
     task_free(r->task);
     free(r->flow);
@@ -75,6 +77,7 @@ struct open_step *run_find(struct run *r, int number)
 void run_close(struct run *r, struct open_step *s)
 {
     free((char *)s->path.data);
+    free((char *)s->result.data);
     *s = r->open[--r->open_count];
 }
 
@@ -89,6 +92,41 @@ int64_t run_due(const struct run *r)
 
 static const struct bytes NOTHING = {"null", 4};
 
+static int tell_end(struct run *r, struct open_step *s, int64_t now_ms, struct bytes result)
+{
+    struct task_entry end = {
+        .number = s->number, .kind = s->kind, .path = s->path, .name = s->name, .ended_ms = now_ms, .result = result};
+    s->ended_ms = now_ms;
+    return task_put(r->task, &end, NULL);
+}
+
+int run_done(struct run *r, struct open_step *s, int64_t now_ms, struct bytes result)
+{
+    char *copy = malloc(result.len + 1);
+    if (copy == NULL)
+        return -1;
+    if (result.len > 0)
+        memcpy(copy, result.data, result.len);
+    s->result = (struct bytes){copy, result.len};
+    return tell_end(r, s, now_ms, s->result);
+}
+
+struct open_step *run_to_ask(struct run *r)
+{
+    for (size_t i = 0; i < r->open_count; i++)
+        if (r->open[i].kind == STEP_MANAGE && !r->open[i].asked)
+            return &r->open[i];
+    return NULL;
+}
+
+bool run_is_managing(const struct run *r)
+{
+    for (size_t i = 0; i < r->open_count; i++)
+        if (r->open[i].kind == STEP_MANAGE)
+            return true;
+    return false;
+}
+
 int run_time_up(struct run *r, int64_t now_ms)
 {
     int n = 0;
@@ -96,14 +134,7 @@ int run_time_up(struct run *r, int64_t now_ms)
         struct open_step *s = &r->open[i];
         if (s->due_ms == 0 || s->due_ms > now_ms || s->ended_ms != 0)
             continue;
-        s->ended_ms = now_ms;
-        struct task_entry end = {.number = s->number,
-                                 .kind = s->kind,
-                                 .path = s->path,
-                                 .name = s->name,
-                                 .ended_ms = now_ms,
-                                 .result = NOTHING};
-        if (task_put(r->task, &end, NULL) != 0)
+        if (tell_end(r, s, now_ms, NOTHING) != 0)
             return -1;
         n++;
     }
@@ -227,7 +258,7 @@ static void on_delivery(void *ud, const struct rendered *d)
         t->no_memory = true;
 }
 
-/* The times that were up are written down with what came of them. */
+/* The ends that only the run knows of, a time that was up above all, are written down with what came of them. */
 static int add_ended(struct turn *t)
 {
     struct run *r = t->run;
@@ -238,7 +269,8 @@ static int add_ended(struct turn *t)
             continue;
         }
         struct store_step *s = new_step(t);
-        if (s == NULL || copy_texts(s, o->path, o->name, (struct bytes){0}, NOTHING) != 0)
+        if (s == NULL ||
+            copy_texts(s, o->path, o->name, (struct bytes){0}, o->result.data != NULL ? o->result : NOTHING) != 0)
             return -1;
         s->number = o->number;
         s->kind = o->kind;
@@ -261,6 +293,8 @@ static enum run_state state_of(const struct run *r, enum task_end end)
     case TASK_WAITING:
         break;
     }
+    if (run_is_managing(r))
+        return RUN_READY; /* so that it is found after a crash */
     for (size_t i = 0; i < r->open_count; i++)
         if (r->open[i].kind != STEP_SLEEP)
             return RUN_WAITING;

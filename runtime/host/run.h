@@ -13,8 +13,10 @@ struct open_step { /* waited for */
     int number;
     enum step_kind kind;
     int64_t due_ms;          /* 0: none */
-    int64_t ended_ms;        /* its time was up: not written down yet */
+    int64_t ended_ms;        /* its time was up, or it is done: not written down yet */
+    bool asked;              /* MANAGE: it is being done */
     struct bytes path, name; /* allocated together */
+    struct bytes result;     /* MANAGE, done: allocated */
 };
 
 /* What is being committed of a run. */
@@ -61,6 +63,12 @@ int run_open(struct run *r, int number, enum step_kind kind, struct bytes path, 
 struct open_step *run_find(struct run *r, int number);
 /* Forgets it. */
 void run_close(struct run *r, struct open_step *s);
+/* It is done: the task is told, the result (copied) written down with what comes of it. -1: memory. */
+int run_done(struct run *r, struct open_step *s, int64_t now_ms, struct bytes result);
+/* The next of its steps that are to be done for it (STEP_MANAGE) and have not been asked for; NULL: none. */
+struct open_step *run_to_ask(struct run *r);
+/* Whether one of these is open: it must stay in memory. */
+bool run_is_managing(const struct run *r);
 /* The earliest time it waits for; 0: none. */
 int64_t run_due(const struct run *r);
 /* Ends the steps whose time is up. Returns whether there were any; -1: Lua is out of memory. */

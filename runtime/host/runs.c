@@ -194,7 +194,8 @@ void runs_log_end(struct runs *rs, const struct store_run *row)
     c->runs_canceled += row->state == RUN_CANCELED;
     uuid_format(&row->id, id);
     log_line(rs->env->log, how[row->state].level, how[row->state].event, LOG_BYTES("flow", row->flow),
-             LOG_STR("run", id), LOG_INT("steps", row->steps), LOG_BYTES("message", row->message));
+             LOG_STR("run", id), LOG_INT("steps", row->steps),
+             row->message.len > 0 ? LOG_BYTES("message", row->message) : LOG_STR("message", ""));
 }
 
 static void ended(struct runs *rs, struct run *r, struct turn *t)
@@ -207,6 +208,16 @@ static void ended(struct runs *rs, struct run *r, struct turn *t)
     drop(rs, r);
     if (t->advance.next_of_key != 0)
         runs_wake(rs, t->advance.next_of_key);
+}
+
+/* The answer may come at once, and the run be gone then. */
+static void ask_managed(struct runs *rs, struct run *r)
+{
+    int64_t seq = r->seq;
+    for (struct open_step *s; r != NULL && (s = run_to_ask(r)) != NULL; r = runs_find(rs, seq)) {
+        s->asked = true;
+        rs->manage(rs->ud, seq, s->number, s->name);
+    }
 }
 
 /* It is written down that it waits. */
@@ -225,7 +236,10 @@ static void waits(struct runs *rs, struct run *r, bool woken)
     } else {
         if (due_ms != 0)
             runs_load_due(rs, due_ms);
-        link_idle(rs, r);
+        if (run_is_managing(r))
+            ask_managed(rs, r);
+        else
+            link_idle(rs, r);
     }
 }
 
@@ -307,17 +321,21 @@ void runs_step_ended(struct runs *rs, const struct live *l, const struct store_s
         go(rs, r);
 }
 
-/* --- what people ask for --------------------------------------------------------------------------------------------
- */
+void runs_managed(struct runs *rs, int64_t seq, int step, struct bytes result)
+{
+    struct run *r = runs_find(rs, seq);
+    struct open_step *s = r == NULL ? NULL : run_find(r, step);
+    if (s == NULL || s->ended_ms != 0)
+        return;
+    if (run_done(r, s, rs->env->wall_ms(), result) != 0)
+        leave(rs, r);
+    else if (r->turn != NULL)
+        r->told = true;
+    else if (!rs->held)
+        go(rs, r);
+}
 
-struct change {
-    struct store_run_change write;
-    struct runs *runs;
-    runs_changed *done;
-    void *ud;
-};
-
-static void canceled(struct runs *rs, int64_t seq)
+void runs_canceled(struct runs *rs, int64_t seq)
 {
     struct run *r = runs_find(rs, seq);
     rs->env->counters.runs_canceled++;
@@ -325,41 +343,6 @@ static void canceled(struct runs *rs, int64_t seq)
         r->dropped = true;
     else if (r != NULL)
         drop(rs, r);
-}
-
-static void on_changed(struct store_write *w, const struct err *failure)
-{
-    struct change *c = (struct change *)w;
-    struct runs *rs = c->runs;
-    if (failure == NULL && c->write.changed) {
-        if (c->write.order == STORE_RUN_CANCEL)
-            canceled(rs, c->write.run);
-        else if (c->write.state == RUN_READY)
-            runs_wake(rs, c->write.run);
-        if (c->write.next_of_key != 0)
-            runs_wake(rs, c->write.next_of_key);
-    }
-    c->done(c->ud, &c->write, failure);
-    free(c);
-}
-
-int runs_change(struct runs *rs, enum store_run_order order, int64_t seq, bool current, runs_changed *done, void *ud,
-                struct err *e)
-{
-    struct change *c = calloc(1, sizeof *c);
-    if (c == NULL)
-        return err_memory(e);
-    *c = (struct change){.runs = rs, .done = done, .ud = ud};
-    c->write = (struct store_run_change){
-        .base = {.kind = STORE_RUN_CHANGE, .done = on_changed},
-        .order = order,
-        .run = seq,
-        .script = current ? rs->scripts->seq : 0,
-        .now_ms = rs->env->wall_ms(),
-    };
-    scripts_forget_failures(rs->scripts);
-    store_submit(rs->env->store, &c->write.base);
-    return 0;
 }
 
 /* --- beginning and ending

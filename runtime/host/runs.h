@@ -29,6 +29,9 @@ struct runs {
     struct scripts *scripts;
     struct forms forms;
     bool held; /* begins nothing: not yet begun, or stopping */
+    /* Does a step of kind STEP_MANAGE; runs_managed() follows, at once or later. */
+    void (*manage)(void *ud, int64_t run, int step, struct bytes name);
+    void *ud;
 
     struct run **buckets; /* by seq */
     size_t bucket_count, count;
@@ -69,14 +72,10 @@ void runs_wake(struct runs *r, int64_t seq);
 /* A call has ended: `on_step_end` of the dispatch. */
 void runs_step_ended(struct runs *r, const struct live *l, const struct store_step_end *end,
                      const struct attempt *answer);
-/* The result of runs_change(); `failure`: nothing was changed. */
-typedef void runs_changed(void *ud, const struct store_run_change *c, const struct err *failure);
-/*
- * What a person asks of a run: store_run_change. RESUME with `current`: under the scripts of now. 0: `done` will be
- * called once. -1: memory.
- */
-int runs_change(struct runs *r, enum store_run_order order, int64_t seq, bool current, runs_changed *done, void *ud,
-                struct err *e);
+/* A step that `manage` was asked for is done. */
+void runs_managed(struct runs *r, int64_t run, int step, struct bytes result);
+/* It is canceled, and leaves memory. */
+void runs_canceled(struct runs *r, int64_t seq);
 /* Earlier scripts were read: `on_found` of the scripts. */
 void runs_scripts_found(struct runs *r);
 /* The generation a run in memory goes under; NULL: it is not in memory. */
