@@ -122,6 +122,6 @@ static void on_ordered(void *ud, const struct uuid *id, enum run_state state, co
 void api_runs_order(struct api *a, const struct uuid *id, enum api_order order, struct api_call *c)
 {
     struct err e;
-    if (orders_give(a->intake, id, order, on_ordered, c, &e) != 0)
+    if (orders_give(a->intake, id, order, NULL, on_ordered, c, &e) != 0)
         api_problem(c, &e);
 }

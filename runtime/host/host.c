@@ -204,10 +204,10 @@ static int start_transport(struct host *h, const struct host_options *o, struct 
     return h->env.transport == NULL ? -1 : 0;
 }
 
-static void on_manage(void *ud, int64_t run, int step, struct bytes name)
+static void on_manage(void *ud, int64_t run, const struct uuid *id, int step, struct bytes name)
 {
     struct host *h = ud;
-    manage(&h->intake, run, step, name);
+    manage(&h->intake, run, id, step, name);
 }
 
 /* What was pending when the last run ended goes on, and what flows were in the middle of. */

@@ -16,7 +16,8 @@ struct admission {
     struct outbox outbox;
     struct store_run *runs; /* their texts are allocated */
     size_t run_cap;
-    struct bytes *keys; /* allocated, each */
+    const struct uuid *as; /* of a restart: the id to have; NULL: a fresh one */
+    struct bytes *keys;    /* allocated, each */
     size_t key_cap;
     bool no_memory;
     char *text; /* key, name and envelope of the event; the envelope of a restart */
@@ -89,7 +90,7 @@ static int add_run(struct admission *a, const struct started *s)
     struct bytes error = bytes_of(s->error);
     *r = (struct store_run){
         .seq = env_new_seq(env),
-        .id = env_new_id(env),
+        .id = a->as != NULL ? *a->as : env_new_id(env),
         .event_seq = a->event.seq,
         .event_id = a->event.id,
         .script = a->intake->scripts->seq,
@@ -322,7 +323,8 @@ int intake_call(struct intake *in, const char *webhook, struct bytes data, intak
     return submit(a, generation_call(in->scripts->current, webhook, data, &sink, e), e);
 }
 
-int intake_restart(struct intake *in, const struct store_run *old, intake_done *done, void *ud, struct err *e)
+int intake_restart(struct intake *in, const struct store_run *old, const struct uuid *as, intake_done *done, void *ud,
+                   struct err *e)
 {
     struct admission *a = admission_new(in, done, ud);
     if (a == NULL)
@@ -331,6 +333,7 @@ int intake_restart(struct intake *in, const struct store_run *old, intake_done *
         return submit(a, -1, e);
     a->event.seq = old->event_seq;
     a->event.id = old->event_id;
+    a->as = as;
     struct render_sink sink = sink_of(a);
     return submit(a, generation_start(in->scripts->current, old->flow, a->event.body, &sink, e), e);
 }

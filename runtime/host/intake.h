@@ -32,7 +32,9 @@ typedef void intake_done(void *ud, const struct intake_result *r, const struct e
 /* 0: `done` will be called once. -1: it will not, `e` says why (ERR_INPUT, ERR_MEMORY). */
 int intake_event(struct intake *in, struct bytes envelope, intake_done *done, void *ud, struct err *e);
 int intake_call(struct intake *in, const char *webhook, struct bytes data, intake_done *done, void *ud, struct err *e);
-/* A new run of the flow of `old`, from the same event (old->input), under the scripts of now. */
-int intake_restart(struct intake *in, const struct store_run *old, intake_done *done, void *ud, struct err *e);
+/* A new run of the flow of `old`, from the same event (old->input), under the scripts of now. `as`: its id; NULL: a
+ * fresh one. */
+int intake_restart(struct intake *in, const struct store_run *old, const struct uuid *as, intake_done *done, void *ud,
+                   struct err *e);
 
 #endif

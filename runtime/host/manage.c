@@ -11,9 +11,11 @@
 struct managed {
     struct store_read_runs read; /* first: a read's callback gets it */
     struct intake *intake;
+    struct uuid id; /* of the run that asks */
     int64_t run;
     int step;
     char flow[128];
+    struct uuid restarted; /* the run that is started again */
 };
 
 static void tell(struct managed *m, struct buf *result)
@@ -84,10 +86,34 @@ static void on_read(struct store_read *r, const struct err *failure)
     buf_fini(&value);
 }
 
-static void ask(struct managed *m, enum store_read_kind kind)
+static void ask(struct managed *m, enum store_read_kind kind, void (*done)(struct store_read *, const struct err *))
 {
-    m->read.base = (struct store_read){.kind = kind, .done = on_read};
+    m->read.base = (struct store_read){.kind = kind, .done = done};
     store_query(m->intake->env->store, &m->read.base);
+}
+
+/* The id of the run that a step starts: the same whenever the step is done. */
+static struct uuid heir_of(const struct uuid *run, int step)
+{
+    struct uuid id = *run;
+    for (int i = 0; i < 4; i++)
+        id.b[UUID_SIZE - 1 - i] ^= (uint8_t)(step >> 8 * i);
+    id.b[9] ^= 0xff;
+    return id;
+}
+
+/* Was it started before the last crash? */
+static void on_heir_read(struct store_read *r, const struct err *failure)
+{
+    struct managed *m = (struct managed *)r;
+    struct uuid heir = m->read.id;
+    struct err e;
+    if (failure != NULL)
+        tell_failure(m, failure);
+    else if (m->read.count > 0)
+        on_ordered(m, &heir, m->read.runs[0].state, NULL);
+    else if (orders_give(m->intake, &m->restarted, API_RESTART, &heir, on_ordered, m, &e) != 0)
+        tell_failure(m, &e);
 }
 
 static int list(struct managed *m, const char *arguments, struct err *e)
@@ -104,7 +130,7 @@ static int list(struct managed *m, const char *arguments, struct err *e)
     }
     if (strcmp(m->flow, "-") != 0)
         m->read.filter.flow = bytes_of(m->flow);
-    ask(m, STORE_READ_RUN_LIST);
+    ask(m, STORE_READ_RUN_LIST, on_read);
     return 0;
 }
 
@@ -113,25 +139,28 @@ static int one(struct managed *m, const char *verb, const char *id_text, struct 
     static const struct {
         const char *verb;
         enum api_order order;
-    } orders[] = {{"cancel", API_CANCEL},
-                  {"resume", API_RESUME},
-                  {"resume_current", API_RESUME_CURRENT},
-                  {"restart", API_RESTART}};
+    } orders[] = {{"cancel", API_CANCEL}, {"resume", API_RESUME}, {"resume_current", API_RESUME_CURRENT}};
     struct uuid id;
     if (uuid_parse(bytes_of(id_text), &id) != 0)
         return err_set(e, ERR_INPUT, 400, "'%.80s' is no run's id; expected a UUID", id_text);
     if (strcmp(verb, "get") == 0) {
         m->read.id = id;
-        ask(m, STORE_READ_RUN);
+        ask(m, STORE_READ_RUN, on_read);
+        return 0;
+    }
+    if (strcmp(verb, "restart") == 0) {
+        m->restarted = id;
+        m->read.id = heir_of(&m->id, m->step);
+        ask(m, STORE_READ_RUN, on_heir_read);
         return 0;
     }
     for (size_t i = 0; i < sizeof orders / sizeof *orders; i++)
         if (strcmp(verb, orders[i].verb) == 0)
-            return orders_give(m->intake, &id, orders[i].order, on_ordered, m, e);
+            return orders_give(m->intake, &id, orders[i].order, NULL, on_ordered, m, e);
     return err_set(e, ERR_INPUT, 400, "runs.%s: there is nothing of that name", verb);
 }
 
-void manage(struct intake *in, int64_t run, int step, struct bytes name)
+void manage(struct intake *in, int64_t run, const struct uuid *id, int step, struct bytes name)
 {
     char text[256], verb[24] = "";
     int at = 0;
@@ -141,7 +170,7 @@ void manage(struct intake *in, int64_t run, int step, struct bytes name)
         runs_managed(in->runs, run, step, bytes_of("{\"ok\":false,\"error\":\"out of memory\"}"));
         return;
     }
-    *m = (struct managed){.intake = in, .run = run, .step = step};
+    *m = (struct managed){.intake = in, .id = *id, .run = run, .step = step};
     snprintf(text, sizeof text, "%.*s", (int)name.len, name.len == 0 ? "" : name.data);
     (void)sscanf(text, "%23s %n", verb, &at);
     if ((strcmp(verb, "list") == 0 ? list(m, text + at, &e) : one(m, verb, text + at, &e)) != 0)

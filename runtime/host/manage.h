@@ -1,6 +1,7 @@
 /*
  * manage: what a flow asks about runs (the word `runs`): a step like any other, done when it is committed that it was
- * asked for, and done again when that is not known to have ended: each can be repeated.
+ * asked for, and done again when that is not known to have ended: each can be repeated, a restart because the new run
+ * has an id made of who asked.
  */
 #ifndef ANZOL_HOST_MANAGE_H
 #define ANZOL_HOST_MANAGE_H
@@ -12,6 +13,6 @@
  * with
  * "-" for any. Tells the run the result by runs_managed(): {"ok":true,"value":…} or {"ok":false,"error":"…"}.
  */
-void manage(struct intake *in, int64_t run, int step, struct bytes name);
+void manage(struct intake *in, int64_t run, const struct uuid *id, int step, struct bytes name);
 
 #endif

@@ -10,6 +10,8 @@ struct ordered {
     struct store_run_change change;
     struct intake *intake;
     enum api_order order;
+    bool has_as;
+    struct uuid as;
     orders_done *done;
     void *ud;
 };
@@ -97,7 +99,7 @@ static int restart(struct ordered *o, const struct store_run *run, struct err *e
 {
     if (!run_state_final(run->state))
         return refuse(e, API_RESTART, run->state);
-    if (intake_restart(o->intake, run, on_restarted, o, e) == 0)
+    if (intake_restart(o->intake, run, o->has_as ? &o->as : NULL, on_restarted, o, e) == 0)
         return 0;
     return is_missing(e) ? no_flow(e, run) : -1;
 }
@@ -160,13 +162,16 @@ static void on_read(struct store_read *r, const struct err *failure)
         end(o, &o->read.id, RUN_READY, &e);
 }
 
-int orders_give(struct intake *in, const struct uuid *id, enum api_order order, orders_done *done, void *ud,
-                struct err *e)
+int orders_give(struct intake *in, const struct uuid *id, enum api_order order, const struct uuid *as,
+                orders_done *done, void *ud, struct err *e)
 {
     struct ordered *o = calloc(1, sizeof *o);
     if (o == NULL)
         return err_memory(e);
     *o = (struct ordered){.intake = in, .order = order, .done = done, .ud = ud};
+    o->has_as = as != NULL;
+    if (as != NULL)
+        o->as = *as;
     o->read.base = (struct store_read){.kind = STORE_READ_RUN, .done = on_read};
     o->read.id = *id;
     store_query(in->env->store, &o->read.base);

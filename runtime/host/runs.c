@@ -216,7 +216,7 @@ static void ask_managed(struct runs *rs, struct run *r)
     int64_t seq = r->seq;
     for (struct open_step *s; r != NULL && (s = run_to_ask(r)) != NULL; r = runs_find(rs, seq)) {
         s->asked = true;
-        rs->manage(rs->ud, seq, s->number, s->name);
+        rs->manage(rs->ud, seq, &r->id, s->number, s->name);
     }
 }
 

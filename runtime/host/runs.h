@@ -30,7 +30,7 @@ struct runs {
     struct forms forms;
     bool held; /* begins nothing: not yet begun, or stopping */
     /* Does a step of kind STEP_MANAGE; runs_managed() follows, at once or later. */
-    void (*manage)(void *ud, int64_t run, int step, struct bytes name);
+    void (*manage)(void *ud, int64_t run, const struct uuid *id, int step, struct bytes name);
     void *ud;
 
     struct run **buckets; /* by seq */

@@ -1,5 +1,6 @@
 """Runs of flows as people see them: over HTTP and on the command line."""
 import json
+import sqlite3
 import unittest
 
 from harness import HANG, OK, Daemon, Receiver, answer, anzol, wait_until
@@ -405,6 +406,71 @@ class Repair(Case):
         self.assertEqual(self.d.emit("go")["woken"], 1)
         self.assertEqual(self.wait_run(id, "succeeded")["result"], "old")
         self.assertEqual(self.wait_run(self.start("waits"), "succeeded")["result"], "new")
+
+
+class Managing(Case):
+    """What a flow asks about runs."""
+
+    SCRIPT = BASE + """
+flow "sleeper" {{ on = "sleeper", key = "${{Order.Id}}", run = function() sleep "1h" end }}
+flow "janitor" {{ on = "bought", run = function(event)
+  local done = {{}}
+  for _, r in ipairs(runs.list {{ flow = "sleeper", state = "sleeping" }}) do
+    if r.key == event.data.Id then
+      done.canceled = runs.cancel(r.id).state
+      done.why = select(2, runs.resume(r.id))
+      done.seen = runs.get(r.id).flow
+      done.new = runs.restart(r.id)
+    end
+  end
+  call("pay", {{ Order = {{ Id = event.data.Id }} }})
+  done.self = runs.get(runs.id()).state
+  done.nobody = select(2, runs.cancel "%s")
+  return done
+end }}
+flow "lemming" {{ on = "lemming", run = function() runs.cancel(runs.id()) sleep "1h" end }}
+""" % NOBODY
+
+    def test_a_flow_looks_after_others(self):
+        with Receiver() as r, Daemon(self.SCRIPT.format(url=r.url)) as self.d:
+            mine, other = self.start("sleeper", {"Order": {"Id": "a"}}), self.start("sleeper", {"Order": {"Id": "b"}})
+            self.wait_run(mine, "sleeping")
+            self.wait_run(other, "sleeping")
+            janitor = self.wait_run(self.start("bought", {"Id": "a"}), "succeeded")
+            done = janitor["result"]
+            new = done.pop("new")
+            self.assertEqual(done, {"canceled": "canceled", "seen": "sleeper", "self": "running", "nobody": f"no run {NOBODY}",
+                                    "why": "it is canceled: only a failed or parked run can be resumed"})
+            self.assertEqual(self.run_of(mine)["state"], "canceled")
+            self.assertEqual(self.run_of(other)["state"], "sleeping")
+            self.assertEqual(self.wait_run(new["id"], "sleeping")["key"], "a")
+            self.assertEqual([s["kind"] for s in janitor["steps"]], ["runs"] * 5 + ["call"] + ["runs"] * 2)
+
+    def test_a_flow_that_cancels_itself(self):
+        with Receiver() as r, Daemon(self.SCRIPT.format(url=r.url)) as self.d:
+            self.assertEqual(self.wait_run(self.start("lemming"), "canceled")["step_count"], 1)
+
+    def test_after_a_crash(self):
+        """What was asked and not known to be done is asked again."""
+        with Shop() as r, Daemon(self.SCRIPT.format(url=r.url).replace('"pay?', '"slow?')) as self.d:
+            mine = self.start("sleeper", {"Order": {"Id": "a"}})
+            self.wait_run(mine, "sleeping")
+            janitor = self.start("bought", {"Id": "a"})
+            r.wait(1)
+            self.d.kill()
+            with sqlite3.connect(f"{self.d.state}/anzol.db") as db: # as if it had died before the last answer was written
+                db.execute("UPDATE steps SET ended_ms = 0, result = '' WHERE name LIKE 'restart %'")
+                db.execute("DELETE FROM steps WHERE kind = 1")
+                db.execute("UPDATE runs SET state = 0, steps = 5 WHERE flow = 'janitor'")
+                db.execute("UPDATE runs SET finished_ms = 1, state = 7 WHERE flow = 'sleeper'")
+                db.execute("DELETE FROM deliveries")
+            db.close()
+            self.d.start()
+            r.wait(2)
+            r.release()
+            done = self.wait_run(janitor, "succeeded")["result"]
+            self.assertEqual((done["canceled"], done["new"]["state"]), ("canceled", "canceled"))
+            self.assertEqual(len(self.get("/v1/runs?flow=sleeper")["runs"]), 2)
 
 
 class CommandLine(Case):
