@@ -463,7 +463,7 @@ flow "lemming" {{ on = "lemming", run = function() runs.cancel(runs.id()) sleep 
                 db.execute("DELETE FROM steps WHERE kind = 1")
                 db.execute("UPDATE runs SET state = 0, steps = 5 WHERE flow = 'janitor'")
                 db.execute("UPDATE runs SET finished_ms = 1, state = 7 WHERE flow = 'sleeper'")
-                db.execute("DELETE FROM deliveries")
+                db.executescript("DELETE FROM deliveries; DELETE FROM requests; DELETE FROM attempts")
             db.close()
             self.d.start()
             r.wait(2)
