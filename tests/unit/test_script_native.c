@@ -34,7 +34,7 @@ static const char STUB[] = "local native = ...\n"
                            "  return errors, env.warnings or {}\n"
                            "end\n"
                            "function boot.integrations() return env.list_of_integrations or {} end\n"
-                           "function boot.webhook_count() return 7 end\n"
+                           "function boot.webhook_count() return 7 end function boot.flow_count() return 3 end\n"
                            "function boot.event(raw)\n"
                            "  if env.event then return env.event(raw) end\n"
                            "  for _, f in ipairs(env.events) do\n"
@@ -234,6 +234,7 @@ static void a_load_tells_what_it_found(void **state)
                                 "  {name = 'slow', rate = 0.5, per_ms = 60000, concurrency = 1}}");
     assert_string_equal(buf_cstr(&errors), "a.lua:1: odd\n");
     assert_int_equal(generation_webhook_count(g), 7);
+    assert_int_equal(generation_flow_count(g), 3);
     assert_int_equal(generation_integration_count(g), 2);
     struct integration_info in = generation_integration(g, 1);
     assert_true(bytes_equal(in.name, bytes_of("slow")));
