@@ -29,10 +29,8 @@ struct run *run_new(struct runs *rs, const struct store_run *row)
 
 void run_free(struct run *r)
 {
-    for (size_t i = 0; i < r->open_count; i++) {
-        free((char *)r->open[i].path.data);
-        free((char *)r->open[i].result.data);
-    }
+    while (r->open_count > 0)
+        run_close(r, &r->open[r->open_count - 1]);
     free(r->open);
     task_free(r->task);
     free(r->flow);
@@ -40,6 +38,14 @@ void run_free(struct run *r)
 }
 
 /* --- steps that are waited for ---------------------------------------------------------------------------------- */
+
+static struct bytes copied(struct bytes v)
+{
+    char *p = malloc(v.len + 1);
+    if (p != NULL && v.len > 0)
+        memcpy(p, v.data, v.len);
+    return (struct bytes){p, p == NULL ? 0 : v.len};
+}
 
 int run_open(struct run *r, int number, enum step_kind kind, struct bytes path, struct bytes name, int64_t due_ms)
 {
@@ -51,19 +57,11 @@ int run_open(struct run *r, int number, enum step_kind kind, struct bytes path, 
         r->open = more;
         r->open_cap = cap;
     }
-    char *text = malloc(path.len + name.len + 1);
-    if (text == NULL)
-        return -1;
-    memcpy(text, path.data, path.len);
-    memcpy(text + path.len, name.data, name.len);
-    r->open[r->open_count++] = (struct open_step){
-        .number = number,
-        .kind = kind,
-        .due_ms = due_ms,
-        .path = {text, path.len},
-        .name = {text + path.len, name.len},
-    };
-    return 0;
+    struct open_step *s = &r->open[r->open_count];
+    *s = (struct open_step){
+        .number = number, .kind = kind, .due_ms = due_ms, .path = copied(path), .name = copied(name)};
+    r->open_count++; /* what was copied is freed with the run */
+    return s->path.data == NULL || s->name.data == NULL ? -1 : 0;
 }
 
 struct open_step *run_find(struct run *r, int number)
@@ -77,6 +75,7 @@ struct open_step *run_find(struct run *r, int number)
 void run_close(struct run *r, struct open_step *s)
 {
     free((char *)s->path.data);
+    free((char *)s->name.data);
     free((char *)s->result.data);
     *s = r->open[--r->open_count];
 }
@@ -102,13 +101,8 @@ static int tell_end(struct run *r, struct open_step *s, int64_t now_ms, struct b
 
 int run_done(struct run *r, struct open_step *s, int64_t now_ms, struct bytes result)
 {
-    char *copy = malloc(result.len + 1);
-    if (copy == NULL)
-        return -1;
-    if (result.len > 0)
-        memcpy(copy, result.data, result.len);
-    s->result = (struct bytes){copy, result.len};
-    return tell_end(r, s, now_ms, s->result);
+    s->result = copied(result);
+    return s->result.data == NULL ? -1 : tell_end(r, s, now_ms, s->result);
 }
 
 struct open_step *run_to_ask(struct run *r)
@@ -192,14 +186,6 @@ static int copy_texts(struct store_step *s, struct bytes path, struct bytes name
     s->match = append(&text, match);
     s->result = append(&text, result);
     return 0;
-}
-
-static struct bytes copied(struct bytes v)
-{
-    char *p = malloc(v.len + 1);
-    if (p != NULL && v.len > 0)
-        memcpy(p, v.data, v.len);
-    return (struct bytes){p, p == NULL ? 0 : v.len};
 }
 
 static int add_form(struct turn *t, struct bytes name, struct bytes form)

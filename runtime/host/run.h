@@ -15,7 +15,7 @@ struct open_step { /* waited for */
     int64_t due_ms;          /* 0: none */
     int64_t ended_ms;        /* its time was up, or it is done: not written down yet */
     bool asked;              /* MANAGE: it is being done */
-    struct bytes path, name; /* allocated together */
+    struct bytes path, name; /* allocated */
     struct bytes result;     /* MANAGE, done: allocated */
 };
 
