@@ -117,6 +117,15 @@ void exchange_print_event(const struct render *r, const json_t *event)
     fputc('\n', r->out);
 }
 
+static void print_run(const struct render *r, const json_t *run)
+{
+    if (!json_is_object(run))
+        return;
+    exchange_print_label(r, "run");
+    render_text(r, STYLE_PLAIN, "%s  (step %lld)\n", ask_text(run, "id"),
+                (long long)json_integer_value(json_object_get(run, "step")));
+}
+
 static void print_head(const struct render *r, const json_t *d)
 {
     const char *state = ask_text(d, "state");
@@ -126,6 +135,7 @@ static void print_head(const struct render *r, const json_t *d)
     exchange_print_label(r, "webhook");
     render_text(r, STYLE_PLAIN, "%s  (integration %s)\n", ask_text(d, "webhook"), ask_text(d, "integration"));
     exchange_print_event(r, json_object_get(d, "event"));
+    print_run(r, json_object_get(d, "run"));
     exchange_print_time(r, "accepted", d, "created_at");
     exchange_print_time(r, "next try", d, "next_attempt_at");
     exchange_print_time(r, "finished", d, "finished_at");

@@ -162,6 +162,23 @@ static void put_origin(struct json_write *w, const struct store_event *event)
     json_write_end(w);
 }
 
+/* {"id", "step"} of the run that made it. */
+static void put_run(struct json_write *w, const struct store_read *r)
+{
+    static const struct uuid gone;
+    if (r->rows[0].run == 0) {
+        json_write_null(w, "run");
+        return;
+    }
+    json_write_object(w, "run");
+    if (memcmp(&r->run_id, &gone, sizeof gone) == 0)
+        json_write_null(w, "id");
+    else
+        view_put_id(w, "id", &r->run_id);
+    json_write_int(w, "step", r->rows[0].step);
+    json_write_end(w);
+}
+
 /* The variables of the last response. A mapping that fails shows why in their place. */
 static void put_vars(struct json_write *w, struct generation *g, const struct store_read *r)
 {
@@ -186,6 +203,7 @@ void view_delivery(struct buf *out, const struct dispatch *d, struct generation 
     json_write_object(&w, NULL);
     put_summary(&w, d, &r->rows[0]);
     put_origin(&w, &r->event);
+    put_run(&w, r);
     put_request(&w, r->rows[0].request);
     json_write_array(&w, "attempts");
     for (size_t i = 0; i < r->attempt_count; i++)

@@ -23,7 +23,8 @@ int query_prepare(struct reader *rd, struct err *e)
         {&rd->backlog, "SELECT d.integration, d.state, count(*), min(d.due_ms) "
                        "FROM deliveries d INDEXED BY deliveries_pending WHERE" PENDING
                        "GROUP BY d.integration, d.state ORDER BY d.integration, d.state"},
-        {&rd->one, "SELECT " ROW_WITH_REQUEST "INDEXED BY deliveries_id" JOIN_REQUEST "WHERE d.id = ?1"},
+        {&rd->one, "SELECT " SCHEMA_ROW ", r.request, (SELECT id FROM runs WHERE seq = d.run) FROM deliveries d "
+                   "INDEXED BY deliveries_id" JOIN_REQUEST "WHERE d.id = ?1"},
         {&rd->attempts, "SELECT " SCHEMA_ATTEMPT " FROM attempts a WHERE a.key >= ?1 AND a.key < ?2 ORDER BY a.key"},
         {&rd->event, "SELECT seq, id, key, name, received_ms, body FROM events WHERE seq = ?1"},
         {NULL, NULL},
@@ -167,8 +168,10 @@ int query_one(struct reader *rd, struct store_read *r)
     size_t cap = 0;
     sqlite_bind_blob(rd->one, 1, r->id.b, UUID_SIZE);
     int rc = sqlite3_step(rd->one); /* left open: row, attempts and event are of one moment */
-    if (rc == SQLITE_ROW && (rc = row_add(rd->one, r, &cap)) == SQLITE_OK)
+    if (rc == SQLITE_ROW && (rc = row_add(rd->one, r, &cap)) == SQLITE_OK) {
+        r->run_id = row_uuid(rd->one, ROW_REQUEST + 1);
         rc = read_parts(rd, r);
+    }
     sqlite_done(rd->one);
     return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }

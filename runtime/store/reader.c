@@ -169,7 +169,7 @@ static void *run(void *arg)
 
 int reader_start(struct reader *rd, struct err *e)
 {
-    return thread_start(&rd->thread, run, rd, e);
+    return thread_start(&rd->thread, "anzol-reader", run, rd, e);
 }
 
 void reader_join(struct reader *rd)

@@ -146,6 +146,7 @@ struct store_read {
     struct attempt *attempts; /* ONE, in order */
     size_t attempt_count;
     struct store_event event; /* ONE; seq 0: none */
+    struct uuid run_id;       /* ONE: of the run that made it, when rows[0].run is not 0; zero when that is gone */
     struct store_backlog *backlogs;
     size_t backlog_count;
     void *arena; /* the store's: what the views point into */

@@ -40,12 +40,15 @@ void thread_wait(pthread_cond_t *c, pthread_mutex_t *m, int64_t until_ns)
         (void)pthread_cond_timedwait(c, m, &t);
 }
 
-int thread_start(pthread_t *t, void *(*run)(void *), void *arg, struct err *e)
+int thread_start(pthread_t *t, const char *name, void *(*run)(void *), void *arg, struct err *e)
 {
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int rc = pthread_create(t, NULL, run, arg);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return rc == 0 ? 0 : err_system(e, rc, "cannot start a thread of the store");
+    if (rc != 0)
+        return err_system(e, rc, "cannot start a thread of the store");
+    (void)pthread_setname_np(*t, name);
+    return 0;
 }

@@ -266,7 +266,7 @@ static void *run(void *arg)
 
 int writer_start(struct writer *w, struct err *e)
 {
-    return thread_start(&w->thread, run, w, e);
+    return thread_start(&w->thread, "anzol-writer", run, w, e);
 }
 
 void writer_join(struct writer *w)

@@ -36,12 +36,13 @@ end }
 
 def threads(pid):
     """CPU seconds of the loop, the writer and the reader."""
-    used = []
-    for tid in sorted(os.listdir(f"/proc/{pid}/task"), key=int)[:3]:
+    used = {}
+    for tid in os.listdir(f"/proc/{pid}/task"):
         with open(f"/proc/{pid}/task/{tid}/stat") as f:
-            fields = f.read().rsplit(")", 1)[1].split()
-        used.append((int(fields[11]) + int(fields[12])) / TICK)
-    return used
+            name, fields = f.read().rsplit(")", 1)
+        fields = fields.split()
+        used[name.split("(", 1)[1]] = (int(fields[11]) + int(fields[12])) / TICK
+    return [used.get(name, 0) for name in ("anzol", "anzol-writer", "anzol-reader")]
 
 
 def ingest(d, count):

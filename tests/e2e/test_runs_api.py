@@ -127,7 +127,8 @@ class Runs(Case):
                          {"ok": True, "attempts": 1, "error": None, "status": 200, "body": '{"id":12345678901234567,"x":1.50}', "truncated": False})
         self.assertIn({"name": "X-Shop", "value": "1"}, call["result"]["headers"])
         self.assertGreater(call["result"]["duration_ms"], 0)
-        self.assertEqual(self.d.delivery(call["delivery"])["webhook"], "pay")
+        self.assertEqual((self.d.delivery(call["delivery"])["webhook"], self.d.delivery(call["delivery"])["run"]),
+                         ("pay", {"id": id, "step": 1}))
         self.assertEqual(sent["result"], sent["delivery"])
         self.assertNotEqual(sent["delivery"], call["delivery"])
         self.assertEqual((slept["result"], slept["delivery"], slept["match"]), (None, None, None))
@@ -542,7 +543,9 @@ class CommandLine(Case):
     def test_show_takes_either_id(self):
         id = self.start("breaks", {"Order": {"Id": 7}})
         delivery = self.wait_run(id, "failed")["steps"][0]["delivery"]
-        self.assertIn("webhook   pay", self.anzol("show", delivery)[0])
+        shown = self.anzol("show", delivery)[0]
+        self.assertIn("webhook   pay", shown)
+        self.assertIn(f"run       {id}  (step 1)", shown)
         self.assertIn("flow      breaks", self.anzol("show", id)[0])
         self.assertEqual(self.anzol("show", NOBODY, code=1), ("", f"anzol show: no delivery or run {NOBODY}\n"))
 
