@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "script/task.h"
@@ -344,21 +345,22 @@ static void assert_fails(struct generation *g, const char *flow, const char *exp
 static void test_runaways(void **state)
 {
     (void)state;
-    struct generation *g = load("flow 'good' { on = 'e', run = function() sleep(1) return 'good' end }\n"
-                                "flow 'endless' { on = 'e', run = function()\n"
-                                "  while true do end end }\n"
-                                "flow 'stubborn' { on = 'e', run = function()\n"
-                                "  while true do pcall(function() while true do end end) end end }\n"
-                                "flow 'own' { on = 'e', run = function()\n"
-                                "  coroutine.wrap(function() while true do end end)() end }\n"
-                                "flow 'branch' { on = 'e', run = function()\n"
-                                "  parallel(function() while true do end end) return end }\n"
-                                "flow 'branches' { on = 'e', run = function()\n"
-                                "  while true do parallel(function() end) end end }\n"
-                                "flow 'deep' { on = 'e', run = function()\n"
-                                "  local function f() parallel(f) return end f() return end }\n"
-                                "flow 'bomb' { on = 'e', run = function()\n"
-                                "  local t = {} while true do t[#t + 1] = ('x'):rep(2^24 // 1 + #t) end end }\n");
+    struct generation *g =
+        load("flow 'good' { on = 'e', run = function() sleep(1) return 'good' end }\n"
+             "flow 'endless' { on = 'e', run = function()\n"
+             "  while true do end end }\n"
+             "flow 'stubborn' { on = 'e', run = function()\n"
+             "  while true do pcall(function() while true do end end) end end }\n"
+             "flow 'own' { on = 'e', run = function()\n"
+             "  coroutine.wrap(function() while true do end end)() end }\n"
+             "flow 'branch' { on = 'e', run = function()\n"
+             "  parallel(function() while true do end end) return end }\n"
+             "flow 'branches' { on = 'e', run = function()\n"
+             "  while true do parallel(function() end) end end }\n"
+             "flow 'deep' { on = 'e', run = function()\n"
+             "  local function f() parallel(f) return end f() return end }\n"
+             "flow 'bomb' { on = 'e', run = function()\n"
+             "  local t = {} while true do t[#t + 1] = ('x'):rep(1024):rep(2^14 // 1 + #t) end end }\n");
     struct task *good = start(g, "good");
     assert_int_equal(go(good), TASK_WAITING);
     assert_fails(g, "endless", "s.lua:5: ran longer than 250 ms of CPU");
@@ -375,17 +377,37 @@ static void test_runaways(void **state)
     generation_unref(g);
 }
 
+/* Turns of a loop that take about 60 ms of CPU, whatever the test runs under. */
+static int turns_of_60_ms(void)
+{
+    enum { TURNS = 100000 };
+    struct timespec from, to;
+    struct generation *g = load("flow 'f' { on = 'e', run = function(event)\n"
+                                "  local sum = 0 for n = 1, 100000 do sum = sum + n % 7 end end }");
+    struct task *t = start(g, "f");
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &from);
+    assert_int_equal(go(t), TASK_SUCCEEDED);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &to);
+    task_free(t);
+    generation_unref(g);
+    double ms = (double)(to.tv_sec - from.tv_sec) * 1e3 + (double)(to.tv_nsec - from.tv_nsec) / 1e6;
+    return (int)(TURNS * 60 / ms);
+}
+
 /* Each stretch between two steps has a budget of its own, in a replay too. */
 static void test_a_long_replay(void **state)
 {
     (void)state;
-    struct generation *g = load("flow 'f' { on = 'e', run = function()\n"
-                                "  for i = 1, 6 do\n"
-                                "    local till = 0 for n = 1, 6e6 do till = till + n % 7 end\n"
-                                "    sleep(i) end return 'done' end }");
+    char script[512];
+    snprintf(script, sizeof script,
+             "flow 'f' { on = 'e', run = function()\n"
+             "  for i = 1, 9 do local sum = 0 for n = 1, %d do sum = sum + n %% 7 end sleep(i) end\n"
+             "  return 'done' end }",
+             turns_of_60_ms());
+    struct generation *g = load(script);
     struct task *t = start(g, "f");
     char path[2] = "1", name[3] = "1s";
-    for (int i = 1; i <= 6; i++) {
+    for (int i = 1; i <= 9; i++) {
         *path = *name = (char)('0' + i);
         put(t, i, STEP_SLEEP, path, name, "null", NULL, NULL);
     }
@@ -400,7 +422,7 @@ static void test_what_stays_in_memory(void **state)
 {
     (void)state;
     struct generation *g =
-        load("flow 'f' { on = 'e', run = function() local t = ('x'):rep(4e6) sleep(1) return #t end }");
+        load("flow 'f' { on = 'e', run = function() local t = ('x'):rep(1000):rep(4000) sleep(1) return #t end }");
     size_t before = 0;
     for (int i = 0; i < 100; i++) {
         struct task *t = start(g, "f");
