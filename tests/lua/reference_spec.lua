@@ -1,5 +1,6 @@
 -- The documents a script author reads: they name all there is, and their examples load.
 
+local flow_host = require "tests.lua.flow_host"
 local helper = require "tests.lua.helper"
 
 local function read(path)
@@ -22,7 +23,7 @@ describe("the script reference", function()
   helper.boot()
   local fields, functions = require "stdlib.fields", require "stdlib.template.functions"
 
-  for _, word in ipairs { "integration", "webhook" } do
+  for _, word in ipairs { "integration", "webhook", "flow" } do
     local section = REFERENCE:match("\n## " .. word .. " .-\n## ")
     for _, field in ipairs(names(fields[word])) do
       it("names " .. word .. "'s field " .. field, function()
@@ -42,6 +43,25 @@ describe("the script reference", function()
     for _, word in ipairs(names(require("stdlib.sandbox").words)) do
       assert.truthy(REFERENCE:find("`" .. word .. "[`.( ]") or REFERENCE:find("## " .. word .. " ", 1, true), word)
     end
+  end)
+
+  it("names each kind of error that a call may have", function()
+    local file = assert(io.open "runtime/core/attempt.c")
+    local list = file:read("a"):match "attempt_error_name(.-)\n}"
+    file:close()
+    for kind in list:gmatch '"(%a+)"' do
+      assert.truthy(kind == "unknown" or REFERENCE:find("`" .. kind .. "`", 1, true), kind)
+    end
+  end)
+
+  it("has an example of a flow that goes as it says", function()
+    local host = flow_host.new(REFERENCE:match 'flow "NAME".-```lua\n(.-)```')
+    local options = { flow = "invoicing", name = "order.shipped" }
+    local r = host:run({ Order = { Id = 1 } }, options):answer(1, 200, '{"number":7}')
+    assert.equal('{"invoice":7,"paid":true}', r:event(2, { Number = 7 }).value)
+    r = host:run({ Order = { Id = 1 } }, options):answer(1, 200, '{"number":7}'):wake(2)
+    assert.same({ '{"invoice":7,"paid":false}', '{"invoice":7}' }, { r.value, r.sent[1].body })
+    assert.equal('"failed"', host:run({ Order = { Id = 1 } }, options):answer(1, 500).value)
   end)
 
   it("has examples that load", function()
@@ -68,8 +88,10 @@ describe("the examples", function()
 end)
 
 describe("the README", function()
-  it("has a first script that loads", function()
-    local script = README:match "```lua\n(.-)```"
-    helper.good(script, { secrets = { SHOP_TOKEN = true } })
+  it("has a first script that loads, and a flow for it", function()
+    local scripts = {}
+    for script in README:gmatch "```lua\n(.-)```" do scripts[#scripts + 1] = script end
+    local boot = helper.good(table.concat(scripts, "\n"), { secrets = { SHOP_TOKEN = true } })
+    assert.same({ 2, 1 }, { #scripts, boot.flow_count() })
   end)
 end)
