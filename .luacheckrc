@@ -4,7 +4,7 @@ cache = false
 
 local words = {
   "integration", "webhook", "secret", "copy", "each", "when", "json", "log", "env", "now", "uuid",
-  "flow", "call", "send", "sleep", "wait_event", "parallel", "template", "template_function",
+  "flow", "call", "send", "sleep", "wait_event", "parallel", "runs", "template", "template_function",
 }
 
 files["scripts"] = { read_globals = words, allow_defined_top = true }

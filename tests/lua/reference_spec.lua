@@ -54,6 +54,13 @@ describe("the script reference", function()
     end
   end)
 
+  it("names each of the words `runs`", function()
+    helper.boot()
+    for _, word in ipairs(names(require("stdlib.runs").words)) do
+      assert.truthy(REFERENCE:find("`runs." .. word .. "[( ]"), word)
+    end
+  end)
+
   it("has an example of a flow that goes as it says", function()
     local host = flow_host.new(REFERENCE:match 'flow "NAME".-```lua\n(.-)```')
     local options = { flow = "invoicing", name = "order.shipped" }
