@@ -171,6 +171,7 @@ $(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/libanzol.a
 figures: deps-test
 	@$(MAKE) --no-print-directory -j2 all
 	@FULL=1 BUILD=$(abspath $(BUILD)) ANZOL=$(abspath $(BUILD))/anzol /usr/bin/python3 tests/e2e/tap.py tests/e2e/test_load.py
+	@FULL=1 BUILD=$(abspath $(BUILD)) ANZOL=$(abspath $(BUILD))/anzol /usr/bin/python3 tests/e2e/tap.py tests/e2e/test_flow_load.py
 
 .PHONY: bench
 bench: deps-bench

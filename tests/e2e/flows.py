@@ -2,6 +2,7 @@
 itself, and what must hold whatever happened."""
 import http.client
 import json
+import os
 import sqlite3
 import time
 
@@ -116,6 +117,13 @@ def check_receiver(d, r, deaths=0, same_bytes=True):
         for request in r.requests:
             assert first.setdefault(request.key, request.raw) == request.raw, f"{request.key} was sent with other bytes"
     return steps
+
+
+def cpu_seconds(d):
+    """Of CPU that the daemon has used since it was started."""
+    with open(f"/proc/{d.process.pid}/stat") as f:
+        fields = f.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def result(d, seq):

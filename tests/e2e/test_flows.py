@@ -5,7 +5,7 @@ import threading
 import time
 import unittest
 
-from flows import FAILED, PARKED, SUCCEEDED, Mortal, check_receiver, count, one, result, rows
+from flows import FAILED, PARKED, SUCCEEDED, Mortal, check_receiver, count, cpu_seconds, one, result, rows
 from harness import HANG, OK, Daemon, Receiver, answer, wait_until
 
 
@@ -249,11 +249,11 @@ class Mistakes(unittest.TestCase):
               for k = 1, event.data.Work do local x = (k * 31) % 1000003 end return 1"""))) as d:
             work = 250_000  # grown until a stretch takes a third of the budget
             while True:
-                before = one_cpu(d)
+                before = cpu_seconds(d)
                 d.emit("probe", {"Work": work})
                 ended(d, 1, f"flow = 'probe' AND finished_ms > 0")
                 ended(d, count(d))
-                if one_cpu(d) - before > 0.08 or count(d, "state = 5"):
+                if cpu_seconds(d) - before > 0.08 or count(d, "state = 5"):
                     break
                 work *= 2
             d.emit("go", {"Work": work // 2 if count(d, "state = 5") else work})
@@ -263,13 +263,6 @@ class Mistakes(unittest.TestCase):
             d.emit("open")
             ended(d, 1, "flow = 'f'")
             self.assertEqual(rows(d, "SELECT state, message FROM runs WHERE flow = 'f'"), [(SUCCEEDED, "")])
-
-
-def one_cpu(d):
-    """Seconds of CPU the daemon has used."""
-    with open(f"/proc/{d.process.pid}/stat") as f:
-        fields = f.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / 100
 
 
 class Calls(unittest.TestCase):
