@@ -9,7 +9,7 @@
 #   make crash-flows  flows, killed at each sync of the journal, at pairs of them, and KILLS=50 times at random
 #   make property   DOCUMENTS=100000 of random data through templates
 #   make fuzz       templates, for FUZZ_SECONDS=3600, on as many cores as JOBS=1
-#   make bench      deliveries a second, CPU a delivery; bench-template, bench-store: parts of it
+#   make bench      deliveries a second, CPU a delivery; bench-flows, bench-template, bench-store: parts of it
 #   make install    PREFIX=/usr/local, DESTDIR for packagers
 #   make clean
 #
@@ -186,6 +186,11 @@ $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libanzol.a
 bench-template: deps-test
 	@$(MAKE) --no-print-directory -j2 all $(BUILD)/native.so $(BUILD)/bench/floor
 	@BUILD=$(abspath $(BUILD)) ANZOL=$(abspath $(BUILD))/anzol /usr/bin/python3 tests/bench/template.py
+
+.PHONY: bench-flows
+bench-flows: deps
+	@$(MAKE) --no-print-directory -j2 all
+	@ANZOL=$(abspath $(BUILD))/anzol /usr/bin/python3 tests/bench/flows.py
 
 .PHONY: bench-store
 bench-store: deps

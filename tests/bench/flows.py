@@ -2,8 +2,11 @@
 build/bench_flows.json."""
 import json
 import os
+import shutil
 import statistics
+import subprocess
 import sys
+import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "e2e"))
@@ -52,14 +55,32 @@ def ingest(d, count):
         assert status == 202 and not body["rejected"], body
 
 
-def measure(text, done):
-    with Listen() as r, Daemon(text % r.url) as d:
+def profile(pid, seconds):
+    """Where the loop's CPU goes, by library: perf (Debian's linux-perf) in the background; call what it returns for the answer."""
+    path = os.path.join(tempfile.mkdtemp(prefix="anzol-bench-"), "perf.data")
+    perf = subprocess.Popen(["perf", "record", "-F", "999", "-t", str(pid), "-o", path, "sleep", str(seconds)],
+                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def shares():
+        perf.wait()
+        report = subprocess.run(["perf", "report", "-i", path, "--sort", "dso"], capture_output=True, text=True).stdout
+        shutil.rmtree(os.path.dirname(path))
+        return [line.split() for line in report.splitlines() if line.strip() and not line.startswith("#")]
+    return shares
+
+
+def measure(text, done, shares=None):
+    env = {"ANZOL_DUMPABLE": "1"} if shares is not None else {}
+    with Listen() as r, Daemon(text % r.url, env=env) as d:
         ingest(d, WARM_UP)
         wait_until(lambda: done(d.status()) >= WARM_UP, "the warm-up", 120)
+        told = profile(d.process.pid, 3) if shares is not None else None
         before, start = threads(d.process.pid), time.monotonic()
         ingest(d, COUNT)
         wait_until(lambda: done(d.status()) >= WARM_UP + COUNT, "all of it", 300)
         took = time.monotonic() - start
+        if told:
+            shares += told()
         loop, writer, reader = ((b - a) / COUNT * 1e6 for a, b in zip(before, threads(d.process.pid)))
         return {"per_s": COUNT / took, "loop_us": loop, "writer_us": writer, "reader_us": reader, "rss_mb": d.rss_mb("VmHWM")}
 
@@ -80,6 +101,10 @@ def main():
         print(f"{what:24} {f['per_s']:>9} {f['loop_us']:>9} {f['writer_us']:>10} {f['reader_us']:>10} {f['rss_mb']:>12}")
     journal = figures["flow"]["writer_us"]
     print(f"the journal (the writer's thread) alone would carry {1e6 / journal:,.0f} runs a second")
+    if os.environ.get("PROFILE"):
+        shares = []
+        measure(FLOW, lambda s: s["runs"]["succeeded"], shares)
+        print("of the loop's CPU in runs with two calls: " + ", ".join(f"{name} {share}" for share, name, *_ in shares[:8]))
     os.makedirs("build", exist_ok=True)
     with open("build/bench_flows.json", "w") as f:
         json.dump(figures, f, indent=1)
