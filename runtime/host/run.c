@@ -1,9 +1,29 @@
 #include "host/run.h"
 
-#include "host/runs.h"
-
 #include <stdlib.h>
 #include <string.h>
+
+void run_list_push(struct run_list *l, struct run *r)
+{
+    r->list = l;
+    r->prev = l->last;
+    r->next = NULL;
+    *(l->last != NULL ? &l->last->next : &l->first) = r;
+    l->last = r;
+    l->count++;
+}
+
+void run_list_remove(struct run *r)
+{
+    struct run_list *l = r->list;
+    if (l == NULL)
+        return;
+    *(r->prev != NULL ? &r->prev->next : &l->first) = r->next;
+    *(r->next != NULL ? &r->next->prev : &l->last) = r->prev;
+    r->prev = r->next = NULL;
+    r->list = NULL;
+    l->count--;
+}
 
 struct run *run_new(struct runs *rs, const struct store_run *row)
 {
@@ -32,6 +52,7 @@ void run_free(struct run *r)
     while (r->open_count > 0)
         run_close(r, &r->open[r->open_count - 1]);
     free(r->open);
+    free((char *)r->input.data);
     task_free(r->task);
     free(r->flow);
     free(r);

@@ -5,9 +5,8 @@
 #define ANZOL_HOST_RUN_H
 
 #include "host/outbox.h"
+#include "host/runs.h"
 #include "script/task.h"
-
-struct runs;
 
 struct open_step { /* waited for */
     int number;
@@ -33,8 +32,11 @@ struct turn {
 };
 
 struct run {
-    struct run *chain;       /* in the table */
-    struct run *prev, *next; /* among the idle */
+    struct run *chain;     /* in the table */
+    struct run_list *list; /* the idle or the fresh ones it is among; NULL: neither */
+    struct run *prev, *next;
+    int64_t idle_ns;    /* since when it waits */
+    struct bytes input; /* of a fresh one: allocated */
     struct runs *runs;
     int64_t seq;
     struct uuid id, event_id;
@@ -52,8 +54,11 @@ struct run {
     bool stale;        /* the store knows more than it: out of memory, and read again */
     bool dropped;      /* canceled while its turn was being committed */
     bool was_due;      /* it was read as one that is due: counted in due_writing during the first turn */
-    bool idle;
 };
+
+void run_list_push(struct run_list *l, struct run *r);
+/* Takes it out of the list it is in; none is fine. */
+void run_list_remove(struct run *r);
 
 /* A run as the store has it; the task is still to be made. NULL: memory. */
 struct run *run_new(struct runs *rs, const struct store_run *row);

@@ -1,7 +1,8 @@
 #include "host/runs.h"
 
 #include "core/units.h"
-#include "host/run.h"
+#include "host/runs_fresh.h"
+#include "host/runs_internal.h"
 #include "host/runs_load.h"
 #include "host/scripts.h"
 
@@ -27,7 +28,7 @@ struct run *runs_find(const struct runs *rs, int64_t seq)
     return r;
 }
 
-static void add(struct runs *rs, struct run *r)
+void runs_add(struct runs *rs, struct run *r)
 {
     struct run **b = bucket(rs, r->seq);
     r->chain = *b;
@@ -35,21 +36,16 @@ static void add(struct runs *rs, struct run *r)
     rs->count++;
 }
 
-static void unlink_idle(struct runs *rs, struct run *r)
+void runs_unlink(struct runs *rs, struct run *r)
 {
-    if (!r->idle)
-        return;
-    *(r->prev != NULL ? &r->prev->next : &rs->idle_first) = r->next;
-    *(r->next != NULL ? &r->next->prev : &rs->idle_last) = r->prev;
-    r->prev = r->next = NULL;
-    r->idle = false;
-    rs->idle--;
+    if (r->list == &rs->fresh)
+        rs->fresh_bytes -= r->input.len;
+    run_list_remove(r);
 }
 
-/* Out of memory; the store has it. */
-static void drop(struct runs *rs, struct run *r)
+void runs_drop(struct runs *rs, struct run *r)
 {
-    unlink_idle(rs, r);
+    runs_unlink(rs, r);
     for (struct run **at = bucket(rs, r->seq); *at != NULL; at = &(*at)->chain)
         if (*at == r) {
             *at = r->chain;
@@ -61,13 +57,10 @@ static void drop(struct runs *rs, struct run *r)
 
 static void link_idle(struct runs *rs, struct run *r)
 {
-    r->prev = rs->idle_last;
-    r->next = NULL;
-    *(rs->idle_last != NULL ? &rs->idle_last->next : &rs->idle_first) = r;
-    rs->idle_last = r;
-    r->idle = true;
-    if (++rs->idle > RUNS_IDLE_MAX)
-        drop(rs, rs->idle_first);
+    r->idle_ns = rs->env->mono_ns();
+    run_list_push(&rs->idle, r);
+    if (rs->idle.count > RUNS_IDLE_MAX)
+        runs_drop(rs, rs->idle.first);
 }
 
 struct generation *runs_generation(const struct runs *rs, int64_t seq)
@@ -82,13 +75,13 @@ struct generation *runs_generation(const struct runs *rs, int64_t seq)
 static void leave(struct runs *rs, struct run *r)
 {
     int64_t seq = r->seq;
-    drop(rs, r);
+    runs_drop(rs, r);
     runs_load_later(rs, seq);
 }
 
 static void go(struct runs *rs, struct run *r)
 {
-    unlink_idle(rs, r);
+    runs_unlink(rs, r);
     if (run_go(r, on_written) != 0)
         leave(rs, r);
     else
@@ -130,26 +123,16 @@ static void check_time(struct runs *rs, struct run *r)
         go(rs, r);
 }
 
-int runs_resume(struct runs *rs, const struct store_run *row, const struct store_step *steps)
+int runs_begin_one(struct runs *rs, struct run *r, const struct store_run *row, const struct store_step *steps)
 {
     struct err e;
-    struct run *r = runs_find(rs, row->seq);
-    if (r != NULL) {
-        if (r->turn == NULL)
-            check_time(rs, r);
-        return 0;
-    }
-    r = run_new(rs, row);
-    if (r == NULL) {
-        runs_load_later(rs, row->seq);
-        return 0;
-    }
     int rc = make_task(rs, r, row, steps, &e);
     if (rc == 1) {
-        run_free(r);
+        runs_drop(rs, r);
         return 1;
     }
-    add(rs, r);
+    free((char *)r->input.data);
+    r->input = (struct bytes){0};
     if (rc != 0)
         park(rs, r, e.message);
     else if (run_time_up(r, rs->env->wall_ms()) < 0)
@@ -159,17 +142,33 @@ int runs_resume(struct runs *rs, const struct store_run *row, const struct store
     return 0;
 }
 
+int runs_resume(struct runs *rs, const struct store_run *row, const struct store_step *steps)
+{
+    struct run *r = runs_find(rs, row->seq);
+    if (r != NULL) {
+        if (r->turn == NULL && r->task != NULL)
+            check_time(rs, r);
+        return 0;
+    }
+    r = run_new(rs, row);
+    if (r == NULL) {
+        runs_load_later(rs, row->seq);
+        return 0;
+    }
+    runs_add(rs, r);
+    return runs_begin_one(rs, r, row, steps);
+}
+
 void runs_accepted(struct runs *rs, const struct store_run *row)
 {
-    struct store_run fresh = *row;
     rs->env->counters.runs++;
     if (row->state == RUN_FAILED)
         runs_log_end(rs, row);
     if (row->state != RUN_READY)
         return;
-    fresh.step_count = 0;
-    if (rs->held || rs->writing >= RUNS_WRITING_MAX || runs_resume(rs, &fresh, NULL) != 0)
+    if (runs_fresh_keep(rs, row) != 0)
         runs_load_left(rs, row->seq);
+    runs_load_next(rs);
 }
 
 /* --- what has been written down ------------------------------------------------------------------------------------
@@ -205,7 +204,7 @@ static void ended(struct runs *rs, struct run *r, struct turn *t)
     if (row.state == RUN_SUCCEEDED)
         row.message = (struct bytes){0};
     runs_log_end(rs, &row);
-    drop(rs, r);
+    runs_drop(rs, r);
     if (t->advance.next_of_key != 0)
         runs_wake(rs, t->advance.next_of_key);
 }
@@ -231,7 +230,7 @@ static void waits(struct runs *rs, struct run *r, bool woken)
         go(rs, r);
     else if (r->stale || (woken && !r->told)) {
         int64_t seq = r->seq;
-        drop(rs, r);
+        runs_drop(rs, r);
         runs_wake(rs, seq);
     } else {
         if (due_ms != 0)
@@ -254,17 +253,17 @@ static void on_written(struct store_write *w, const struct err *failure)
     r->turn = NULL;
     if (failure != NULL) {
         log_line(rs->env->log, LOG_ERROR, "store.run", LOG_STR("flow", r->flow), LOG_STR("error", failure->message));
-        drop(rs, r);
+        runs_drop(rs, r);
     } else if (t->advance.superseded) {
         int64_t seq = r->seq;
-        drop(rs, r);
+        runs_drop(rs, r);
         runs_load_wake(rs, seq); /* what it was told meanwhile is in the store */
     } else {
         r->mark = t->advance.mark;
         outbox_offer(&t->outbox);
         runs_load_passed(rs, r->seq);
         if (r->dropped)
-            drop(rs, r);
+            runs_drop(rs, r);
         else if (run_state_final(t->advance.run.state))
             ended(rs, r, t);
         else
@@ -285,7 +284,7 @@ void runs_wake(struct runs *rs, int64_t seq)
         return;
     }
     if (r != NULL)
-        drop(rs, r);
+        runs_drop(rs, r);
     runs_load_wake(rs, seq);
     runs_load_next(rs);
 }
@@ -342,7 +341,7 @@ void runs_canceled(struct runs *rs, int64_t seq)
     if (r != NULL && r->turn != NULL)
         r->dropped = true;
     else if (r != NULL)
-        drop(rs, r);
+        runs_drop(rs, r);
 }
 
 /* --- beginning and ending
@@ -352,6 +351,7 @@ int runs_init(struct runs *rs, struct env *env, struct dispatch *d, struct scrip
 {
     *rs = (struct runs){.env = env, .dispatch = d, .scripts = s, .held = true, .bucket_count = BUCKETS};
     runs_load_init(rs);
+    runs_fresh_init(rs);
     rs->buckets = calloc(BUCKETS, sizeof(struct run *));
     return rs->buckets == NULL ? -1 : 0;
 }

@@ -18,9 +18,17 @@ struct run;
 struct scripts;
 
 enum {
-    RUNS_WRITING_MAX = 1024, /* runs whose advance is being committed: more stay in the store for the moment */
-    RUNS_IDLE_MAX = 1024,    /* runs that wait in memory */
-    RUNS_WAKES_MAX = 1024,   /* runs to be read, by seq; with more, all that are READY are looked through */
+    RUNS_WRITING_MAX = 512,     /* runs whose advance is being committed: more are not begun for the moment */
+    RUNS_IDLE_MAX = 2048,       /* runs that wait in memory */
+    RUNS_IDLE_MS = 500,         /* the one that has waited longest makes room for a new run after that time */
+    RUNS_FRESH_MAX = 8192,      /* new ones that are not begun yet: more stay in the store for the moment */
+    RUNS_FRESH_BYTES = 4 << 20, /* … of their events */
+    RUNS_WAKES_MAX = 1024,      /* runs to be read, by seq; with more, all that are READY are looked through */
+};
+
+struct run_list { /* of runs that are linked by `prev` and `next` */
+    struct run *first, *last;
+    size_t count;
 };
 
 struct runs {
@@ -35,8 +43,11 @@ struct runs {
 
     struct run **buckets; /* by seq */
     size_t bucket_count, count;
-    struct run *idle_first, *idle_last; /* the first has waited longest */
-    size_t idle, writing;
+    struct run_list idle; /* they wait; the first has done so longest */
+    size_t writing;
+    struct run_list fresh; /* not begun yet */
+    size_t fresh_bytes;
+    struct timer make_room; /* the one that has waited longest may go then */
 
     /* What is to be read from the store. */
     struct store_read_runs load;

@@ -1,7 +1,8 @@
 #include "host/runs_load.h"
 
 #include "core/units.h"
-#include "host/run.h"
+#include "host/runs_fresh.h"
+#include "host/runs_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -265,6 +266,7 @@ static void ask(struct runs *rs, int turn)
 
 void runs_load_next(struct runs *rs)
 {
+    runs_fresh_begin(rs);
     if (rs->held || rs->loading || rs->writing >= RUNS_WRITING_MAX - AT_A_TIME ||
         rs->env->mono_ns() < rs->not_before_ns)
         return;

@@ -22,9 +22,4 @@ void runs_load_next(struct runs *rs);
 /* Tells the task of a run its journal, and notes what it waits for. */
 int runs_load_journal(struct run *r, const struct store_step *steps, size_t count, struct err *e);
 
-/* runs.c: a run as it was read goes on. 1: its scripts are being read, it is to be read again then. */
-int runs_resume(struct runs *rs, const struct store_run *row, const struct store_step *steps);
-struct run *runs_find(const struct runs *rs, int64_t seq);
-void runs_log_end(struct runs *rs, const struct store_run *row);
-
 #endif
