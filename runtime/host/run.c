@@ -211,9 +211,9 @@ static int copy_texts(struct store_step *s, struct bytes path, struct bytes name
 
 static int add_form(struct turn *t, struct bytes name, struct bytes form)
 {
-    int new = forms_add(&t->run->runs->forms, name, form);
-    if (new <= 0)
-        return new;
+    /* Written each time: the write that brought it first may have come to nothing. */
+    if (forms_add(&t->run->runs->forms, name, form) < 0)
+        return -1;
     if (t->form_count == t->form_cap) {
         size_t cap = t->form_cap == 0 ? 1 : t->form_cap * 2;
         struct bytes *more = realloc(t->forms, cap * 2 * sizeof *more);

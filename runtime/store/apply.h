@@ -26,7 +26,7 @@ struct apply {
     sqlite3_stmt *add_run, *add_input, *find_run, *key_taken, *first_of_key, *set_state, *wake_run;
     sqlite3_stmt *end_call, *find_step, *close_waits;
     /* apply_wait */
-    sqlite3_stmt *add_arrival, *find_waits, *end_wait, *close_wait, *find_arrival;
+    sqlite3_stmt *add_arrival, *find_waits, *end_wait, *close_wait, *find_arrival, *find_earlier, *known_since;
     /* apply_advance */
     sqlite3_stmt *add_step, *end_step, *set_face, *add_form;
     /* apply_change */

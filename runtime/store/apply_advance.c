@@ -16,7 +16,8 @@ int apply_advance_prepare(struct apply *a, struct err *e)
                        "WHERE key = ?1"},
         {&a->set_face, "UPDATE runs SET script = ?2, state = ?3, steps = ?4, woken = ?5, mark = ?6, due_ms = ?7, "
                        "finished_ms = ?8, message = ?9, result = ?10 WHERE seq = ?1"},
-        {&a->add_form, "INSERT OR IGNORE INTO forms(name, form) VALUES (?1, ?2)"},
+        {&a->add_form, "INSERT OR IGNORE INTO forms(name, form, since) "
+                       "VALUES (?1, ?2, (SELECT ifnull(max(seq), 0) FROM events))"},
         {NULL, NULL},
     };
     return sqlite_prepare(a->c, texts, e);
@@ -153,11 +154,11 @@ static int end_run(struct apply *a, struct store_advance *v, bool again)
 /* `again`: an earlier try has reached the disk. */
 static int write_all(struct apply *a, struct store_advance *v, struct run_row *row, bool again, int64_t now_ms)
 {
-    int rc = write_steps(a, v, row);
+    int rc = write_forms(a, v); /* first: since when they are known is asked for with the steps */
+    if (rc == SQLITE_OK)
+        rc = write_steps(a, v, row);
     if (rc == SQLITE_OK)
         rc = write_deliveries(a, v);
-    if (rc == SQLITE_OK)
-        rc = write_forms(a, v);
     if (rc == SQLITE_OK)
         rc = write_face(a, v, row, now_ms);
     return rc == SQLITE_OK && run_state_final(v->run.state) ? end_run(a, v, again) : rc;

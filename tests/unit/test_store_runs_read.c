@@ -307,8 +307,8 @@ static void expect_plan(sqlite3 *db, const char *sql)
     assert_int_equal(rc, SQLITE_OK);
     while (sqlite3_step(st) == SQLITE_ROW) {
         const char *plan = (const char *)sqlite3_column_text(st, 3);
-        if (strstr(plan, "SCAN") != NULL || strstr(plan, "TEMP B-TREE") != NULL ||
-            strstr(plan, "LIST SUBQUERY") != NULL)
+        bool scan = strstr(plan, "SCAN") != NULL && strstr(plan, "VIRTUAL TABLE") == NULL; /* of JSON: that is short */
+        if (scan || strstr(plan, "TEMP B-TREE") != NULL || strstr(plan, "LIST SUBQUERY") != NULL)
             fail_msg("%s\n%s", plan, sql);
     }
     sqlite3_finalize(st);
