@@ -1,12 +1,15 @@
 """Flows and what comes across them: reloads, restarts, duplicates, keys, events too early, too late and too many."""
 import json
+import os
 import signal
 import threading
 import time
 import unittest
 
-from flows import FAILED, PARKED, SUCCEEDED, Mortal, check_receiver, count, cpu_seconds, one, result, rows
+from flows import FAILED, PARKED, SUCCEEDED, Mortal, check_receiver, count, cpu_seconds, one, result, rows, text_of
 from harness import HANG, OK, Daemon, Receiver, answer, wait_until
+
+WRAPPED = bool(os.environ.get("WRAPPED"))
 
 
 def script(url, *flows, key=True, more=""):
@@ -49,7 +52,7 @@ KINDS = ["sleep", "wait", "call", "sleep", "wait"]
 
 
 class Reload(unittest.TestCase):
-    RUNS = 1000
+    RUNS = 1000 if not WRAPPED else 100
 
     def fly(self, change, restarts=False):
         """Runs in flight while `change(daemon, new text, opened)` happens; after opened.set() the receiver keeps no answer."""
@@ -140,6 +143,29 @@ class Reload(unittest.TestCase):
             d.emit("go")
             ended(d, 2)
             self.assertEqual(one(d, "SELECT result FROM runs WHERE state = 4"), b'"new"')
+
+            d.kill()
+            d.env["PROOF_TOKEN"] = "a-private-value"
+            d.start()
+            parked = text_of(one(d, "SELECT id FROM runs WHERE state = 6"))
+            status, _, body = d.call("POST", f"/v1/runs/{parked}/resume")
+            self.assertLess(status, 300, body)
+            wait_until(lambda: count(d, "state = 4") == 2, "it goes on")
+            self.assertEqual(outcomes(d)[1], {b'"new"': 1, b'"old"': 1})
+
+    def test_an_old_text_goes_with_its_runs(self):
+        old = ("f", "go", 'wait_event("open") return "the text of old"')
+        with Daemon(script("http://127.0.0.1:1/", old), options=["--keep", "1s"]) as d:
+            d.emit("go")
+            wait_until(lambda: count(d, "state = 1"), "it waits")
+            d.write(script("http://127.0.0.1:1/", ("f", "go", 'return "new"')))
+            self.assertEqual(d.call("POST", "/v1/reload")[0], 200)
+            d.emit("go")
+            wait_until(lambda: count(d) == 1, "the new one has ended and is removed")
+            self.assertEqual(one(d, "SELECT count(*) FROM scripts"), 2)
+            d.emit("open")
+            wait_until(lambda: count(d) == 0 and one(d, "SELECT count(*) FROM scripts") == 1, "the run and its text are removed")
+            self.assertFalse(any(b"the text of old" in text for (text,) in rows(d, "SELECT archive FROM scripts")))
 
 
 class Duplicates(unittest.TestCase):
@@ -335,6 +361,46 @@ class Waiting(unittest.TestCase):
             ended(d, 2)
             self.assertEqual(outcomes(d)[1], {b"1": 1, b"2": 1})
 
+    def test_an_event_before_anyone_knew_that_it_would_be_waited_for(self):
+        # Each name is waited for once: when its event comes nobody has waited for it in this form.
+        cases = [
+            (None, {"Id": 1}, True),
+            ({"Id": 1}, {"Id": 1}, True),
+            ({"Id": 1}, {"Id": 1.0}, True),
+            ({"Id": 1}, {"Id": 2}, False),
+            ({"Id": 1}, {"Id": "1"}, False),
+            ({"Id": 1}, {"Id": True}, False),
+            ({"Id": True}, {"Id": True}, True),
+            ({"Id": True}, {"Id": 1}, False),
+            ({"Id": 9007199254740993}, {"Id": 9007199254740992}, False),
+            ({"Id": 9007199254740993}, {"Id": 9007199254740993}, True),
+            ({"Id": 0.1}, {"Id": 0.1}, True),
+            ({"Name": 'a"b\\\u00e9'}, {"Name": 'a"b\\\u00e9'}, True),
+            ({"Order.Items[1].Sku": "x", "Order.Id": 7}, {"Order": {"Id": 7, "Items": [{"Sku": "y"}, {"Sku": "x"}]}}, True),
+            ({"Order.Items[0].Sku": "x", "Order.Id": 7}, {"Order": {"Id": 7, "Items": [{"Sku": "y"}, {"Sku": "x"}]}}, False),
+            ({"Deep[0][1]": "x"}, {"Deep": [["y", "x"]]}, True),
+            ({"Order.Id": 7}, {"Order": None}, False),
+            ({"Order.Id": 7}, {}, False),
+            ({'a"b': 7}, {"a": 7}, False),
+        ]
+        body = """call("step", { V = event.data.N })
+          local got = wait_event("open." .. event.data.N, { match = event.data.Match, timeout = "2s" })
+          return { event.data.N, got and got.data or false }"""
+        with Receiver(lambda request, number: [1.0, OK]) as r, Daemon(script(r.url, ("f", "go", body))) as d:
+            go = [{"name": "go", "data": {"N": n, **({"Match": c[0]} if c[0] else {})}} for n, c in enumerate(cases)]
+            self.assertEqual(d.batch(go)[0], 202)
+            r.wait(len(cases))
+            # The second of each is for nobody: the first that fits is taken.
+            opens = [{"name": f"open.{n}", "data": dict(c[1], Try=t)} for t in (1, 2) for n, c in enumerate(cases)]
+            self.assertEqual(d.batch(opens)[0], 202)
+            self.assertFalse(one(d, "SELECT count(*) FROM steps WHERE kind = 4"))
+            ended(d, len(cases))
+            self.assertEqual(outcomes(d)[0], {SUCCEEDED: len(cases)})
+            got = dict(json.loads(value) for (value,) in rows(d, "SELECT result FROM runs"))
+            for n, (match, data, meets) in enumerate(cases):
+                with self.subTest(match=match, data=data):
+                    self.assertEqual(got[n], dict(data, Try=1) if meets else False)
+
     def test_an_event_ends_one_wait_of_a_run_after_the_other(self):
         body = """local seen = {}
           for i = 1, 3 do local got = wait_event("tick", { timeout = "20s" }) seen[i] = got and got.data.N or "timeout" end
@@ -364,9 +430,11 @@ class Crowd(unittest.TestCase):
         # Runs that begin at once beside others that are read from the store.
         flows = [("f", "go", 'send("step", { V = 1 })'), ("g", "go", 'call("step", { V = 2 })')]
         with Receiver(keep=False) as r, Daemon(script(r.url, *flows), options=["--log-level", "warn"]) as d:
+            size = 400 if not WRAPPED else 40
+
             def work():
                 for _ in range(3):
-                    status, body = d.batch([{"name": "go"}] * 400)
+                    status, body = d.batch([{"name": "go"}] * size)
                     assert status == 202 and not body["rejected"], body
 
             threads = [threading.Thread(target=work) for _ in range(4)]
@@ -374,10 +442,10 @@ class Crowd(unittest.TestCase):
                 t.start()
             for t in threads:
                 t.join()
-            ended(d, 9_600, patience=120)
+            ended(d, 24 * size, patience=120)
             d.idle(60)
             check_receiver(d, r)
-            self.assertEqual((r.count, outcomes(d)[0]), (9_600, {SUCCEEDED: 9_600}))
+            self.assertEqual((r.count, outcomes(d)[0]), (24 * size, {SUCCEEDED: 24 * size}))
 
 
 if __name__ == "__main__":
