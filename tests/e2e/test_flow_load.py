@@ -112,9 +112,9 @@ class Sleeping(unittest.TestCase):
                    noticed_late_ms_median=noticed[runs // 2], noticed_late_ms_most=noticed[-1], neighbours_in_wrong_order=wrong,
                    out_of_order_ms_most=round(out_of_order * 1000), cpu_us_a_run=round(cpu / runs * 1e6))
             self.assertGreater(late[0], -0.02, "one woke too early")
-            if not FULL:  # what else the machine does shows in figures
+            if not FULL and not WRAPPED:  # what else the machine does shows in figures
                 self.assertLess(statistics.median(late), 5)
-            self.assertLess(out_of_order, 1 if FULL else 5)
+            self.assertLess(out_of_order, 1 if FULL else 5 if not WRAPPED else 30)
             if not WRAPPED:
                 self.assertLess(asleep - before, 50)
                 self.assertLess(most - restarted, 50)

@@ -273,7 +273,7 @@ class Mistakes(unittest.TestCase):
           return x"""
         with Receiver() as r, Daemon(script(r.url, ("f", "go", body), ("probe", "probe", """
               for k = 1, event.data.Work do local x = (k * 31) % 1000003 end return 1"""))) as d:
-            work = 250_000  # grown until a stretch takes a third of the budget
+            work = 10_000  # grown until a stretch takes a third of the budget
             while True:
                 before = cpu_seconds(d)
                 d.emit("probe", {"Work": work})
