@@ -16,6 +16,7 @@ local dsl = require "stdlib.dsl"
 local run = {}
 
 local STEPS_MAX, BRANCHES_MAX, DEPTH_MAX = 65535, 65535, 100
+local STRETCHES, SPELL_MS = 1000, 50 -- of one run.go()
 
 local active -- the branch that is being run; nil: none
 local BLOCKED = {} -- what a branch yields when it waits
@@ -256,15 +257,17 @@ local function check_journal(self)
     label(entry.kind, entry.name, entry.path), what)
 end
 
--- Runs all branches until each waits or has ended: "waiting", "parked", "succeeded" or "failed"; with the value or message.
+-- Runs all branches until each waits or has ended: "waiting", "parked", "succeeded" or "failed"; with the value or message. Or
+-- "more": it has taken a thousand stretches between steps, or long enough for others to wait.
 function run.go(self)
-  local ready = self.ready
+  local ready, left, until_ms = self.ready, STRETCHES, native.now_ms() + SPELL_MS
   while #ready > 0 and not self.parked do
-    local b = remove(ready, 1)
-    repeat
-      b.again = false
-      resume(self, b)
-    until not b.again or self.parked
+    if left == 0 or native.now_ms() >= until_ms then return "more" end
+    left = left - 1
+    local b = ready[1]
+    b.again = false
+    resume(self, b)
+    if not b.again then remove(ready, 1) end
   end
   check_journal(self)
   if self.parked then return "parked", self.parked end

@@ -22,6 +22,9 @@ struct dispatch {
     void (*on_final)(void *ud, int64_t seq);
     /* It was a step that a run waits for, whose end is committed. May be NULL. */
     void (*on_step_end)(void *ud, const struct live *l, const struct store_step_end *end, const struct attempt *answer);
+    /* Whether judge() will have what it needs for an answer to it; if not, it is asked again in a moment. NULL: it has.
+     */
+    bool (*can_judge)(void *ud, const struct live *l);
     /* What the webhook's own rule makes of an answer, as generation_judge(). NULL: no webhook has one. */
     int (*judge)(void *ud, const struct live *l, const struct attempt *a, struct retry_judgement *out,
                  struct buf *message, struct err *e);

@@ -1,5 +1,6 @@
 #include "host/host.h"
 
+#include "core/request.h"
 #include "core/secrets.h"
 #include "core/units.h"
 #include "host/api.h"
@@ -244,12 +245,28 @@ static void on_step_end(void *ud, const struct live *l, const struct store_step_
     runs_step_ended(&h->runs, l, end, answer);
 }
 
-/* By the scripts of the run it is for, as long as that is in memory. */
+/* The scripts that a delivery is judged by: those of the run that made it, or of now. NULL: they are being read. Those
+ * that do not load any more judge nothing: the ones of now do. */
+static struct generation *judging(struct host *h, const struct live *l)
+{
+    const char *failure = NULL;
+    struct generation *g = l->script != 0 ? scripts_find(&h->scripts, l->script, &failure) : h->scripts.current;
+    return failure != NULL ? h->scripts.current : g;
+}
+
+static bool can_judge(void *ud, const struct live *l)
+{
+    struct request_options o;
+    if (l->script == 0 || request_options_read(&o, l->request, NULL) != 0 || (o.flags & REQUEST_JUDGED) == 0)
+        return true;
+    return judging(ud, l) != NULL;
+}
+
 static int judge(void *ud, const struct live *l, const struct attempt *a, struct retry_judgement *out,
                  struct buf *message, struct err *e)
 {
     struct host *h = ud;
-    struct generation *g = l->run != 0 ? runs_generation(&h->runs, l->run) : NULL;
+    struct generation *g = judging(h, l);
     return generation_judge(g != NULL ? g : h->scripts.current, l->webhook, a, out, message, e);
 }
 
@@ -302,6 +319,7 @@ struct host *host_start(const struct host_options *o, struct err *e)
     dispatch_init(&h->dispatch, &h->env);
     h->dispatch.on_final = on_final;
     h->dispatch.judge = judge;
+    h->dispatch.can_judge = can_judge;
     h->dispatch.ud = h;
     h->dispatch.on_step_end = on_step_end;
     h->intake = (struct intake){.env = &h->env, .dispatch = &h->dispatch, .scripts = &h->scripts, .runs = &h->runs};

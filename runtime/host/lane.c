@@ -175,6 +175,7 @@ static struct live *from_row(const struct store_delivery *row, bool retry)
     l->first_ms = row->first_ms;
     l->run = row->run;
     l->step = row->step;
+    l->script = row->script;
     l->has_key = request_options_read(&options, row->request, NULL) == 0 && (options.flags & REQUEST_HAS_KEY) != 0;
     l->retry = retry;
     return l;

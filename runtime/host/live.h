@@ -22,8 +22,9 @@ struct live {
     int attempts; /* made so far */
     int tries;    /* of them since it was accepted, or sent again by hand: the retry rule counts these */
     int64_t created_ms, first_ms;
-    int64_t run; /* the run that waits for its outcome, … */
-    int step;    /* … or made it, in this step; run 0: none */
+    int64_t run;    /* the run that waits for its outcome, … */
+    int step;       /* … or made it, in this step; run 0: none */
+    int64_t script; /* under which that run goes; 0: none */
     bool has_key;
     bool retry;                    /* it comes from waiting */
     struct flight *flight;         /* while in flight or being recorded */

@@ -67,6 +67,7 @@ static int add_queued(struct outbox *o, struct store_delivery *row, const struct
     struct request_options options;
     l->created_ms = o->now_ms;
     l->run = o->run;
+    l->script = o->script;
     l->has_key = request_options_read(&options, r->request, NULL) == 0 && (options.flags & REQUEST_HAS_KEY) != 0;
     row->webhook = l->webhook;
     row->request = l->request;

@@ -12,7 +12,8 @@ struct outbox {
     struct dispatch *dispatch;
     int64_t now_ms;    /* they are accepted at */
     int64_t event_seq; /* … of this event; 0: none */
-    int64_t run;       /* … by this run; 0: none */
+    int64_t run;       /* … by this run, … */
+    int64_t script;    /* … under these scripts; 0: none */
     struct store_delivery *rows;
     struct live **lives; /* NULL for one that failed to render */
     struct lane **lanes;

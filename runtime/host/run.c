@@ -68,6 +68,12 @@ static struct bytes copied(struct bytes v)
     return (struct bytes){p, p == NULL ? 0 : v.len};
 }
 
+int run_keep_input(struct run *r, struct bytes input)
+{
+    r->input = copied(input);
+    return r->input.data == NULL ? -1 : 0;
+}
+
 int run_open(struct run *r, int number, enum step_kind kind, struct bytes path, struct bytes name, int64_t due_ms)
 {
     if (r->open_count == r->open_cap) {
@@ -291,6 +297,8 @@ static int add_ended(struct turn *t)
 static enum run_state state_of(const struct run *r, enum task_end end)
 {
     switch (end) {
+    case TASK_MORE:
+        return RUN_READY;
     case TASK_SUCCEEDED:
         return RUN_SUCCEEDED;
     case TASK_FAILED:
@@ -346,6 +354,7 @@ static struct turn *turn_new(struct run *r, void (*done)(struct store_write *, c
     t->run = r;
     outbox_init(&t->outbox, r->runs->dispatch);
     t->outbox.run = r->seq;
+    t->outbox.script = r->script;
     t->advance.base = (struct store_write){.kind = STORE_ADVANCE, .done = done};
     return t;
 }
@@ -354,7 +363,7 @@ static void submit(struct turn *t, enum task_end end)
 {
     fill(t, end);
     t->run->turn = t;
-    t->run->told = false;
+    t->run->told = end == TASK_MORE;
     store_submit(t->run->runs->env->store, &t->advance.base);
 }
 

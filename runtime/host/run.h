@@ -63,6 +63,8 @@ void run_list_remove(struct run *r);
 /* A run as the store has it; the task is still to be made. NULL: memory. */
 struct run *run_new(struct runs *rs, const struct store_run *row);
 void run_free(struct run *r);
+/* Copies the event that starts it. -1: memory. */
+int run_keep_input(struct run *r, struct bytes input);
 /* Notes a step that is waited for. -1: memory. */
 int run_open(struct run *r, int number, enum step_kind kind, struct bytes path, struct bytes name, int64_t due_ms);
 struct open_step *run_find(struct run *r, int number);

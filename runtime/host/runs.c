@@ -63,12 +63,6 @@ static void link_idle(struct runs *rs, struct run *r)
         runs_drop(rs, rs->idle.first);
 }
 
-struct generation *runs_generation(const struct runs *rs, int64_t seq)
-{
-    const struct run *r = runs_find(rs, seq);
-    return r == NULL || r->task == NULL ? NULL : task_generation(r->task);
-}
-
 /* --- going on ---------------------------------------------------------------------------------------------------- */
 
 /* Memory is short: it is in the store, and tried again in a moment. */

@@ -89,7 +89,5 @@ void runs_managed(struct runs *r, int64_t run, int step, struct bytes result);
 void runs_canceled(struct runs *r, int64_t seq);
 /* Earlier scripts were read: `on_found` of the scripts. */
 void runs_scripts_found(struct runs *r);
-/* The generation a run in memory goes under; NULL: it is not in memory. */
-struct generation *runs_generation(const struct runs *r, int64_t seq);
 
 #endif

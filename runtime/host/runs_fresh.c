@@ -4,8 +4,7 @@
 #include "host/runs_internal.h"
 #include "host/runs_load.h"
 
-#include <stdlib.h>
-#include <string.h>
+#include <stddef.h>
 
 /* A run that has waited for long makes room for a new one: what it waits for may be a receiver that hangs. The others
  * are about to go on, and would have to be read again. */
@@ -45,15 +44,11 @@ int runs_fresh_keep(struct runs *rs, const struct store_run *row)
     if (rs->held || rs->fresh.count >= RUNS_FRESH_MAX || rs->fresh_bytes + row->input.len > RUNS_FRESH_BYTES)
         return -1;
     struct run *r = run_new(rs, row);
-    char *input = malloc(row->input.len + 1);
-    if (r == NULL || input == NULL) {
+    if (r == NULL || run_keep_input(r, row->input) != 0) {
         if (r != NULL)
             run_free(r);
-        free(input);
         return -1;
     }
-    memcpy(input, row->input.data, row->input.len);
-    r->input = (struct bytes){input, row->input.len};
     rs->fresh_bytes += row->input.len;
     run_list_push(&rs->fresh, r);
     runs_add(rs, r);

@@ -161,7 +161,7 @@ struct going {
 
 static enum task_end read_end(lua_State *L, int index)
 {
-    static const char *const names[] = {"waiting", "succeeded", "failed", "parked", NULL};
+    static const char *const names[] = {"waiting", "more", "succeeded", "failed", "parked", NULL};
     return (enum task_end)luaL_checkoption(L, index, NULL, names);
 }
 

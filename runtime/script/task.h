@@ -33,7 +33,8 @@ struct task_entry {
     const struct attempt *answer; /* NULL: none */
 };
 
-enum task_end { TASK_WAITING, TASK_SUCCEEDED, TASK_FAILED, TASK_PARKED };
+/* MORE: it has gone on for long enough; what it asked for is to be written down before it is let go on. */
+enum task_end { TASK_WAITING, TASK_MORE, TASK_SUCCEEDED, TASK_FAILED, TASK_PARKED };
 
 /* -1: ERR_SCRIPT, as when the scripts have no such flow. */
 int task_new(struct generation *g, const struct task_start *s, struct task **out, struct err *e);

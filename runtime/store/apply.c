@@ -3,6 +3,7 @@
 #include "store/apply_advance.h"
 #include "store/apply_change.h"
 #include "store/apply_delivery.h"
+#include "store/apply_form.h"
 #include "store/apply_run.h"
 #include "store/apply_wait.h"
 #include "store/failure.h"
@@ -27,7 +28,7 @@ int apply_prepare(struct apply *a, struct sqlite *c, struct err *e)
     a->c = c;
     if (prepare(a, e) != 0 || apply_delivery_prepare(a, e) != 0 || apply_run_prepare(a, e) != 0)
         return -1;
-    if (apply_wait_prepare(a, e) != 0 || apply_advance_prepare(a, e) != 0)
+    if (apply_wait_prepare(a, e) != 0 || apply_form_prepare(a, e) != 0 || apply_advance_prepare(a, e) != 0)
         return -1;
     return apply_change_prepare(a, e);
 }
@@ -38,6 +39,8 @@ void apply_fini(struct apply *a)
     buf_fini(&a->run_ids);
     buf_fini(&a->waits);
     buf_fini(&a->result);
+    buf_fini(&a->key);
+    buf_fini(&a->place);
 }
 
 void apply_gone(struct store_write *w, const char *what, int64_t seq)

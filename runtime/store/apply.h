@@ -2,8 +2,8 @@
  * apply: one write as SQL, inside a transaction the writer has begun.
  *
  * This file holds accepts, and says which file holds the others: apply_delivery (rows of deliveries and their
- * attempts), apply_run (rows of runs and their steps), apply_wait (events and those who wait for them), apply_advance,
- * apply_change (what people ask of a run, and scripts).
+ * attempts), apply_run (rows of runs and their steps), apply_wait (events and those who wait for them), apply_form,
+ * apply_advance, apply_change (what people ask of a run, and scripts).
  *
  * A commit that was reported as failed may have reached the disk after all, and is tried again, but for its accepts and
  * changes of runs: so the others may find their own rows, and what they write and answer is then the same.
@@ -19,6 +19,7 @@ struct apply {
     struct buf ids, run_ids; /* scratch: of an event's deliveries and runs, each in one piece */
     struct buf waits;        /* scratch: keys of steps */
     struct buf result;       /* scratch: of a wait */
+    struct buf key, place;   /* scratch: of an event in a form */
     sqlite3_stmt *add_event, *find_event, *release_key;
     /* apply_delivery */
     sqlite3_stmt *add_delivery, *add_delivery_again, *add_request, *update, *add_attempt;
@@ -26,9 +27,11 @@ struct apply {
     sqlite3_stmt *add_run, *add_input, *find_run, *key_taken, *first_of_key, *set_state, *wake_run;
     sqlite3_stmt *end_call, *find_step, *close_waits;
     /* apply_wait */
-    sqlite3_stmt *add_arrival, *find_waits, *end_wait, *close_wait, *find_arrival, *find_earlier, *known_since;
+    sqlite3_stmt *add_arrival, *find_waits, *end_wait, *close_wait, *find_arrival;
+    /* apply_form */
+    sqlite3_stmt *add_form, *last_events, *value_at;
     /* apply_advance */
-    sqlite3_stmt *add_step, *end_step, *set_face, *add_form;
+    sqlite3_stmt *add_step, *end_step, *set_face;
     /* apply_change */
     sqlite3_stmt *cancel, *resume, *keep_script, *add_script;
 };

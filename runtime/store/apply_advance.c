@@ -1,6 +1,7 @@
 #include "store/apply_advance.h"
 
 #include "store/apply_delivery.h"
+#include "store/apply_form.h"
 #include "store/apply_run.h"
 #include "store/apply_wait.h"
 #include "store/failure.h"
@@ -16,8 +17,6 @@ int apply_advance_prepare(struct apply *a, struct err *e)
                        "WHERE key = ?1"},
         {&a->set_face, "UPDATE runs SET script = ?2, state = ?3, steps = ?4, woken = ?5, mark = ?6, due_ms = ?7, "
                        "finished_ms = ?8, message = ?9, result = ?10 WHERE seq = ?1"},
-        {&a->add_form, "INSERT OR IGNORE INTO forms(name, form, since) "
-                       "VALUES (?1, ?2, (SELECT ifnull(max(seq), 0) FROM events))"},
         {NULL, NULL},
     };
     return sqlite_prepare(a->c, texts, e);
@@ -107,11 +106,8 @@ static int write_deliveries(struct apply *a, const struct store_advance *v)
 static int write_forms(struct apply *a, const struct store_advance *v)
 {
     int rc = SQLITE_OK;
-    for (size_t i = 0; rc == SQLITE_OK && i < v->form_count; i++) {
-        sqlite_bind_bytes(a->add_form, 1, v->forms[2 * i]);
-        sqlite_bind_bytes(a->add_form, 2, v->forms[2 * i + 1]);
-        rc = sqlite_run(a->add_form);
-    }
+    for (size_t i = 0; rc == SQLITE_OK && i < v->form_count; i++)
+        rc = apply_form_add(a, v->forms[2 * i], v->forms[2 * i + 1]);
     return rc;
 }
 
@@ -154,7 +150,7 @@ static int end_run(struct apply *a, struct store_advance *v, bool again)
 /* `again`: an earlier try has reached the disk. */
 static int write_all(struct apply *a, struct store_advance *v, struct run_row *row, bool again, int64_t now_ms)
 {
-    int rc = write_forms(a, v); /* first: since when they are known is asked for with the steps */
+    int rc = write_forms(a, v); /* first: what came before they were known may end a step */
     if (rc == SQLITE_OK)
         rc = write_steps(a, v, row);
     if (rc == SQLITE_OK)

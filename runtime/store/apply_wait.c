@@ -4,24 +4,6 @@
 #include "store/row.h"
 #include "store/schema.h"
 
-/*
- * Whether the event e brings what the match ?1 asks for: a name, then paths and values in turn. Paths as flows write
- * them (Order.Items[0].Id) become SQLite's ($.data."Order"."Items"[0]."Id"); one with a quote in it has none.
- * An event whose member names are written with escapes is not found.
- */
-#define PLACE                                                                                                          \
-    "'$.data' || substr(replace(replace(replace(iif(p.value LIKE '[%', p.value, '.' || p.value), '.', '\".\"'), "      \
-    "'[', '\"['), ']\"', ']'), 2) || iif(p.value LIKE '%]', '', '\"')"
-#define TRUTH(type) "(" type " IN ('true', 'false'))"
-#define MEETS                                                                                                          \
-    "NOT EXISTS (SELECT 1 FROM json_each(?1) p JOIN json_each(?1) v ON v.key = p.key + 1 WHERE p.key % 2 = 1 "         \
-    "AND NOT CASE WHEN instr(p.value, '\"') > 0 THEN 0 ELSE ifnull("                                                   \
-    "json_extract(CAST(e.body AS TEXT), " PLACE ") = v.value "                                                         \
-    "AND " TRUTH("json_type(CAST(e.body AS TEXT), " PLACE ")") " = " TRUTH("v.type") ", 0) END)"
-
-/* Of the events of a run, those that have not ended a wait of it. */
-#define UNUSED(event) "NOT EXISTS (SELECT 1 FROM steps WHERE key > ?3 AND key < ?4 AND kind = 4 AND ref = " event ")"
-
 int apply_wait_prepare(struct apply *a, struct err *e)
 {
     const struct sqlite_text texts[] = {
@@ -31,10 +13,9 @@ int apply_wait_prepare(struct apply *a, struct err *e)
         {&a->close_wait, "UPDATE steps SET match = NULL WHERE key = ?1"},
         {&a->find_arrival,
          "SELECT e.seq, e.id, e.received_ms, e.body FROM arrivals a CROSS JOIN events e "
-         "ON e.seq = a.event WHERE a.key = ?1 AND a.event > ?2 AND " UNUSED("a.event") " ORDER BY a.event LIMIT 1"},
-        {&a->known_since, "SELECT ifnull(max(since), 0) FROM forms WHERE name = ?1"},
-        {&a->find_earlier, "SELECT e.seq, e.id, e.received_ms, e.body FROM events e WHERE e.seq > ?2 AND e.seq <= ?5 "
-                           "AND e.name = ?6 AND " UNUSED("e.seq") " AND " MEETS " ORDER BY e.seq LIMIT 1"},
+         "ON e.seq = a.event WHERE a.key = ?1 AND a.event > ?2 "
+         "AND NOT EXISTS (SELECT 1 FROM steps WHERE key > ?3 AND key < ?4 AND kind = 4 AND ref = a.event) "
+         "ORDER BY a.event LIMIT 1"},
         {NULL, NULL},
     };
     return sqlite_prepare(a->c, texts, e);
@@ -132,8 +113,9 @@ int apply_wait_arrive(struct apply *a, struct store_accept *w)
 /* --- or it came before ---------------------------------------------------------------------------------------- */
 
 /* A wait never ends before it began: time goes on in a flow. */
-static int end_by(struct apply *a, struct store_step *s, sqlite3_stmt *st)
+static int end_by(struct apply *a, struct store_step *s)
 {
+    sqlite3_stmt *st = a->find_arrival;
     int64_t received_ms = sqlite3_column_int64(st, 2);
     s->ref = sqlite3_column_int64(st, 0);
     s->ended_ms = received_ms > s->started_ms ? received_ms : s->started_ms;
@@ -143,40 +125,16 @@ static int end_by(struct apply *a, struct store_step *s, sqlite3_stmt *st)
     return rc;
 }
 
-static int meet(struct apply *a, struct store_step *s, sqlite3_stmt *st, struct bytes match, int64_t after_seq)
-{
-    _Static_assert(STEP_WAIT == 4, "as the text has it");
-    sqlite_bind_bytes(st, 1, match);
-    sqlite3_bind_int64(st, 2, after_seq);
-    sqlite3_bind_int64(st, 3, s->run * SCHEMA_STEPS_PER_RUN);
-    sqlite3_bind_int64(st, 4, (s->run + 1) * SCHEMA_STEPS_PER_RUN);
-    int rc = sqlite3_step(st);
-    if (rc == SQLITE_ROW)
-        rc = end_by(a, s, st);
-    sqlite3_reset(st);
-    return rc == SQLITE_DONE ? SQLITE_OK : rc;
-}
-
-/* Up to this event nobody knew that some of its name would be waited for in this form: they left no trace. */
-static int known_since(struct apply *a, struct bytes name, int64_t *seq)
-{
-    sqlite_bind_bytes(a->known_since, 1, name);
-    int rc = sqlite3_step(a->known_since);
-    *seq = rc == SQLITE_ROW ? sqlite3_column_int64(a->known_since, 0) : 0;
-    sqlite3_reset(a->known_since);
-    return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
-}
-
 int apply_wait_meet(struct apply *a, struct store_step *s, int64_t after_seq)
 {
-    int64_t since = 0;
-    struct bytes match = s->match;
-    int rc = meet(a, s, a->find_arrival, match, after_seq);
-    if (rc == SQLITE_OK)
-        rc = known_since(a, s->name, &since);
-    if (rc != SQLITE_OK || since <= after_seq)
-        return rc;
-    sqlite3_bind_int64(a->find_earlier, 5, s->ref != 0 && s->ref <= since ? s->ref - 1 : since);
-    sqlite_bind_bytes(a->find_earlier, 6, s->name);
-    return meet(a, s, a->find_earlier, match, after_seq);
+    _Static_assert(STEP_WAIT == 4, "as the text has it");
+    sqlite_bind_bytes(a->find_arrival, 1, s->match);
+    sqlite3_bind_int64(a->find_arrival, 2, after_seq);
+    sqlite3_bind_int64(a->find_arrival, 3, s->run * SCHEMA_STEPS_PER_RUN);
+    sqlite3_bind_int64(a->find_arrival, 4, (s->run + 1) * SCHEMA_STEPS_PER_RUN);
+    int rc = sqlite3_step(a->find_arrival);
+    if (rc == SQLITE_ROW)
+        rc = end_by(a, s);
+    sqlite3_reset(a->find_arrival);
+    return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }

@@ -6,7 +6,8 @@
 #include <stdlib.h>
 
 /* The request is joined, not in the row (schema.c). */
-#define ROW_WITH_REQUEST SCHEMA_ROW ", r.request FROM deliveries d "
+#define ITS_RUN(column)  "(SELECT " column " FROM runs WHERE seq = d.run)"
+#define ROW_WITH_REQUEST SCHEMA_ROW ", r.request, " ITS_RUN("script") " FROM deliveries d "
 #define JOIN_REQUEST     " LEFT JOIN requests r ON r.seq = d.seq "
 #define PENDING          " d." SCHEMA_PENDING " "
 
@@ -23,8 +24,9 @@ int query_prepare(struct reader *rd, struct err *e)
         {&rd->backlog, "SELECT d.integration, d.state, count(*), min(d.due_ms) "
                        "FROM deliveries d INDEXED BY deliveries_pending WHERE" PENDING
                        "GROUP BY d.integration, d.state ORDER BY d.integration, d.state"},
-        {&rd->one, "SELECT " SCHEMA_ROW ", r.request, (SELECT id FROM runs WHERE seq = d.run) FROM deliveries d "
-                   "INDEXED BY deliveries_id" JOIN_REQUEST "WHERE d.id = ?1"},
+        {&rd->one, "SELECT " SCHEMA_ROW ", r.request, " ITS_RUN("script") ", " ITS_RUN(
+                       "id") " FROM deliveries d "
+                             "INDEXED BY deliveries_id" JOIN_REQUEST "WHERE d.id = ?1"},
         {&rd->attempts, "SELECT " SCHEMA_ATTEMPT " FROM attempts a WHERE a.key >= ?1 AND a.key < ?2 ORDER BY a.key"},
         {&rd->event, "SELECT seq, id, key, name, received_ms, body FROM events WHERE seq = ?1"},
         {NULL, NULL},
@@ -169,7 +171,7 @@ int query_one(struct reader *rd, struct store_read *r)
     sqlite_bind_blob(rd->one, 1, r->id.b, UUID_SIZE);
     int rc = sqlite3_step(rd->one); /* left open: row, attempts and event are of one moment */
     if (rc == SQLITE_ROW && (rc = row_add(rd->one, r, &cap)) == SQLITE_OK) {
-        r->run_id = row_uuid(rd->one, ROW_REQUEST + 1);
+        r->run_id = row_uuid(rd->one, ROW_ITS_ID);
         rc = read_parts(rd, r);
     }
     sqlite_done(rd->one);

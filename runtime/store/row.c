@@ -52,6 +52,7 @@ int row_read(sqlite3_stmt *st, struct arena **a, struct store_delivery *out)
         .finished_ms = sqlite3_column_int64(st, ROW_FINISHED),
         .status = sqlite3_column_int(st, ROW_STATUS),
         .error = (enum attempt_error)sqlite3_column_int(st, ROW_ERROR),
+        .script = sqlite3_column_count(st) > ROW_SCRIPT ? sqlite3_column_int64(st, ROW_SCRIPT) : 0,
         .run = sqlite3_column_int64(st, ROW_RUN),
         .step = sqlite3_column_int(st, ROW_STEP),
     };

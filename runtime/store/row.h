@@ -27,7 +27,9 @@ enum row_column {
     ROW_INTEGRATION,
     ROW_RUN,
     ROW_STEP,
-    ROW_REQUEST, /* after them, in queries that ask for it */
+    ROW_REQUEST, /* after them, in queries that ask for it, … */
+    ROW_SCRIPT,  /* … and of the run, … */
+    ROW_ITS_ID,  /* … and its id */
 };
 
 /* A column as a view that lives until the next step. */

@@ -104,9 +104,7 @@ static const char VERSION_2[] =
     /* What each event brought, for waits that begin a moment later; by event too, with which they go. */
     "CREATE TABLE arrivals (key TEXT NOT NULL, event INTEGER NOT NULL, PRIMARY KEY (key, event)) WITHOUT ROWID;"
     "CREATE INDEX arrivals_event ON arrivals(event);"
-    /* since: the newest event when it became known; those up to it have left no arrivals in this form. */
-    "CREATE TABLE forms (name TEXT NOT NULL, form TEXT NOT NULL, since INTEGER NOT NULL, PRIMARY KEY (name, form)) "
-    "WITHOUT ROWID;"
+    "CREATE TABLE forms (name TEXT NOT NULL, form TEXT NOT NULL, PRIMARY KEY (name, form)) WITHOUT ROWID;"
     "CREATE TABLE scripts ("
     "  seq INTEGER PRIMARY KEY,"
     "  hash BLOB NOT NULL,"

@@ -39,6 +39,7 @@ struct store_delivery {
     struct bytes webhook, integration;
     int64_t run;          /* seq of the run that made it; 0: none */
     int step;             /* number of the run's step that it is */
+    int64_t script;       /* results of READY and DUE: under which scripts that run goes; 0: none */
     struct bytes request; /* core/request.h; empty when not asked for, or never rendered */
 };
 
