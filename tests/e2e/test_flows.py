@@ -318,6 +318,34 @@ class Calls(unittest.TestCase):
             self.assertEqual(sorted(request.json()["v"] for request in r.requests), [0, 1, 2, 3])
 
 
+    def test_judged_by_the_scripts_that_the_run_began_under(self):
+        """Also when neither the run nor they are in memory."""
+        body = 'local res = call("step", { V = 1 }) return { res.ok, res.status }'
+        with Receiver([HANG, answer(404)]) as r, Daemon(script(r.url, ("f", "go", body)).replace(
+                'webhook "step" {', 'webhook "step" { success = { 404 },')) as d:
+            d.emit("go")
+            r.wait(1)
+            d.kill()
+            d.write(script(r.url, ("f", "go", body)).replace('webhook "step" {', 'webhook "step" { success = { 200 },'))
+            d.start()
+            d.emit("go")
+            ended(d, 2)
+            self.assertEqual(rows(d, "SELECT result FROM runs ORDER BY seq"), [(b"[true,404]",), (b"[false,404]",)])
+
+    def test_very_many_at_once(self):
+        """A loop of sends is written down in parts, between which others go on."""
+        flows = [("many", "many", 'for i = 1, 5000 do send("step", { V = i, Run = "many" }) end'),
+                 ("one", "one", 'call("step", { V = 0, Run = "one" })')]
+        with Receiver() as r, Daemon(script(r.url, *flows)) as d:
+            d.emit("many")
+            d.emit("one")
+            ended(d, 2)
+            r.wait(5001)
+            where = [i for i, request in enumerate(r.requests) if request.json()["run"] == "one"]
+            self.assertLess(where[0], 4000)
+            self.assertEqual(sorted(request.json()["v"] for request in r.requests), list(range(5001)))
+
+
 BOTH = b'["event","event"]'
 
 

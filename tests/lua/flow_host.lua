@@ -48,7 +48,11 @@ end
 function Run:go()
   local native = self.host.native
   native.steps, native.emitted, native.failed = {}, {}, {}
-  self.state, self.value = self.host.boot.run_go(self.task)
+  self.turns = 0
+  repeat
+    self.turns = self.turns + 1
+    self.state, self.value = self.host.boot.run_go(self.task)
+  until self.state ~= "more"
   helper.free_strings()
   self.asked, self.sent, self.failed = native.steps, native.emitted, native.failed
   for _, step in ipairs(self.state == "parked" and {} or self.asked) do

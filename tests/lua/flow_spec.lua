@@ -367,6 +367,23 @@ describe("a run", function()
     assert.equal(message, (outcome "local function f()\nparallel(f) return end f() return"):sub(1, #message))
   end)
 
+  it("lets others have their turn after a thousand stretches", function()
+    local r = run "for i = 1, 2500 do send 'plain' end"
+    assert.same({ "succeeded", 3, 2500 }, { r.state, r.turns, #r.asked })
+    assert.same({ "succeeded", 3, {} }, { r:replayed().state, r:replayed().turns, r:replayed().asked })
+  end)
+
+  it("lets others have their turn after some time", function()
+    local h = host "for i = 1, 3 do send 'plain' end"
+    local real = h.native.step
+    function h.native.step(...)
+      h.native.time = h.native.time + 60
+      return real(...)
+    end
+    local r = h:run {}
+    assert.same({ "succeeded", 4, 3 }, { r.state, r.turns, #r.asked })
+  end)
+
   it("has a bounded number of steps", function()
     local h = host "while true do\nsend 'plain' end"
     local r = h:new_run({})
