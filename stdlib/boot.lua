@@ -250,10 +250,12 @@ end
 
 boot.run_put = run.put
 
--- How far it goes: "waiting", or how it ended: "parked" and "failed" with a message, "succeeded" with JSON or nothing.
+-- How far it goes: "waiting", "more" (others have their turn first), "memory" (Lua has no more), or how it ended: "parked" and
+-- "failed" with a message, "succeeded" with JSON or nothing.
 function boot.run_go(r)
   local how, value = run.go(r)
   if how == "parked" then return how, value end
+  if how == "failed" and (value == MEMORY or value == OVER) then return "memory", OVER end
   if how == "failed" then return how, message_of(value, flow_by_name[r.flow]) end
   if how ~= "succeeded" or value == nil then return how end
   local ok, made = protected(native.json_encode, value)

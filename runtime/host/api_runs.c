@@ -44,7 +44,7 @@ static void ask(struct asked *q)
     store_query(q->api->env->store, &q->read.base);
 }
 
-/* --- looking ---------------------------------------------------------------------------------------------------- */
+/* --- looking ------------------------------------------------------------------------------------------------------ */
 
 static void on_list(struct store_read *r, const struct err *failure)
 {
@@ -104,7 +104,7 @@ void api_runs_one(struct api *a, const struct uuid *id, struct api_call *c)
     ask(q);
 }
 
-/* --- acting ----------------------------------------------------------------------------------------------------- */
+/* --- acting ------------------------------------------------------------------------------------------------------- */
 
 static void on_ordered(void *ud, const struct uuid *id, enum run_state state, const struct err *failure)
 {

@@ -37,7 +37,7 @@ struct host {
 
 static const int64_t STOP_WITHIN_NS = 40 * NS_PER_S;
 
-/* --- the loop ------------------------------------------------------------------------------------------------- */
+/* --- the loop ----------------------------------------------------------------------------------------------------- */
 
 /* On a store thread. */
 static void wake_loop(void *ud)
@@ -74,7 +74,7 @@ static void before_sleep(void *ud)
     stop_when_idle(h);
 }
 
-/* --- starting ------------------------------------------------------------------------------------------------- */
+/* --- starting ----------------------------------------------------------------------------------------------------- */
 
 /* Private values are in memory while they are used: no core file, no debugger of the same user. */
 static void harden(void)
@@ -330,7 +330,7 @@ struct host *host_start(const struct host_options *o, struct err *e)
     return h;
 }
 
-/* --- reloading ------------------------------------------------------------------------------------------------ */
+/* --- reloading ---------------------------------------------------------------------------------------------------- */
 
 static int reload(struct host *h, struct buf *lines, struct err *e)
 {
@@ -343,6 +343,7 @@ static int reload(struct host *h, struct buf *lines, struct err *e)
         e->code = 422;
         return -1;
     }
+    runs_let_go(&h->runs);
     return scripts_keep(&h->scripts, e) != 0 || set_rates(h, h->scripts.current, false, e) != 0 ? -1 : 0;
 }
 
@@ -368,7 +369,7 @@ static int on_reload(void *ud, struct buf *lines, struct err *e)
     return host_reload(ud, lines, e);
 }
 
-/* --- stopping ------------------------------------------------------------------------------------------------- */
+/* --- stopping ----------------------------------------------------------------------------------------------------- */
 
 void host_stop(struct host *h)
 {

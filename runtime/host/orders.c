@@ -115,7 +115,7 @@ static bool has_flow(const struct scripts *s, const struct store_run *run)
 /* It failed as it was accepted (intake): going on, it would do so without the key that keeps it from others. */
 static bool never_began(const struct store_run *run)
 {
-    return run->state == RUN_FAILED && run->steps == 0 && run->finished_ms == run->created_ms;
+    return run->state == RUN_FAILED && run->mark == 0;
 }
 
 static int may_resume(const struct ordered *o, const struct store_run *run, struct err *e)

@@ -36,7 +36,8 @@ struct run *run_new(struct runs *rs, const struct store_run *row)
     r->event_id = row->event_id;
     r->script = row->script;
     r->created_ms = row->created_ms;
-    r->steps = row->steps;
+    r->steps = r->written = row->steps;
+    r->bytes = row->input.len;
     r->seen = row->woken;
     r->mark = row->mark;
     r->flow = strndup(row->flow.len == 0 ? "" : row->flow.data, row->flow.len);
@@ -58,7 +59,7 @@ void run_free(struct run *r)
     free(r);
 }
 
-/* --- steps that are waited for ---------------------------------------------------------------------------------- */
+/* --- steps that are waited for ------------------------------------------------------------------------------------ */
 
 static struct bytes copied(struct bytes v)
 {
@@ -162,7 +163,7 @@ int run_time_up(struct run *r, int64_t now_ms)
     return n > 0;
 }
 
-/* --- one turn --------------------------------------------------------------------------------------------------- */
+/* --- one turn ----------------------------------------------------------------------------------------------------- */
 
 void turn_free(struct turn *t)
 {
@@ -243,7 +244,7 @@ static int add_step(struct turn *t, const struct asked_step *a)
     s->number = a->number;
     s->kind = a->kind;
     s->due_ms = a->due_ms;
-    s->started_ms = t->outbox.now_ms;
+    s->started_ms = r->runs->env->wall_ms();
     s->ended_ms = a->ended_ms;
     if (a->has_delivery && t->outbox.count > 0) {
         struct store_delivery *d = &t->outbox.rows[t->outbox.count - 1];
@@ -306,6 +307,7 @@ static enum run_state state_of(const struct run *r, enum task_end end)
     case TASK_PARKED:
         return RUN_PARKED;
     case TASK_WAITING:
+    case TASK_MEMORY:
         break;
     }
     if (run_is_managing(r))
@@ -329,7 +331,7 @@ static void fill(struct turn *t, enum task_end end)
         .state = state,
         .steps = r->steps,
         .due_ms = run_state_final(state) ? 0 : run_due(r),
-        .finished_ms = run_state_final(state) ? t->outbox.now_ms : 0,
+        .finished_ms = run_state_final(state) ? r->runs->env->wall_ms() : 0,
     };
     if (state == RUN_SUCCEEDED)
         a->run.result = buf_view(&t->text);
@@ -383,13 +385,12 @@ int run_go(struct run *r, void (*done)(struct store_write *w, const struct err *
     if (t == NULL)
         return -1;
     struct render_sink sink = {.on_delivery = on_delivery, .on_step = on_step, .ud = t};
-    int steps = r->steps;
     enum task_end end = task_go(r->task, &sink, &t->text);
     if (end == TASK_PARKED) {
         forget_asked(t);
-        r->steps = steps;
+        r->steps = r->written;
     }
-    if (t->no_memory || add_ended(t) != 0) {
+    if (end == TASK_MEMORY || t->no_memory || add_ended(t) != 0) {
         turn_free(t);
         return -1;
     }
@@ -403,6 +404,8 @@ int run_park(struct run *r, const char *message, void (*done)(struct store_write
     if (t == NULL)
         return -1;
     buf_append_str(&t->text, message);
+    r->steps = r->written;
+    r->parking = true;
     submit(t, TASK_PARKED);
     return 0;
 }

@@ -45,6 +45,8 @@ struct run {
     char *flow;
     struct task *task;
     int steps;    /* in the journal, with what is being written */
+    int written;  /* of them committed */
+    size_t bytes; /* of what it was given: event and answers */
     int64_t mark; /* of its last committed advance */
     int seen;     /* ends from outside that the task was told */
     struct open_step *open;
@@ -53,6 +55,7 @@ struct run {
     bool told;         /* something new since the turn: it goes on when that is committed */
     bool stale;        /* the store knows more than it: out of memory, and read again */
     bool dropped;      /* canceled while its turn was being committed */
+    bool parking;      /* its last turn could not be written: it is being parked */
     bool was_due;      /* it was read as one that is due: counted in due_writing during the first turn */
 };
 
@@ -81,7 +84,8 @@ int64_t run_due(const struct run *r);
 /* Ends the steps whose time is up. Returns whether there were any; -1: Lua is out of memory. */
 int run_time_up(struct run *r, int64_t now_ms);
 
-/* Goes as far as it can and submits what it did; `done` when that is committed. -1: memory. */
+/* Goes as far as it can and submits what it did; `done` when that is committed. -1: memory, and the task is of no use.
+ */
 int run_go(struct run *r, void (*done)(struct store_write *w, const struct err *failure));
 /* Instead of going on: parks it with a message. */
 int run_park(struct run *r, const char *message, void (*done)(struct store_write *w, const struct err *failure));

@@ -11,7 +11,7 @@
 
 static void on_written(struct store_write *w, const struct err *failure);
 
-/* --- the table, and those that wait ------------------------------------------------------------------------------ */
+/* --- the table, and those that wait ------------------------------------------------------------------------------- */
 
 enum { BUCKETS = 4096 };
 
@@ -40,6 +40,8 @@ void runs_unlink(struct runs *rs, struct run *r)
 {
     if (r->list == &rs->fresh)
         rs->fresh_bytes -= r->input.len;
+    else if (r->list == &rs->idle)
+        rs->idle_bytes -= r->bytes;
     run_list_remove(r);
 }
 
@@ -55,22 +57,54 @@ void runs_drop(struct runs *rs, struct run *r)
     run_free(r);
 }
 
+/* One of earlier scripts would keep them in memory. */
 static void link_idle(struct runs *rs, struct run *r)
 {
+    if (r->script != rs->scripts->seq) {
+        runs_drop(rs, r);
+        return;
+    }
     r->idle_ns = rs->env->mono_ns();
+    rs->idle_bytes += r->bytes;
     run_list_push(&rs->idle, r);
-    if (rs->idle.count > RUNS_IDLE_MAX)
+    while (rs->idle.count > RUNS_IDLE_MAX || rs->idle_bytes > RUNS_IDLE_BYTES)
         runs_drop(rs, rs->idle.first);
 }
 
-/* --- going on ---------------------------------------------------------------------------------------------------- */
+void runs_let_go(struct runs *rs)
+{
+    while (rs->idle.first != NULL)
+        runs_drop(rs, rs->idle.first);
+}
 
-/* Memory is short: it is in the store, and tried again in a moment. */
+/* --- going on ----------------------------------------------------------------------------------------------------- */
+
+static const char NO_MEMORY[] = "it alone needs more memory than its scripts may have";
+
+static void leave(struct runs *rs, struct run *r);
+
+static void park(struct runs *rs, struct run *r, const char *message)
+{
+    runs_unlink(rs, r);
+    if (run_park(r, message, on_written) != 0)
+        leave(rs, r);
+    else
+        rs->writing++;
+}
+
+/* Memory is short: those that only wait let go of theirs, and it is read again in a moment; but not for ever. */
 static void leave(struct runs *rs, struct run *r)
 {
     int64_t seq = r->seq;
-    runs_drop(rs, r);
-    runs_load_later(rs, seq);
+    bool again = rs->short_seq == seq && !r->parking;
+    rs->short_seq = seq;
+    runs_let_go(rs);
+    if (again)
+        park(rs, r, NO_MEMORY);
+    else {
+        runs_drop(rs, r);
+        runs_load_later(rs, seq);
+    }
 }
 
 static void go(struct runs *rs, struct run *r)
@@ -82,15 +116,7 @@ static void go(struct runs *rs, struct run *r)
         rs->writing++;
 }
 
-static void park(struct runs *rs, struct run *r, const char *message)
-{
-    if (run_park(r, message, on_written) != 0)
-        leave(rs, r);
-    else
-        rs->writing++;
-}
-
-/* Makes the task and tells it the journal. 0; 1: its scripts are being read; -1: `e` says why it cannot go on. */
+/* Makes the task and tells it the journal. 0; 1: its scripts are being read; -1: `e` says why not. */
 static int make_task(struct runs *rs, struct run *r, const struct store_run *row, const struct store_step *steps,
                      struct err *e)
 {
@@ -115,6 +141,8 @@ static void check_time(struct runs *rs, struct run *r)
         leave(rs, r);
     else if (up > 0)
         go(rs, r);
+    else if (run_due(r) != 0)
+        runs_load_due(rs, run_due(r)); /* the clock was set back meanwhile */
 }
 
 int runs_begin_one(struct runs *rs, struct run *r, const struct store_run *row, const struct store_step *steps)
@@ -127,7 +155,9 @@ int runs_begin_one(struct runs *rs, struct run *r, const struct store_run *row, 
     }
     free((char *)r->input.data);
     r->input = (struct bytes){0};
-    if (rc != 0)
+    if (rc != 0 && task_no_memory(&e))
+        leave(rs, r);
+    else if (rc != 0)
         park(rs, r, e.message);
     else if (run_time_up(r, rs->env->wall_ms()) < 0)
         leave(rs, r);
@@ -165,8 +195,7 @@ void runs_accepted(struct runs *rs, const struct store_run *row)
     runs_load_next(rs);
 }
 
-/* --- what has been written down ------------------------------------------------------------------------------------
- */
+/* --- what has been written down ----------------------------------------------------------------------------------- */
 
 void runs_log_end(struct runs *rs, const struct store_run *row)
 {
@@ -247,13 +276,18 @@ static void on_written(struct store_write *w, const struct err *failure)
     r->turn = NULL;
     if (failure != NULL) {
         log_line(rs->env->log, LOG_ERROR, "store.run", LOG_STR("flow", r->flow), LOG_STR("error", failure->message));
-        runs_drop(rs, r);
+        if (r->parking)
+            runs_drop(rs, r);
+        else
+            park(rs, r, failure->message);
     } else if (t->advance.superseded) {
         int64_t seq = r->seq;
         runs_drop(rs, r);
         runs_load_wake(rs, seq); /* what it was told meanwhile is in the store */
     } else {
         r->mark = t->advance.mark;
+        r->written = t->advance.run.steps;
+        rs->short_seq = rs->short_seq == r->seq ? 0 : rs->short_seq;
         outbox_offer(&t->outbox);
         runs_load_passed(rs, r->seq);
         if (r->dropped)
@@ -267,8 +301,7 @@ static void on_written(struct store_write *w, const struct err *failure)
     runs_load_next(rs);
 }
 
-/* --- what comes from outside ----------------------------------------------------------------------------------------
- */
+/* --- what comes from outside -------------------------------------------------------------------------------------- */
 
 void runs_wake(struct runs *rs, int64_t seq)
 {
@@ -288,8 +321,8 @@ void runs_step_ended(struct runs *rs, const struct live *l, const struct store_s
 {
     struct run *r = runs_find(rs, end->run);
     struct open_step *s = r == NULL ? NULL : run_find(r, end->step);
-    if (s == NULL) {
-        runs_wake(rs, end->run);
+    if (s == NULL || (end->attempt != 0 && answer == NULL)) {
+        runs_wake(rs, end->run); /* the store has the answer */
         return;
     }
     struct task_entry entry = {
@@ -307,7 +340,9 @@ void runs_step_ended(struct runs *rs, const struct live *l, const struct store_s
         return;
     }
     run_close(r, s);
+    runs_unlink(rs, r);
     r->seen++;
+    r->bytes += answer != NULL ? answer->body.len : 0;
     if (r->turn != NULL)
         r->told = true;
     else if (!rs->held)
@@ -320,10 +355,12 @@ void runs_managed(struct runs *rs, int64_t seq, int step, struct bytes result)
     struct open_step *s = r == NULL ? NULL : run_find(r, step);
     if (s == NULL || s->ended_ms != 0)
         return;
-    if (run_done(r, s, rs->env->wall_ms(), result) != 0)
+    bool told = run_done(r, s, rs->env->wall_ms(), result) == 0;
+    if (r->turn != NULL) {
+        r->told = told;
+        r->stale = r->stale || !told;
+    } else if (!told)
         leave(rs, r);
-    else if (r->turn != NULL)
-        r->told = true;
     else if (!rs->held)
         go(rs, r);
 }
@@ -338,8 +375,7 @@ void runs_canceled(struct runs *rs, int64_t seq)
         runs_drop(rs, r);
 }
 
-/* --- beginning and ending
- * --------------------------------------------------------------------------------------------- */
+/* --- beginning and ending ----------------------------------------------------------------------------------------- */
 
 int runs_init(struct runs *rs, struct env *env, struct dispatch *d, struct scripts *s)
 {

@@ -20,6 +20,7 @@ struct scripts;
 enum {
     RUNS_WRITING_MAX = 512,     /* runs whose advance is being committed: more are not begun for the moment */
     RUNS_IDLE_MAX = 2048,       /* runs that wait in memory */
+    RUNS_IDLE_BYTES = 16 << 20, /* … of the events and answers they were given */
     RUNS_IDLE_MS = 500,         /* the one that has waited longest makes room for a new run after that time */
     RUNS_FRESH_MAX = 8192,      /* new ones that are not begun yet: more stay in the store for the moment */
     RUNS_FRESH_BYTES = 4 << 20, /* … of their events */
@@ -44,6 +45,8 @@ struct runs {
     struct run **buckets; /* by seq */
     size_t bucket_count, count;
     struct run_list idle; /* they wait; the first has done so longest */
+    size_t idle_bytes;
+    int64_t short_seq; /* the run that Lua had no memory for, last time */
     size_t writing;
     struct run_list fresh; /* not begun yet */
     size_t fresh_bytes;
@@ -66,6 +69,7 @@ struct runs {
     size_t due_writing;    /* of the last that were read as due, those that still stand so in the store */
     bool due_blocked;      /* some that are due wait for their scripts to be read */
     int64_t not_before_ns; /* nothing is read: something failed a moment ago */
+    struct timer held_off; /* that is over */
 };
 
 int runs_init(struct runs *r, struct env *env, struct dispatch *d, struct scripts *s);
@@ -85,6 +89,8 @@ void runs_step_ended(struct runs *r, const struct live *l, const struct store_st
                      const struct attempt *answer);
 /* A step that `manage` was asked for is done. */
 void runs_managed(struct runs *r, int64_t run, int step, struct bytes result);
+/* Those that only wait leave memory: as when there are new scripts, and each would keep the old ones. */
+void runs_let_go(struct runs *r);
 /* It is canceled, and leaves memory. */
 void runs_canceled(struct runs *r, int64_t seq);
 /* Earlier scripts were read: `on_found` of the scripts. */

@@ -10,8 +10,7 @@
 enum { AT_A_TIME = 128, BYTES_AT_A_TIME = 4 << 20, AGAIN_MS = 1000 };
 enum { TURN_WAKES, TURN_DUE, TURN_LEFT, TURNS };
 
-/* --- when ------------------------------------------------------------------------------------------------------------
- */
+/* --- when --------------------------------------------------------------------------------------------------------- */
 
 static void arm(struct runs *rs, int64_t in_ms)
 {
@@ -38,9 +37,22 @@ static void on_due(struct timer *t, int64_t now_ns)
     runs_load_next(rs);
 }
 
+static void on_held_off(struct timer *t, int64_t now_ns)
+{
+    (void)now_ns;
+    runs_load_next((struct runs *)((char *)t - offsetof(struct runs, held_off)));
+}
+
+static void hold_off(struct runs *rs)
+{
+    rs->not_before_ns = rs->env->mono_ns() + AGAIN_MS * NS_PER_MS;
+    (void)timer_start(rs->env->timers, &rs->held_off, rs->not_before_ns);
+}
+
 void runs_load_init(struct runs *rs)
 {
     timer_init(&rs->due, on_due);
+    timer_init(&rs->held_off, on_held_off);
 }
 
 void runs_load_due(struct runs *rs, int64_t due_ms)
@@ -58,12 +70,6 @@ void runs_load_left(struct runs *rs, int64_t seq)
     if (!rs->left || below < rs->cursor)
         rs->cursor = below;
     rs->left = true;
-}
-
-static void hold_off(struct runs *rs)
-{
-    rs->not_before_ns = rs->env->mono_ns() + AGAIN_MS * NS_PER_MS;
-    arm(rs, AGAIN_MS);
 }
 
 /* A run that was due is not READY in the store: it is found by its time. */
@@ -90,8 +96,7 @@ void runs_scripts_found(struct runs *rs)
     runs_load_next(rs);
 }
 
-/* --- what came
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- what came ---------------------------------------------------------------------------------------------------- */
 
 static int put(struct run *r, const struct store_step *s, struct err *e)
 {
@@ -106,6 +111,7 @@ static int put(struct run *r, const struct store_step *s, struct err *e)
         .delivery = has_delivery ? &s->delivery : NULL,
         .answer = s->answer,
     };
+    r->bytes += s->answer != NULL ? s->answer->body.len : 0;
     if (task_put(r->task, &entry, e) != 0)
         return -1;
     if (s->ended_ms != 0)
@@ -228,8 +234,7 @@ static void on_load(struct store_read *r, const struct err *failure)
     runs_load_next(rs);
 }
 
-/* --- what is asked for
- * ---------------------------------------------------------------------------------------------------- */
+/* --- what is asked for -------------------------------------------------------------------------------------------- */
 
 static bool wants(const struct runs *rs, int turn)
 {

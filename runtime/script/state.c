@@ -160,9 +160,10 @@ static int run_protected(lua_State *L)
     struct run *r = lua_touserdata(L, 1);
     lua_pushcfunction(L, r->fn);
     lua_pushlightuserdata(L, r->arg);
-    if (state_pcall(L, 1, 0, r->budget_ms) != LUA_OK) {
+    int status = state_pcall(L, 1, 0, r->budget_ms);
+    if (status != LUA_OK) {
         r->failed = true;
-        state_error(L, -1, ERR_SCRIPT, 0, r->e);
+        state_error(L, -1, ERR_SCRIPT, status == LUA_ERRMEM ? STATE_NO_MEMORY : 0, r->e);
     }
     return 0;
 }
@@ -174,7 +175,7 @@ int state_run(struct state *s, lua_CFunction fn, void *arg, int64_t budget_ms, s
     lua_pushlightuserdata(s->L, &r);
     int status = lua_pcall(s->L, 1, 0, 0);
     if (status == LUA_ERRMEM)
-        err_set(e, ERR_SCRIPT, 0, TOO_MUCH, STATE_MEMORY_MIB);
+        err_set(e, ERR_SCRIPT, STATE_NO_MEMORY, TOO_MUCH, STATE_MEMORY_MIB);
     else if (status != LUA_OK)
         state_error(s->L, -1, ERR_SCRIPT, 0, e);
     lua_settop(s->L, 0);

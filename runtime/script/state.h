@@ -16,6 +16,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* The code of ERR_SCRIPT when Lua has no more memory: it may have it when others let go of theirs. */
+enum { STATE_NO_MEMORY = 1 };
+
 enum { STATE_MEMORY_MIB = 256, STATE_LOAD_MS = 5000, STATE_RENDER_MS = 250 };
 
 struct state {

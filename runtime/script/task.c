@@ -23,7 +23,7 @@ static void push_uuid(lua_State *L, const struct uuid *id)
     lua_pushstring(L, text);
 }
 
-/* --- beginning ------------------------------------------------------------------------------------------------ */
+/* --- beginning ---------------------------------------------------------------------------------------------------- */
 
 struct making {
     struct task *task;
@@ -82,12 +82,17 @@ void task_free(struct task *t)
     free(t);
 }
 
+bool task_no_memory(const struct err *e)
+{
+    return e->domain == ERR_MEMORY || (e->domain == ERR_SCRIPT && e->code == STATE_NO_MEMORY);
+}
+
 struct generation *task_generation(const struct task *t)
 {
     return t->generation;
 }
 
-/* --- the journal ---------------------------------------------------------------------------------------------- */
+/* --- the journal -------------------------------------------------------------------------------------------------- */
 
 static void set_bytes(lua_State *L, const char *name, struct bytes v)
 {
@@ -151,7 +156,7 @@ int task_put(struct task *t, const struct task_entry *s, struct err *e)
     return state_run(&t->generation->state, run_put, &p, 0, e);
 }
 
-/* --- going on ------------------------------------------------------------------------------------------------- */
+/* --- going on ----------------------------------------------------------------------------------------------------- */
 
 struct going {
     const struct task *task;
@@ -161,7 +166,7 @@ struct going {
 
 static enum task_end read_end(lua_State *L, int index)
 {
-    static const char *const names[] = {"waiting", "more", "succeeded", "failed", "parked", NULL};
+    static const char *const names[] = {"waiting", "more", "memory", "succeeded", "failed", "parked", NULL};
     return (enum task_end)luaL_checkoption(L, index, NULL, names);
 }
 
@@ -191,5 +196,5 @@ enum task_end task_go(struct task *t, const struct render_sink *sink, struct buf
         return g.end;
     buf_clear(text);
     buf_append_str(text, e.message);
-    return TASK_FAILED;
+    return task_no_memory(&e) ? TASK_MEMORY : TASK_FAILED;
 }

@@ -33,16 +33,21 @@ struct task_entry {
     const struct attempt *answer; /* NULL: none */
 };
 
-/* MORE: it has gone on for long enough; what it asked for is to be written down before it is let go on. */
-enum task_end { TASK_WAITING, TASK_MORE, TASK_SUCCEEDED, TASK_FAILED, TASK_PARKED };
+/*
+ * MORE: it has gone on for long enough; what it asked for is to be written down before it is let go on. MEMORY: Lua has
+ * no more; the task is of no use, the run may be replayed when others have let go of theirs.
+ */
+enum task_end { TASK_WAITING, TASK_MORE, TASK_MEMORY, TASK_SUCCEEDED, TASK_FAILED, TASK_PARKED };
 
-/* -1: ERR_SCRIPT, as when the scripts have no such flow. */
+/* -1: ERR_SCRIPT, as when the scripts have no such flow; task_no_memory() tells that apart. */
 int task_new(struct generation *g, const struct task_start *s, struct task **out, struct err *e);
+/* Whether a failure of these functions was of memory alone. */
+bool task_no_memory(const struct err *e);
 void task_free(struct task *t); /* NULL is fine */
 int task_put(struct task *t, const struct task_entry *s, struct err *e);
 /*
- * Goes on. `text` gets the message of FAILED and PARKED, or the JSON that a SUCCEEDED one returned (may stay empty).
- * Lua out of memory is FAILED too.
+ * Goes on. `text` gets the message of FAILED, PARKED and MEMORY, or the JSON that a SUCCEEDED one returned (may stay
+ * empty).
  */
 enum task_end task_go(struct task *t, const struct render_sink *sink, struct buf *text);
 struct generation *task_generation(const struct task *t);

@@ -17,7 +17,7 @@ int apply_form_prepare(struct apply *a, struct err *e)
     return sqlite_prepare(a->c, texts, e);
 }
 
-/* --- the key of one event ---------------------------------------------------------------------------------------- */
+/* --- the key of one event ----------------------------------------------------------------------------------------- */
 
 static size_t end_of(struct bytes path, size_t at, const char *stops)
 {
@@ -119,8 +119,7 @@ int apply_form_key(struct apply *a, struct bytes name, struct bytes form, struct
     return buf_failed(out) ? SQLITE_NOMEM : rc;
 }
 
-/* --- a new form ----------------------------------------------------------------------------------------------------
- */
+/* --- a new form --------------------------------------------------------------------------------------------------- */
 
 static int note_event(struct apply *a, struct bytes name, struct bytes form, int64_t seq, struct bytes envelope)
 {
