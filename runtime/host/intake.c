@@ -209,7 +209,7 @@ static int tell_accepted(struct admission *a)
                                   .runs = ids + count,
                                   .run_count = run_count,
                                   .run_state = run_count > 0 ? a->runs[0].state : RUN_READY,
-                                  .woken = a->accept.woken.len / sizeof(int64_t)};
+                                  .woken = a->accept.woken.len / sizeof(struct store_woken)};
         a->done(a->ud, &r, NULL);
         rc = 0;
     }
@@ -218,14 +218,31 @@ static int tell_accepted(struct admission *a)
     return rc;
 }
 
+/* What the journal keeps of a wait that it ended. */
+static int put_result(const struct admission *a, struct buf *out)
+{
+    char id[UUID_TEXT_SIZE];
+    uuid_format(&a->event.id, id);
+    buf_printf(out, "{\"id\":\"%s\",\"event\":", id);
+    buf_append_bytes(out, a->event.body);
+    return buf_append_char(out, '}');
+}
+
 static void wake_runs(struct admission *a)
 {
     const struct buf *woken = &a->accept.woken;
-    for (size_t at = 0; at + sizeof(int64_t) <= woken->len; at += sizeof(int64_t)) {
-        int64_t seq;
-        memcpy(&seq, woken->data + at, sizeof seq);
-        runs_wake(a->intake->runs, seq);
+    struct buf result;
+    buf_init(&result);
+    bool composed = woken->len > 0 && put_result(a, &result) == 0;
+    for (size_t at = 0; at < woken->len; at += sizeof(struct store_woken)) {
+        struct store_woken w;
+        memcpy(&w, woken->data + at, sizeof w);
+        if (composed)
+            runs_event(a->intake->runs, &w, a->event.seq, a->event.received_ms, buf_view(&result));
+        else
+            runs_wake(a->intake->runs, w.run);
     }
+    buf_fini(&result);
 }
 
 static void accepted(struct admission *a)

@@ -53,6 +53,9 @@ void run_free(struct run *r)
     while (r->open_count > 0)
         run_close(r, &r->open[r->open_count - 1]);
     free(r->open);
+    for (size_t i = 0; i < r->key_count; i++)
+        free((char *)r->keys[i].key.data);
+    free(r->keys);
     free((char *)r->input.data);
     task_free(r->task);
     free(r->flow);
@@ -75,7 +78,7 @@ int run_keep_input(struct run *r, struct bytes input)
     return r->input.data == NULL ? -1 : 0;
 }
 
-int run_open(struct run *r, int number, enum step_kind kind, struct bytes path, struct bytes name, int64_t due_ms)
+int run_open(struct run *r, const struct store_step *from)
 {
     if (r->open_count == r->open_cap) {
         size_t cap = r->open_cap == 0 ? 1 : r->open_cap * 2;
@@ -87,9 +90,41 @@ int run_open(struct run *r, int number, enum step_kind kind, struct bytes path, 
     }
     struct open_step *s = &r->open[r->open_count];
     *s = (struct open_step){
-        .number = number, .kind = kind, .due_ms = due_ms, .path = copied(path), .name = copied(name)};
+        .number = from->number,
+        .kind = from->kind,
+        .due_ms = from->due_ms,
+        .path = copied(from->path),
+        .name = copied(from->name),
+        .match = copied(from->match),
+    };
     r->open_count++; /* what was copied is freed with the run */
-    return s->path.data == NULL || s->name.data == NULL ? -1 : 0;
+    return s->path.data == NULL || s->name.data == NULL || s->match.data == NULL ? -1 : 0;
+}
+
+static struct run_key *find_key(const struct run *r, struct bytes key)
+{
+    for (size_t i = 0; i < r->key_count; i++)
+        if (bytes_equal(r->keys[i].key, key))
+            return &r->keys[i];
+    return NULL;
+}
+
+int run_note_event(struct run *r, struct bytes key, int64_t seq)
+{
+    struct run_key *k = find_key(r, key);
+    if (k == NULL) {
+        struct run_key *more = realloc(r->keys, (r->key_count + 1) * sizeof *more);
+        if (more == NULL)
+            return -1;
+        r->keys = more;
+        k = &more[r->key_count];
+        *k = (struct run_key){.key = copied(key)};
+        if (k->key.data == NULL)
+            return -1;
+        r->key_count++;
+    }
+    k->seq = seq > k->seq ? seq : k->seq;
+    return 0;
 }
 
 struct open_step *run_find(struct run *r, int number)
@@ -105,6 +140,7 @@ void run_close(struct run *r, struct open_step *s)
     free((char *)s->path.data);
     free((char *)s->name.data);
     free((char *)s->result.data);
+    free((char *)s->match.data);
     *s = r->open[--r->open_count];
 }
 
@@ -253,9 +289,13 @@ static int add_step(struct turn *t, const struct asked_step *a)
     }
     if (a->number > r->steps)
         r->steps = a->number;
-    if (a->kind == STEP_WAIT && add_form(t, a->name, a->form) != 0)
-        return -1;
-    return a->ended_ms != 0 ? 0 : run_open(r, a->number, a->kind, a->path, a->name, a->due_ms);
+    if (a->kind == STEP_WAIT) {
+        const struct run_key *k = find_key(r, a->match);
+        s->ref = k == NULL ? 0 : k->seq;
+        if (add_form(t, a->name, a->form) != 0)
+            return -1;
+    }
+    return a->ended_ms != 0 ? 0 : run_open(r, s);
 }
 
 static void on_step(void *ud, const struct asked_step *a)

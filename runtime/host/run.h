@@ -16,6 +16,12 @@ struct open_step { /* waited for */
     bool asked;              /* MANAGE: it is being done */
     struct bytes path, name; /* allocated */
     struct bytes result;     /* MANAGE, done: allocated */
+    struct bytes match;      /* WAIT: allocated */
+};
+
+struct run_key {      /* that waits of the run have ended by */
+    struct bytes key; /* allocated */
+    int64_t seq;      /* of the last event */
 };
 
 /* What is being committed of a run. */
@@ -51,6 +57,8 @@ struct run {
     int seen;     /* ends from outside that the task was told */
     struct open_step *open;
     size_t open_count, open_cap;
+    struct run_key *keys;
+    size_t key_count;
     struct turn *turn; /* being committed; NULL: idle */
     bool told;         /* something new since the turn: it goes on when that is committed */
     bool stale;        /* the store knows more than it: out of memory, and read again */
@@ -69,7 +77,9 @@ void run_free(struct run *r);
 /* Copies the event that starts it. -1: memory. */
 int run_keep_input(struct run *r, struct bytes input);
 /* Notes a step that is waited for. -1: memory. */
-int run_open(struct run *r, int number, enum step_kind kind, struct bytes path, struct bytes name, int64_t due_ms);
+int run_open(struct run *r, const struct store_step *s);
+/* A wait for `key` has ended by that event: a later one is not ended by it again. -1: memory. */
+int run_note_event(struct run *r, struct bytes key, int64_t seq);
 struct open_step *run_find(struct run *r, int number);
 /* Forgets it. */
 void run_close(struct run *r, struct open_step *s);

@@ -316,37 +316,51 @@ void runs_wake(struct runs *rs, int64_t seq)
     runs_load_next(rs);
 }
 
-void runs_step_ended(struct runs *rs, const struct live *l, const struct store_step_end *end,
-                     const struct attempt *answer)
+/* A step that the run waits for has ended, and the store counts it. `entry` lacks what the step itself says. */
+static void told(struct runs *rs, struct run *r, struct open_step *s, struct task_entry *entry, size_t bytes)
 {
-    struct run *r = runs_find(rs, end->run);
-    struct open_step *s = r == NULL ? NULL : run_find(r, end->step);
-    if (s == NULL || (end->attempt != 0 && answer == NULL)) {
-        runs_wake(rs, end->run); /* the store has the answer */
-        return;
-    }
-    struct task_entry entry = {
-        .number = s->number,
-        .kind = s->kind,
-        .path = s->path,
-        .name = s->name,
-        .ended_ms = end->ended_ms,
-        .result = end->result,
-        .delivery = &l->id,
-        .answer = answer,
-    };
-    if (task_put(r->task, &entry, NULL) != 0) {
-        runs_wake(rs, end->run);
+    int64_t seq = r->seq;
+    entry->number = s->number;
+    entry->kind = s->kind;
+    entry->path = s->path;
+    entry->name = s->name;
+    if (task_put(r->task, entry, NULL) != 0) {
+        runs_wake(rs, seq);
         return;
     }
     run_close(r, s);
     runs_unlink(rs, r);
     r->seen++;
-    r->bytes += answer != NULL ? answer->body.len : 0;
+    r->bytes += bytes;
     if (r->turn != NULL)
         r->told = true;
     else if (!rs->held)
         go(rs, r);
+}
+
+void runs_event(struct runs *rs, const struct store_woken *w, int64_t event_seq, int64_t now_ms, struct bytes result)
+{
+    struct run *r = runs_find(rs, w->run);
+    struct open_step *s = r == NULL ? NULL : run_find(r, w->step);
+    if (s == NULL || s->ended_ms != 0 || r->stale || run_note_event(r, s->match, event_seq) != 0) {
+        runs_wake(rs, w->run);
+        return;
+    }
+    struct task_entry entry = {.ended_ms = now_ms, .result = result};
+    told(rs, r, s, &entry, result.len);
+}
+
+void runs_step_ended(struct runs *rs, const struct live *l, const struct store_step_end *end,
+                     const struct attempt *answer)
+{
+    struct run *r = runs_find(rs, end->run);
+    struct open_step *s = r == NULL ? NULL : run_find(r, end->step);
+    if (s == NULL || r->stale || (end->attempt != 0 && answer == NULL)) {
+        runs_wake(rs, end->run); /* the store has the answer */
+        return;
+    }
+    struct task_entry entry = {.ended_ms = end->ended_ms, .result = end->result, .delivery = &l->id, .answer = answer};
+    told(rs, r, s, &entry, answer != NULL ? answer->body.len : 0);
 }
 
 void runs_managed(struct runs *rs, int64_t seq, int step, struct bytes result)

@@ -84,6 +84,8 @@ void runs_stop(struct runs *r);
 void runs_accepted(struct runs *r, const struct store_run *run);
 /* The store says that it is READY: it is read when there is room, or reads again what it knows. */
 void runs_wake(struct runs *r, int64_t seq);
+/* A wait of a run has ended by an event; `result` as the journal has it. */
+void runs_event(struct runs *r, const struct store_woken *w, int64_t event_seq, int64_t now_ms, struct bytes result);
 /* A call has ended: `on_step_end` of the dispatch. */
 void runs_step_ended(struct runs *r, const struct live *l, const struct store_step_end *end,
                      const struct attempt *answer);

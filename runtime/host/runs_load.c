@@ -114,9 +114,10 @@ static int put(struct run *r, const struct store_step *s, struct err *e)
     r->bytes += s->answer != NULL ? s->answer->body.len : 0;
     if (task_put(r->task, &entry, e) != 0)
         return -1;
-    if (s->ended_ms != 0)
-        return 0;
-    return run_open(r, s->number, s->kind, s->path, s->name, s->due_ms) == 0 ? 0 : err_memory(e);
+    bool by_event = s->kind == STEP_WAIT && s->ended_ms != 0 && s->ref != 0;
+    if (by_event && run_note_event(r, s->match, s->ref) != 0)
+        return err_memory(e);
+    return s->ended_ms != 0 || run_open(r, s) == 0 ? 0 : err_memory(e);
 }
 
 int runs_load_journal(struct run *r, const struct store_step *steps, size_t count, struct err *e)

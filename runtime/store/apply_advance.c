@@ -13,7 +13,7 @@ int apply_advance_prepare(struct apply *a, struct err *e)
     const struct sqlite_text texts[] = {
         {&a->add_step, "INSERT INTO steps(key, kind, path, name, match, ref, attempt, due_ms, started_ms, ended_ms, "
                        "result) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT(key) DO NOTHING"},
-        {&a->end_step, "UPDATE steps SET ended_ms = ?2, ref = ?3, attempt = ?4, result = ?5, match = NULL "
+        {&a->end_step, "UPDATE steps SET ended_ms = ?2, ref = ?3, attempt = ?4, result = ?5 "
                        "WHERE key = ?1"},
         {&a->set_face, "UPDATE runs SET script = ?2, state = ?3, steps = ?4, woken = ?5, mark = ?6, due_ms = ?7, "
                        "finished_ms = ?8, message = ?9, result = ?10 WHERE seq = ?1"},
@@ -52,10 +52,10 @@ static int begin_step(struct apply *a, const struct store_advance *v, const stru
     struct store_step mine = *s;
     int rc = SQLITE_OK;
     mine.run = v->run.seq;
-    if (s->ended_ms != 0)
-        mine.match = (struct bytes){NULL, 0};
-    else if (s->kind == STEP_WAIT && s->match.len > 0)
+    if (s->ended_ms == 0 && s->kind == STEP_WAIT && s->match.len > 0)
         rc = apply_wait_meet(a, &mine, v->arrived_after);
+    if (s->kind == STEP_WAIT && mine.ended_ms == 0)
+        mine.ref = 0; /* it said what to look above */
     if (rc == SQLITE_OK)
         rc = add_step(a, &mine, step_key(v, s));
     if (rc == SQLITE_OK && s->ended_ms == 0 && mine.ended_ms != 0 && sqlite3_changes(a->c->db) > 0)

@@ -9,13 +9,10 @@ int apply_wait_prepare(struct apply *a, struct err *e)
     const struct sqlite_text texts[] = {
         {&a->add_arrival, "INSERT OR IGNORE INTO arrivals(key, event) VALUES (?1, ?2)"},
         {&a->find_waits, "SELECT key FROM steps INDEXED BY steps_match WHERE match = ?1 AND " SCHEMA_STEP_OPEN},
-        {&a->end_wait, "UPDATE steps SET ended_ms = ?2, ref = ?3, result = ?4, match = NULL WHERE key = ?1"},
+        {&a->end_wait, "UPDATE steps SET ended_ms = ?2, ref = ?3, result = ?4 WHERE key = ?1"},
         {&a->close_wait, "UPDATE steps SET match = NULL WHERE key = ?1"},
-        {&a->find_arrival,
-         "SELECT e.seq, e.id, e.received_ms, e.body FROM arrivals a CROSS JOIN events e "
-         "ON e.seq = a.event WHERE a.key = ?1 AND a.event > ?2 "
-         "AND NOT EXISTS (SELECT 1 FROM steps WHERE key > ?3 AND key < ?4 AND kind = 4 AND ref = a.event) "
-         "ORDER BY a.event LIMIT 1"},
+        {&a->find_arrival, "SELECT e.seq, e.id, e.received_ms, e.body FROM arrivals a CROSS JOIN events e "
+                           "ON e.seq = a.event WHERE a.key = ?1 AND a.event > ?2 ORDER BY a.event LIMIT 1"},
         {NULL, NULL},
     };
     return sqlite_prepare(a->c, texts, e);
@@ -52,7 +49,7 @@ static int end_wait(struct apply *a, int64_t step, const struct store_event *v)
     return sqlite_run(a->end_wait);
 }
 
-/* A run is told once: when it becomes READY. One that is READY already learns of it with its next advance. */
+/* A run that may only be resumed learns of it then. */
 static int end_and_wake(struct apply *a, int64_t step, struct store_accept *w)
 {
     int64_t run = step / SCHEMA_STEPS_PER_RUN;
@@ -60,12 +57,12 @@ static int end_and_wake(struct apply *a, int64_t step, struct store_accept *w)
     int rc = apply_run_find(a, run, &row);
     if (rc == SQLITE_OK && (!row.found || apply_run_over(row.state)))
         return close_wait(a, step);
-    enum run_state before = row.state;
+    struct store_woken woken = {.run = run, .step = (int)(step % SCHEMA_STEPS_PER_RUN)};
     if (rc == SQLITE_OK)
         rc = end_wait(a, step, w->event);
     if (rc == SQLITE_OK)
         rc = apply_run_wake(a, run, &row);
-    if (rc == SQLITE_OK && row.state != before && buf_append(&w->woken, &run, sizeof run) != 0)
+    if (rc == SQLITE_OK && row.state == RUN_READY && buf_append(&w->woken, &woken, sizeof woken) != 0)
         rc = SQLITE_NOMEM;
     return rc;
 }
@@ -119,7 +116,6 @@ static int end_by(struct apply *a, struct store_step *s)
     int64_t received_ms = sqlite3_column_int64(st, 2);
     s->ref = sqlite3_column_int64(st, 0);
     s->ended_ms = received_ms > s->started_ms ? received_ms : s->started_ms;
-    s->match = (struct bytes){NULL, 0};
     int rc = compose(&a->result, row_uuid(st, 1), row_bytes(st, 3));
     s->result = buf_view(&a->result);
     return rc;
@@ -127,11 +123,8 @@ static int end_by(struct apply *a, struct store_step *s)
 
 int apply_wait_meet(struct apply *a, struct store_step *s, int64_t after_seq)
 {
-    _Static_assert(STEP_WAIT == 4, "as the text has it");
     sqlite_bind_bytes(a->find_arrival, 1, s->match);
-    sqlite3_bind_int64(a->find_arrival, 2, after_seq);
-    sqlite3_bind_int64(a->find_arrival, 3, s->run * SCHEMA_STEPS_PER_RUN);
-    sqlite3_bind_int64(a->find_arrival, 4, (s->run + 1) * SCHEMA_STEPS_PER_RUN);
+    sqlite3_bind_int64(a->find_arrival, 2, s->ref > after_seq ? s->ref : after_seq);
     int rc = sqlite3_step(a->find_arrival);
     if (rc == SQLITE_ROW)
         rc = end_by(a, s);

@@ -42,8 +42,9 @@ struct store_step {
     enum step_kind kind;
     struct bytes path;  /* where in the flow: "3", "4.2.1" */
     struct bytes name;  /* the webhook, the event, the duration */
-    struct bytes match; /* WAIT, open: the key that an event must bring; else empty */
-    int64_t ref;        /* CALL, SEND: seq of the delivery; WAIT, ended by an event: its seq */
+    struct bytes match; /* WAIT: the key that an event must bring, or has brought; else empty */
+    int64_t ref;        /* CALL, SEND: seq of the delivery; WAIT, ended by an event: its seq; new: of the last with its
+                           key that ended one of the run */
     int attempt;        /* CALL, ended: number of the attempt that ended it; 0: none */
     int64_t due_ms;     /* SLEEP, WAIT: when the time is up; 0: never */
     int64_t started_ms;
@@ -52,6 +53,12 @@ struct store_step {
     /* Results only. */
     struct uuid delivery;         /* id of `ref`, CALL and SEND; zero when it is gone */
     const struct attempt *answer; /* CALL, ended: that attempt; NULL: none */
+};
+
+/* A wait that has ended by an event. Its run is READY now, or was already. */
+struct store_woken {
+    int64_t run;
+    int step;
 };
 
 /*
@@ -84,8 +91,7 @@ struct store_advance {
     size_t step_count;
     const struct store_delivery *deliveries; /* of new steps */
     size_t delivery_count;
-    int64_t arrived_after;     /* a new WAIT is ended at once by the earliest event with its key above this seq that has
-                                * not ended one of the run's before */
+    int64_t arrived_after; /* a new WAIT is ended at once by the earliest event with its key above this seq and `ref` */
     const struct bytes *forms; /* pairs of event name and form, see store_read_forms; known ones are fine */
     size_t form_count;         /* of pairs */
     /* Results. */

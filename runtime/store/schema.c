@@ -95,7 +95,7 @@ static const char VERSION_2[] =
     "  due_ms INTEGER NOT NULL,"
     "  started_ms INTEGER NOT NULL,"
     "  ended_ms INTEGER NOT NULL," /* 0: open */
-    "  match TEXT,"                /* what an open wait waits for; else NULL */
+    "  match TEXT,"                /* what a wait waits for, or has ended by; NULL: nothing, any more */
     "  path TEXT NOT NULL,"
     "  name TEXT NOT NULL,"
     "  result BLOB NOT NULL"

@@ -36,7 +36,7 @@
 #define SCHEMA_RUN_DUE     "due_ms > 0"
 #define SCHEMA_RUN_KEYED   "key IS NOT NULL AND finished_ms = 0" /* at work, or queued */
 #define SCHEMA_RUN_NOTABLE "state IN (5, 6)"
-#define SCHEMA_STEP_OPEN   "match IS NOT NULL"
+#define SCHEMA_STEP_OPEN   "match IS NOT NULL AND ended_ms = 0"
 
 /* An attempt's key: its delivery and its number in one integer, so that the table needs no other index. */
 #define SCHEMA_ATTEMPTS_PER_DELIVERY 65536

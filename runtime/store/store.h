@@ -84,7 +84,7 @@ struct store_accept {
     struct uuid first_event;
     struct buf first_ids;  /* 16 bytes a delivery; the caller buf_fini()s */
     struct buf first_runs; /* 16 bytes a run; the caller buf_fini()s */
-    struct buf woken;      /* int64_t seq of each run that became READY by `keys`, once; the caller buf_fini()s */
+    struct buf woken;      /* struct store_woken, each wait that `keys` ended; the caller buf_fini()s */
 };
 
 /*

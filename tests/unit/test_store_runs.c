@@ -136,7 +136,7 @@ static void test_event_ends_a_wait(void **state)
     assert_int_equal(q.steps[0].ref, 11);
     assert_int_equal(q.steps[0].ended_ms, clock_ms);
     assert_int_equal(q.steps[0].due_ms, clock_ms + 4900);
-    assert_int_equal(q.steps[0].match.len, 0);
+    assert_bytes(q.steps[0].match, "paid 7");
     assert_bytes(q.steps[0].result, "{\"id\":\"616e7a6f-6c74-7374-0000-00000000000b\",\"event\":{\"data\":7}}");
     store_read_fini(&q.base);
     emit(f, 12, "paid 7"); /* it is ended once */
@@ -147,7 +147,7 @@ static void test_event_ends_a_wait(void **state)
     store_read_fini(&q.base);
 }
 
-/* One event for many runs, and for two steps of one: each run is told once. */
+/* One event for many runs, and for two steps of one. */
 static void test_event_ends_many_waits(void **state)
 {
     struct fixture *f = *state;
@@ -157,9 +157,11 @@ static void test_event_ends_many_waits(void **state)
         advance(f, run, RUN_WAITING, s, 3);
     }
     emit(f, 20, "a");
-    assert_int_equal(woken.count, 10);
-    for (size_t i = 0; i < 10; i++)
-        assert_int_equal(woken.runs[i], (int64_t)i + 1);
+    assert_int_equal(woken.count, 11);
+    for (size_t i = 0; i < 11; i++) {
+        assert_int_equal(woken.runs[i], i < 5 ? i + 1 : i);
+        assert_int_equal(woken.steps[i], i == 5 ? 2 : 1);
+    }
     struct store_read_runs q = look(f, 5);
     assert_int_equal(q.runs[0].woken, 2);
     assert_true(q.steps[0].ended_ms > 0 && q.steps[1].ended_ms > 0 && q.steps[2].ended_ms == 0);
@@ -178,7 +180,7 @@ static void test_event_with_many_keys(void **state)
     struct store_step s[] = {wait_of(1, 1, "a"), wait_of(1, 2, "b")};
     advance(f, 1, RUN_WAITING, s, 2);
     write_one(f, &a.base);
-    assert_int_equal(a.woken.len, sizeof(int64_t));
+    assert_int_equal(a.woken.len, 2 * sizeof(struct store_woken));
     buf_fini(&a.woken);
     struct store_read_runs q = look(f, 1);
     assert_int_equal(q.runs[0].woken, 2);
@@ -187,7 +189,7 @@ static void test_event_with_many_keys(void **state)
     assert_int_equal(number(f, "SELECT count(*) FROM arrivals"), 2);
 }
 
-/* A run that is READY already has it counted, and is not told again. */
+/* A run that is READY already is told too: it may be in memory, and go on at once. */
 static void test_event_meets_a_ready_run(void **state)
 {
     struct fixture *f = *state;
@@ -196,7 +198,8 @@ static void test_event_meets_a_ready_run(void **state)
     advance(f, 1, RUN_WAITING, s, 2);
     emit(f, 10, "a");
     emit(f, 11, "b");
-    assert_int_equal(woken.count, 0);
+    assert_int_equal(woken.count, 1);
+    assert_int_equal(woken.steps[0], 2);
     struct store_read_runs q = look(f, 1);
     assert_int_equal(q.runs[0].woken, 2);
     assert_int_equal(q.steps[1].ref, 11);
@@ -221,11 +224,34 @@ static void test_event_came_before_the_wait(void **state)
     assert_int_equal(q.runs[0].woken, 1);
     assert_int_equal(q.steps[0].ref, 11); /* the earliest after 10 */
     assert_int_equal(q.steps[0].ended_ms, received + 50);
-    assert_int_equal(q.steps[0].match.len, 0);
+    assert_bytes(q.steps[0].match, "a");
     assert_bytes(q.steps[0].result, "{\"id\":\"616e7a6f-6c74-7374-0000-00000000000b\",\"event\":{\"data\":7}}");
     store_read_fini(&q.base);
     emit(f, 13, "a");
     assert_int_equal(woken.count, 0);
+}
+
+/* Above the last that ended one of the run: `ref` says which. */
+static void test_an_event_ends_one_wait_after_the_other(void **state)
+{
+    struct fixture *f = *state;
+    begin(f, 1, "");
+    emit(f, 10, "a");
+    emit(f, 11, "a");
+    int64_t before = 0;
+    for (int i = 1; i <= 3; i++) {
+        struct store_step s = wait_of(1, i, "a");
+        s.ref = before;
+        struct store_advance v = advance_of(1, RUN_WAITING, &s, 1);
+        v.seen = i - 1;
+        write_one(f, &v.base);
+        assert_int_equal(v.woken, i < 3);
+        struct store_read_runs q = look(f, 1);
+        assert_int_equal(q.steps[i - 1].ref, i == 1 ? 10 : 11);
+        assert_int_equal(q.steps[i - 1].ended_ms != 0, i < 3);
+        before = q.steps[i - 1].ref;
+        store_read_fini(&q.base);
+    }
 }
 
 static void test_older_events_do_not_count(void **state)
@@ -432,6 +458,7 @@ int main(void)
         WITH_STORE(test_event_with_many_keys),
         WITH_STORE(test_event_meets_a_ready_run),
         WITH_STORE(test_event_came_before_the_wait),
+        WITH_STORE(test_an_event_ends_one_wait_after_the_other),
         WITH_STORE(test_older_events_do_not_count),
         WITH_STORE(test_one_of_a_key_at_a_time),
         WITH_STORE(test_key_within_one_accept),

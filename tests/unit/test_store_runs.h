@@ -70,6 +70,7 @@ static inline enum run_state begin(struct fixture *f, int64_t seq, const char *k
 /* An event that brings `key`; the runs that it woke are in `woken`. */
 static struct {
     int64_t runs[64];
+    int steps[64];
     size_t count;
 } woken;
 
@@ -83,10 +84,14 @@ static inline void emit(struct fixture *f, int64_t seq, const char *key)
                             .received_ms = clock_ms};
     struct store_accept a = {.base = {.kind = STORE_ACCEPT}, .event = &v, .keys = keys, .key_count = 1};
     write_one(f, &a.base);
-    assert_true(a.woken.len <= sizeof woken.runs);
-    woken.count = a.woken.len / sizeof(int64_t);
-    if (a.woken.len > 0)
-        memcpy(woken.runs, a.woken.data, a.woken.len);
+    woken.count = a.woken.len / sizeof(struct store_woken);
+    assert_true(woken.count <= sizeof woken.runs / sizeof *woken.runs);
+    for (size_t i = 0; i < woken.count; i++) {
+        struct store_woken w;
+        memcpy(&w, a.woken.data + i * sizeof w, sizeof w);
+        woken.runs[i] = w.run;
+        woken.steps[i] = w.step;
+    }
     buf_fini(&a.woken);
 }
 
