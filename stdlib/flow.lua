@@ -44,8 +44,8 @@ end
 local function seen_data(b, r, data)
   data = data or {}
   local out = data
-  if data.Responses == nil and next(b.run.responses) ~= nil then
-    out = { Responses = b.run.responses }
+  if data.Responses == nil and next(b.responses) ~= nil then
+    out = { Responses = b.responses }
     for key, v in next, data do out[key] = v end
   end
   if r.may_change then out = decode(encode(out)) end
@@ -116,7 +116,7 @@ local function call(name, data)
   local b = run.branch "call"
   local r = check_data("call", name, data)
   local res = read_response(run.step(b, "call", name, open_call, b, r, data), r)
-  if res.ok then b.run.responses[name] = res.vars end
+  if res.ok then run.answer(b, name, res.vars) end
   return res
 end
 
@@ -149,6 +149,8 @@ local function sleep(v)
   local ms = duration("sleep", v)
   run.step(b, "sleep", retry.duration_text(ms), open_sleep, ms)
 end
+
+local KEY_MAX = 1000 -- bytes
 
 -- One form for numbers that are equal: 1 and 1.0.
 local function plain(v)
@@ -225,7 +227,7 @@ local function wait_event(name, options)
   end
   options = check_options(options)
   local key, form = read_match(name, options.match)
-  if #key > 1000 then error("wait_event: match: longer than 1000 bytes", 2) end
+  if #key > KEY_MAX then error("wait_event: match: longer than 1000 bytes", 2) end
   local timeout = options.timeout ~= nil and duration("wait_event: timeout", options.timeout) or nil
   local got = decode(run.step(b, "wait_event", name, open_wait, key, form, timeout).result)
   if got == native.json_null then return nil end
@@ -259,7 +261,8 @@ function flow.announce(name, data)
       values[i] = plain(paths.read(data, steps))
       all = all and values[i] ~= nil
     end
-    if all then native.on_key(key_of(name, form.paths, values)) end
+    local key = all and key_of(name, form.paths, values)
+    if key and #key <= KEY_MAX then native.on_key(key) end
   end
 end
 

@@ -47,6 +47,7 @@ end
 
 local function branch(self, f, prefix, now_ms, ...)
   local b = { run = self, co = create(body), prefix = prefix, depth = 0, count = 0, now_ms = now_ms, args = { f, ... } }
+  b.responses, b.answered = {}, {} -- what calls have read, by webhook: all that the branch sees; what it added
   self.ready[#self.ready + 1] = b
   return b
 end
@@ -55,7 +56,7 @@ end
 -- stands in front of messages that have no line of their own.
 function run.new(id, flow, main, event, started_ms, where)
   local self = setmetatable({ id = id, flow = flow, started_ms = started_ms, where = where, steps = 0, unasked = 0 }, Run)
-  self.journal, self.waiting, self.responses, self.ready = {}, {}, {}, {}
+  self.journal, self.waiting, self.ready = {}, {}, {}
   self.branches, self.strays = 0, {} -- strays: what was asked for anew while the journal had more
   self.main = branch(self, main, "", started_ms, event)
   return self
@@ -169,6 +170,12 @@ function run.replaying(b)
   return holds_inside(self, path) or b.group ~= nil and run.replaying(b.group.parent)
 end
 
+-- What a call has read: later ones of the branch see it, and after the join those of its parent, in the order of branches and
+-- not of answers.
+function run.answer(b, name, vars)
+  b.responses[name], b.answered[name] = vars, vars
+end
+
 -- Runs functions side by side, each a branch; when all have ended: for each {ok, value or message}.
 function run.parallel(b, functions)
   local all = b.run.branches + #functions
@@ -179,6 +186,7 @@ function run.parallel(b, functions)
   for i, f in ipairs(functions) do
     local child = branch(b.run, f, b.prefix .. b.count .. "." .. i .. ".", b.now_ms)
     child.group, child.depth, group.branches[i] = group, b.depth + 1, child
+    for name, vars in next, b.responses do child.responses[name] = vars end
   end
   if group.left > 0 then
     b.group_waited = group
@@ -188,6 +196,7 @@ function run.parallel(b, functions)
   for i, child in ipairs(group.branches) do
     out[i] = child.ended
     b.now_ms = max(b.now_ms, child.now_ms)
+    for name, vars in next, child.answered do run.answer(b, name, vars) end
   end
   return out
 end
@@ -211,11 +220,13 @@ local function resume(self, b)
   local args = b.args
   b.args = nil
   active = b
+  -- What went well once must not fail in a replay, where the machine may be busier.
+  local protected = self.unasked > 0 and native.patient or native.protected
   local whole, alive, ok, value
   if args then
-    whole, alive, ok, value = native.protected(coroutine.resume, b.co, args[1], args[2])
+    whole, alive, ok, value = protected(coroutine.resume, b.co, args[1], args[2])
   else
-    whole, alive, ok, value = native.protected(coroutine.resume, b.co)
+    whole, alive, ok, value = protected(coroutine.resume, b.co)
   end
   active = nil
   if not whole then return ended(self, b, false, alive) end

@@ -289,7 +289,7 @@ local function fill_environment()
   env.math, env.table, env.utf8, env.coroutine = copied(math), copied(table), copied(utf8), copied(coroutine)
   env.string = copied(string, { dump = true })
   env.math.random, env.math.randomseed = deterministic.random, deterministic.randomseed
-  env.pairs, env.next = deterministic.pairs, deterministic.next
+  env.pairs, env.next, env.table.sort = deterministic.pairs, deterministic.next, deterministic.sort
   env.os = { time = deterministic.time, date = deterministic.date, clock = deterministic.clock, difftime = os.difftime }
   env.xpcall = safe_xpcall
   env.setmetatable, env.print, env.require = safe_setmetatable, print, script_require

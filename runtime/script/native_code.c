@@ -92,18 +92,29 @@ static int l_compile(lua_State *L)
     return 1;
 }
 
-static int l_protected(lua_State *L)
+static int run_protected(lua_State *L, int64_t budget_ms)
 {
     struct native *n = native_self(L);
     size_t mark = n->text.len;
     luaL_checkany(L, 1);
-    bool good = state_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, STATE_RENDER_MS) == LUA_OK;
+    bool good = state_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, budget_ms) == LUA_OK;
     if (n->text.len > mark)
         n->text.len = mark; /* what a template that failed had written */
     luaL_checkstack(L, 1, NULL);
     lua_pushboolean(L, good);
     lua_insert(L, 1);
     return lua_gettop(L);
+}
+
+static int l_protected(lua_State *L)
+{
+    return run_protected(L, STATE_RENDER_MS);
+}
+
+/* The same with eight times the budget: for what has gone well before. */
+static int l_patient(lua_State *L)
+{
+    return run_protected(L, 8 * STATE_RENDER_MS);
 }
 
 /* call_plain(f, ...): f's first result. Across this call nothing can yield. */
@@ -115,5 +126,5 @@ static int l_call_plain(lua_State *L)
 }
 
 const struct luaL_Reg native_code_functions[] = {{"readfile", l_readfile},     {"where", l_where},
-                                                 {"compile", l_compile},       {"protected", l_protected},
+                                                 {"compile", l_compile},       {"protected", l_protected}, {"patient", l_patient},
                                                  {"call_plain", l_call_plain}, {NULL, NULL}};

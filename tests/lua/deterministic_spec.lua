@@ -132,6 +132,24 @@ describe("the order of tables in a flow", function()
       return out]])
   end)
 
+  it("leaves equals as they were when a list is sorted", function()
+    value [[
+      for _, n in ipairs { 0, 1, 2, 3, 7, 64, 1000 } do
+        local t = {}
+        for i = 1, n do t[i] = { k = (i * 7919) % 11, i = i } end
+        table.sort(t, function(a, b) return a.k < b.k end)
+        assert(#t == n)
+        for i = 2, n do assert(t[i - 1].k < t[i].k or t[i - 1].k == t[i].k and t[i - 1].i < t[i].i) end
+      end
+      local words = { "b", "C", "a" }
+      table.sort(words)
+      assert(table.concat(words) == "Cab")
+      assert(not pcall(table.sort, { 1, "a" }))
+      local kept = { 3, 1, 2 }
+      assert(not pcall(table.sort, kept, function() error "x" end) and kept[1] + kept[2] + kept[3] == 6)
+      assert(not pcall(table.sort, { 2, 1 }, 7))]]
+  end)
+
   it("is none for keys without one", function()
     for _, key in ipairs { "{}", "print", "coroutine.create(print)", "json.null" } do
       local kind = key == "{}" and "table" or key == "print" and "function" or key == "json.null" and "userdata" or "thread"

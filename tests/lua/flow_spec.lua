@@ -356,6 +356,34 @@ describe("parallel", function()
   end)
 end)
 
+describe("Responses", function()
+  local BODY = [[
+    parallel(function() return call("a", { N = 1 }) end, function() return call("a", { N = 2 }) end)
+    call("b", {})]]
+
+  local function sent(first, second)
+    local r = run(BODY)
+    r:answer(first, 200, '{"id":' .. first .. "}")
+    r:answer(second, 200, '{"id":' .. second .. "}")
+    return r.sent[1].body
+  end
+
+  it("after parallel() are those of the last branch, whichever was answered last", function()
+    assert.equal('{"a":2}', sent(1, 2))
+    assert.equal('{"a":2}', sent(2, 1))
+  end)
+
+  it("in a branch are those from before it, and its own", function()
+    local r = run [[
+      call("a", { N = 1 })
+      parallel(function() call("a", { N = 2 }) call("b", {}) end, function() call("b", {}) end)]]
+    r:answer(1, 200, '{"id":1}')
+    local other = r.sent[2].body
+    r:answer(2, 200, '{"id":2}')
+    assert.same({ '{"a":1}', '{"a":2}' }, { other, r.sent[1].body })
+  end)
+end)
+
 describe("a run", function()
   it("has a bounded number of branches", function()
     local body = "local n = 0 while true do\nparallel(function() n = n + 1 end) end"

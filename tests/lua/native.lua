@@ -37,7 +37,7 @@ function module.new(options)
   local n = { ids = 0, time = 1700000000000 }
   for _, list in ipairs { "emitted", "failed", "events", "logged", "runs", "keys", "steps", "waited" } do n[list] = {} end
   for name, f in pairs(real) do n[name] = f end
-  n.where, n.head, n.protected = where, real.json_encode, protected
+  n.where, n.head, n.protected, n.patient = where, real.json_encode, protected, protected
   function n.secret(name) return (options.secrets or {})[name] == true end
   function n.env(name) return (options.env or {})[name] end
   function n.log(level, message, fields) n.logged[#n.logged + 1] = { level = level, message = message, fields = fields } end
