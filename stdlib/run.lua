@@ -108,7 +108,7 @@ function run.branch(word)
     error(format("%s() cannot be called in a coroutine of one's own; parallel { … } runs several at once", word), 3)
   end
   if not isyieldable() then
-    error(format("%s() cannot be called here: a flow cannot wait inside string.gsub, table.sort or a response function",
+    error(format("%s() cannot be called here: a flow cannot wait inside string.gsub or a response function",
       word), 3)
   end
   return active
