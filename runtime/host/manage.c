@@ -15,6 +15,7 @@ struct managed {
     int64_t run;
     int step;
     char flow[128];
+    bool cancels;
     struct uuid restarted; /* the run that is started again */
 };
 
@@ -54,7 +55,8 @@ static void on_ordered(void *ud, const struct uuid *id, enum run_state state, co
 {
     struct managed *m = ud;
     struct buf value;
-    if (failure != NULL) {
+    bool done_before = m->cancels && state == RUN_CANCELED; /* as before a crash */
+    if (failure != NULL && !done_before) {
         tell_failure(m, failure);
         return;
     }
@@ -148,6 +150,7 @@ static int one(struct managed *m, const char *verb, const char *id_text, struct 
         ask(m, STORE_READ_RUN, on_read);
         return 0;
     }
+    m->cancels = strcmp(verb, "cancel") == 0;
     if (strcmp(verb, "restart") == 0) {
         m->restarted = id;
         m->read.id = heir_of(&m->id, m->step);

@@ -37,7 +37,7 @@ struct run *run_new(struct runs *rs, const struct store_run *row)
     r->script = row->script;
     r->created_ms = row->created_ms;
     r->steps = r->written = row->steps;
-    r->bytes = row->input.len;
+    r->bytes = r->input_len = row->input.len;
     r->seen = row->woken;
     r->mark = row->mark;
     r->flow = strndup(row->flow.len == 0 ? "" : row->flow.data, row->flow.len);
@@ -70,6 +70,13 @@ static struct bytes copied(struct bytes v)
     if (p != NULL && v.len > 0)
         memcpy(p, v.data, v.len);
     return (struct bytes){p, p == NULL ? 0 : v.len};
+}
+
+void run_count(struct run *r, struct bytes result, const struct attempt *answer)
+{
+    size_t bytes = result.len + (answer != NULL ? answer->headers.len + answer->body.len : 0);
+    r->bytes = r->input_len + bytes;
+    r->journal += bytes;
 }
 
 int run_keep_input(struct run *r, struct bytes input)
@@ -438,14 +445,15 @@ int run_go(struct run *r, void (*done)(struct store_write *w, const struct err *
     return 0;
 }
 
-int run_park(struct run *r, const char *message, void (*done)(struct store_write *w, const struct err *failure))
+int run_stop(struct run *r, enum task_end end, const char *message,
+             void (*done)(struct store_write *w, const struct err *failure))
 {
     struct turn *t = turn_new(r, done);
     if (t == NULL)
         return -1;
     buf_append_str(&t->text, message);
     r->steps = r->written;
-    r->parking = true;
-    submit(t, TASK_PARKED);
+    r->stopping = true;
+    submit(t, end);
     return 0;
 }

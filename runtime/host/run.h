@@ -43,6 +43,7 @@ struct run {
     struct run *prev, *next;
     int64_t idle_ns;    /* since when it waits */
     struct bytes input; /* of a fresh one: allocated */
+    size_t input_len;
     struct runs *runs;
     int64_t seq;
     struct uuid id, event_id;
@@ -50,11 +51,12 @@ struct run {
     int64_t created_ms;
     char *flow;
     struct task *task;
-    int steps;    /* in the journal, with what is being written */
-    int written;  /* of them committed */
-    size_t bytes; /* of what it was given: event and answers */
-    int64_t mark; /* of its last committed advance */
-    int seen;     /* ends from outside that the task was told */
+    int steps;      /* in the journal, with what is being written */
+    int written;    /* of them committed */
+    size_t bytes;   /* of the event and the last answer it was given: what it may hold in memory */
+    size_t journal; /* of all answers and results it was given */
+    int64_t mark;   /* of its last committed advance */
+    int seen;       /* ends from outside that the task was told */
     struct open_step *open;
     size_t open_count, open_cap;
     struct run_key *keys;
@@ -63,7 +65,7 @@ struct run {
     bool told;         /* something new since the turn: it goes on when that is committed */
     bool stale;        /* the store knows more than it: out of memory, and read again */
     bool dropped;      /* canceled while its turn was being committed */
-    bool parking;      /* its last turn could not be written: it is being parked */
+    bool stopping;     /* its last turn could not be written: it is being stopped */
     bool was_due;      /* it was read as one that is due: counted in due_writing during the first turn */
 };
 
@@ -74,6 +76,8 @@ void run_list_remove(struct run *r);
 /* A run as the store has it; the task is still to be made. NULL: memory. */
 struct run *run_new(struct runs *rs, const struct store_run *row);
 void run_free(struct run *r);
+/* What it was given with the end of a step. */
+void run_count(struct run *r, struct bytes result, const struct attempt *answer);
 /* Copies the event that starts it. -1: memory. */
 int run_keep_input(struct run *r, struct bytes input);
 /* Notes a step that is waited for. -1: memory. */
@@ -97,8 +101,9 @@ int run_time_up(struct run *r, int64_t now_ms);
 /* Goes as far as it can and submits what it did; `done` when that is committed. -1: memory, and the task is of no use.
  */
 int run_go(struct run *r, void (*done)(struct store_write *w, const struct err *failure));
-/* Instead of going on: parks it with a message. */
-int run_park(struct run *r, const char *message, void (*done)(struct store_write *w, const struct err *failure));
+/* Instead of going on: parks or fails it with a message. */
+int run_stop(struct run *r, enum task_end end, const char *message,
+             void (*done)(struct store_write *w, const struct err *failure));
 void turn_free(struct turn *t);
 
 #endif

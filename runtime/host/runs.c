@@ -79,24 +79,30 @@ void runs_let_go(struct runs *rs)
 
 /* --- going on ----------------------------------------------------------------------------------------------------- */
 
+static const char TOO_LONG[] = "it was given more than 64 MiB of answers and events: it could not be replayed";
 static const char NO_MEMORY[] = "it alone needs more memory than its scripts may have";
 
 static void leave(struct runs *rs, struct run *r);
 
-static void park(struct runs *rs, struct run *r, const char *message)
+static void stop(struct runs *rs, struct run *r, enum task_end end, const char *message)
 {
     runs_unlink(rs, r);
-    if (run_park(r, message, on_written) != 0)
+    if (run_stop(r, end, message, on_written) != 0)
         leave(rs, r);
     else
         rs->writing++;
+}
+
+static void park(struct runs *rs, struct run *r, const char *message)
+{
+    stop(rs, r, TASK_PARKED, message);
 }
 
 /* Memory is short: those that only wait let go of theirs, and it is read again in a moment; but not for ever. */
 static void leave(struct runs *rs, struct run *r)
 {
     int64_t seq = r->seq;
-    bool again = rs->short_seq == seq && !r->parking;
+    bool again = rs->short_seq == seq && !r->stopping;
     rs->short_seq = seq;
     runs_let_go(rs);
     if (again)
@@ -110,7 +116,9 @@ static void leave(struct runs *rs, struct run *r)
 static void go(struct runs *rs, struct run *r)
 {
     runs_unlink(rs, r);
-    if (run_go(r, on_written) != 0)
+    if (r->journal > RUNS_JOURNAL_MAX)
+        stop(rs, r, TASK_FAILED, TOO_LONG);
+    else if (run_go(r, on_written) != 0)
         leave(rs, r);
     else
         rs->writing++;
@@ -121,6 +129,10 @@ static int make_task(struct runs *rs, struct run *r, const struct store_run *row
                      struct err *e)
 {
     const char *failure;
+    if (row->too_big)
+        return err_set(e, ERR_SCRIPT, 0,
+                       "its journal holds more than %d MiB of answers and results, too much to replay",
+                       STORE_RUN_BYTES_MAX >> 20);
     struct generation *g = scripts_find(rs->scripts, r->script, &failure);
     if (g == NULL && failure == NULL)
         return 1;
@@ -276,7 +288,7 @@ static void on_written(struct store_write *w, const struct err *failure)
     r->turn = NULL;
     if (failure != NULL) {
         log_line(rs->env->log, LOG_ERROR, "store.run", LOG_STR("flow", r->flow), LOG_STR("error", failure->message));
-        if (r->parking)
+        if (r->stopping)
             runs_drop(rs, r);
         else
             park(rs, r, failure->message);
@@ -317,7 +329,7 @@ void runs_wake(struct runs *rs, int64_t seq)
 }
 
 /* A step that the run waits for has ended, and the store counts it. `entry` lacks what the step itself says. */
-static void told(struct runs *rs, struct run *r, struct open_step *s, struct task_entry *entry, size_t bytes)
+static void told(struct runs *rs, struct run *r, struct open_step *s, struct task_entry *entry)
 {
     int64_t seq = r->seq;
     entry->number = s->number;
@@ -331,7 +343,7 @@ static void told(struct runs *rs, struct run *r, struct open_step *s, struct tas
     run_close(r, s);
     runs_unlink(rs, r);
     r->seen++;
-    r->bytes += bytes;
+    run_count(r, entry->result, entry->answer);
     if (r->turn != NULL)
         r->told = true;
     else if (!rs->held)
@@ -347,7 +359,7 @@ void runs_event(struct runs *rs, const struct store_woken *w, int64_t event_seq,
         return;
     }
     struct task_entry entry = {.ended_ms = now_ms, .result = result};
-    told(rs, r, s, &entry, result.len);
+    told(rs, r, s, &entry);
 }
 
 void runs_step_ended(struct runs *rs, const struct live *l, const struct store_step_end *end,
@@ -360,7 +372,7 @@ void runs_step_ended(struct runs *rs, const struct live *l, const struct store_s
         return;
     }
     struct task_entry entry = {.ended_ms = end->ended_ms, .result = end->result, .delivery = &l->id, .answer = answer};
-    told(rs, r, s, &entry, answer != NULL ? answer->body.len : 0);
+    told(rs, r, s, &entry);
 }
 
 void runs_managed(struct runs *rs, int64_t seq, int step, struct bytes result)

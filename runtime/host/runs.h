@@ -18,13 +18,14 @@ struct run;
 struct scripts;
 
 enum {
-    RUNS_WRITING_MAX = 512,     /* runs whose advance is being committed: more are not begun for the moment */
-    RUNS_IDLE_MAX = 2048,       /* runs that wait in memory */
-    RUNS_IDLE_BYTES = 16 << 20, /* … of the events and answers they were given */
-    RUNS_IDLE_MS = 500,         /* the one that has waited longest makes room for a new run after that time */
-    RUNS_FRESH_MAX = 8192,      /* new ones that are not begun yet: more stay in the store for the moment */
-    RUNS_FRESH_BYTES = 4 << 20, /* … of their events */
-    RUNS_WAKES_MAX = 1024,      /* runs to be read, by seq; with more, all that are READY are looked through */
+    RUNS_WRITING_MAX = 512,      /* runs whose advance is being committed: more are not begun for the moment */
+    RUNS_IDLE_MAX = 2048,        /* runs that wait in memory */
+    RUNS_IDLE_BYTES = 16 << 20,  /* … of the events and answers they were given */
+    RUNS_JOURNAL_MAX = 64 << 20, /* … and of those of one run in its life */
+    RUNS_IDLE_MS = 500,          /* the one that has waited longest makes room for a new run after that time */
+    RUNS_FRESH_MAX = 8192,       /* new ones that are not begun yet: more stay in the store for the moment */
+    RUNS_FRESH_BYTES = 4 << 20,  /* … of their events */
+    RUNS_WAKES_MAX = 1024,       /* runs to be read, by seq; with more, all that are READY are looked through */
 };
 
 struct run_list { /* of runs that are linked by `prev` and `next` */

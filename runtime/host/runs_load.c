@@ -111,7 +111,7 @@ static int put(struct run *r, const struct store_step *s, struct err *e)
         .delivery = has_delivery ? &s->delivery : NULL,
         .answer = s->answer,
     };
-    r->bytes += s->answer != NULL ? s->answer->body.len : 0;
+    run_count(r, s->result, s->answer);
     if (task_put(r->task, &entry, e) != 0)
         return -1;
     bool by_event = s->kind == STEP_WAIT && s->ended_ms != 0 && s->ref != 0;

@@ -1,9 +1,11 @@
 #include "host/scripts.h"
 
+#include "core/units.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-enum { PINNED_MAX = 8 }; /* earlier generations in memory that no run uses at the moment */
+enum { PINNED_MAX = 8, AGAIN_MS = 1000 }; /* earlier generations in memory, beside those that runs at work hold */
 
 struct pinned {
     struct store_read_script read; /* first: a read's callback gets it */
@@ -16,9 +18,17 @@ struct pinned {
     struct err failure; /* domain ERR_NONE: none */
 };
 
+static void on_again(struct timer *t, int64_t now_ns)
+{
+    (void)now_ns;
+    struct scripts *s = (struct scripts *)((char *)t - offsetof(struct scripts, again));
+    s->on_found(s->ud, NULL);
+}
+
 void scripts_init(struct scripts *s, struct env *env, const struct generation_options *o)
 {
     *s = (struct scripts){.env = env, .options = *o};
+    timer_init(&s->again, on_again);
 }
 
 static void pinned_free(struct pinned *p)
@@ -149,14 +159,34 @@ static void load_archive(struct pinned *p, struct bytes archive)
     buf_fini(&errors);
 }
 
+static void forget(struct scripts *s, struct pinned *p)
+{
+    struct pinned **at = &s->pinned;
+    while (*at != p)
+        at = &(*at)->next;
+    *at = p->next;
+    pinned_free(p);
+}
+
+/* That says nothing of the scripts. */
+static void read_failed(struct pinned *p, const struct err *failure)
+{
+    struct scripts *s = p->scripts;
+    log_line(s->env->log, LOG_ERROR, "store.read", LOG_STR("error", failure->message));
+    forget(s, p);
+    (void)timer_start(s->env->timers, &s->again, s->env->mono_ns() + AGAIN_MS * NS_PER_MS);
+}
+
 static void on_read(struct store_read *r, const struct err *failure)
 {
     struct pinned *p = (struct pinned *)r;
     struct scripts *s = p->scripts;
     p->reading = false;
-    if (failure != NULL)
-        p->failure = *failure;
-    else if (p->read.found == 0)
+    if (failure != NULL) {
+        read_failed(p, failure);
+        return;
+    }
+    if (p->read.found == 0)
         err_set(&p->failure, ERR_STORE, 0, "their text is not in the database any more");
     else if (s->current != NULL && bytes_equal(p->read.hash, generation_hash(s->current))) {
         generation_ref(s->current);

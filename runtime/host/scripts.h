@@ -19,10 +19,11 @@ struct scripts {
     char newest_hash[32];       /* … and its hash */
     struct pinned *pinned;      /* earlier ones, the last used first */
     uint64_t uses;
-    /* An earlier generation is loaded now, or is known not to load (`g` NULL). */
+    /* An earlier generation is loaded now, is known not to load, or is to be asked for again (`g` NULL). */
     void (*on_found)(void *ud, const struct generation *g);
     void *ud;
-    int64_t loaded_ms; /* when `current` was */
+    struct timer again; /* after a read that failed */
+    int64_t loaded_ms;  /* when `current` was */
 };
 
 /* `o`: how scripts are loaded; the views in it must stay. */

@@ -130,7 +130,7 @@ static int read_attempts(sqlite3_stmt *st, struct store_read *r, struct arena **
         void *items = r->attempts;
         rc = row_grow(&items, r->attempt_count, &cap, sizeof *r->attempts);
         r->attempts = items;
-        if (rc != SQLITE_OK || (rc = row_attempt(st, 0, arena, &r->attempts[r->attempt_count])) != SQLITE_OK)
+        if (rc != SQLITE_OK || (rc = row_attempt(st, 0, true, arena, &r->attempts[r->attempt_count])) != SQLITE_OK)
             break;
         r->attempt_count++;
     }

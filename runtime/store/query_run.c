@@ -36,6 +36,7 @@ struct load {
     struct store_read_runs *q;
     size_t run_cap, step_cap;
     size_t bytes; /* of inputs, results and answers so far */
+    bool replay;  /* … with all that it needs, or nothing */
 };
 
 static int add_step(struct load *l, struct store_run *run)
@@ -48,7 +49,7 @@ static int add_step(struct load *l, struct store_run *run)
     if (rc != SQLITE_OK)
         return rc;
     struct store_step *s = &q->steps[q->step_count];
-    rc = row_step(l->rd->steps, &arena, s);
+    rc = row_step(l->rd->steps, &arena, l->replay || l->bytes <= STORE_RUN_BODIES_MAX, s);
     q->base.arena = arena;
     if (rc != SQLITE_OK)
         return rc;
@@ -65,10 +66,11 @@ static int add_steps(struct load *l, struct store_run *run)
     run->first_step = l->q->step_count;
     sqlite3_bind_int64(st, 1, run->seq * SCHEMA_STEPS_PER_RUN);
     sqlite3_bind_int64(st, 2, (run->seq + 1) * SCHEMA_STEPS_PER_RUN);
-    while ((rc = sqlite3_step(st)) == SQLITE_ROW && (rc = add_step(l, run)) == SQLITE_OK)
-        ;
+    size_t before = l->bytes;
+    while ((rc = sqlite3_step(st)) == SQLITE_ROW && (rc = add_step(l, run)) == SQLITE_OK && !run->too_big)
+        run->too_big = l->replay && l->bytes - before > STORE_RUN_BYTES_MAX;
     sqlite_done(st);
-    return rc == SQLITE_DONE ? SQLITE_OK : rc;
+    return rc == SQLITE_DONE || run->too_big ? SQLITE_OK : rc;
 }
 
 /* The run at hand. */
@@ -135,7 +137,7 @@ static int load_this(struct load *l, int64_t seq)
 
 int query_run_load(struct reader *rd, struct store_read_runs *q)
 {
-    struct load l = {.rd = rd, .q = q};
+    struct load l = {.rd = rd, .q = q, .replay = true};
     int rc = SQLITE_OK;
     switch (q->what) {
     case STORE_LOAD_READY:

@@ -64,9 +64,9 @@ static struct buf as_buf(struct bytes v)
     return (struct buf){.data = (char *)v.data, .len = v.len};
 }
 
-int row_attempt(sqlite3_stmt *st, int first, struct arena **a, struct attempt *out)
+int row_attempt(sqlite3_stmt *st, int first, bool with_body, struct arena **a, struct attempt *out)
 {
-    struct bytes message = row_bytes(st, first + 7), headers, body;
+    struct bytes message = row_bytes(st, first + 7), headers, body = {NULL, 0};
     *out = (struct attempt){
         .number = (int)(sqlite3_column_int64(st, first) % SCHEMA_ATTEMPTS_PER_DELIVERY),
         .started_ms = sqlite3_column_int64(st, first + 1),
@@ -75,10 +75,10 @@ int row_attempt(sqlite3_stmt *st, int first, struct arena **a, struct attempt *o
         .error = (enum attempt_error)sqlite3_column_int(st, first + 4),
         .class = (enum attempt_class)sqlite3_column_int(st, first + 5),
         .retry_after_ms = -1,
-        .truncated = sqlite3_column_int(st, first + 6) != 0,
+        .truncated = !with_body || sqlite3_column_int(st, first + 6) != 0,
     };
     snprintf(out->message, sizeof out->message, "%.*s", (int)message.len, message.len == 0 ? "" : message.data);
-    if (row_copy(st, first + 8, a, &headers) != 0 || row_copy(st, first + 9, a, &body) != 0)
+    if (row_copy(st, first + 8, a, &headers) != 0 || (with_body && row_copy(st, first + 9, a, &body) != 0))
         return SQLITE_NOMEM;
     out->headers = as_buf(headers);
     out->body = as_buf(body);

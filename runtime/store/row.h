@@ -43,8 +43,9 @@ struct uuid row_uuid(sqlite3_stmt *st, int column);
 int row_read(sqlite3_stmt *st, struct arena **a, struct store_delivery *out);
 /* Adds the delivery to r->rows, which has room for *cap. */
 int row_add(sqlite3_stmt *st, struct store_read *r, size_t *cap);
-/* One attempt, from SCHEMA_ATTEMPT's columns, which begin at `first`. rc as above. */
-int row_attempt(sqlite3_stmt *st, int first, struct arena **a, struct attempt *out);
+/* One attempt, from SCHEMA_ATTEMPT's columns, which begin at `first`. rc as above. Without its body it counts as cut.
+ */
+int row_attempt(sqlite3_stmt *st, int first, bool with_body, struct arena **a, struct attempt *out);
 /* Makes room in an array of `size`-byte items for one more. rc as above. */
 int row_grow(void **items, size_t count, size_t *cap, size_t size);
 

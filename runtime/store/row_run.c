@@ -56,16 +56,16 @@ static int step_texts(sqlite3_stmt *st, struct arena **a, struct store_step *out
 }
 
 /* In the arena, so that it stays where it is while more steps come. */
-static int step_answer(sqlite3_stmt *st, struct arena **a, struct store_step *out)
+static int step_answer(sqlite3_stmt *st, struct arena **a, bool with_body, struct store_step *out)
 {
     if (sqlite3_column_type(st, STEP_ANSWER) == SQLITE_NULL)
         return SQLITE_OK;
     struct attempt *t = arena_new(a, sizeof *t);
     out->answer = t;
-    return t == NULL ? SQLITE_NOMEM : row_attempt(st, STEP_ANSWER, a, t);
+    return t == NULL ? SQLITE_NOMEM : row_attempt(st, STEP_ANSWER, with_body, a, t);
 }
 
-int row_step(sqlite3_stmt *st, struct arena **a, struct store_step *out)
+int row_step(sqlite3_stmt *st, struct arena **a, bool with_body, struct store_step *out)
 {
     int64_t key = sqlite3_column_int64(st, STEP_KEY);
     *out = (struct store_step){
@@ -80,5 +80,5 @@ int row_step(sqlite3_stmt *st, struct arena **a, struct store_step *out)
         .delivery = row_uuid(st, STEP_DELIVERY),
     };
     int rc = step_texts(st, a, out);
-    return rc == SQLITE_OK ? step_answer(st, a, out) : rc;
+    return rc == SQLITE_OK ? step_answer(st, a, with_body, out) : rc;
 }

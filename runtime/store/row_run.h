@@ -30,6 +30,6 @@ enum row_run_column {
 /* One run, its input too when the query has that column. rc: SQLITE_OK, or SQLITE_NOMEM. */
 int row_run(sqlite3_stmt *st, struct arena **a, struct store_run *out);
 /* One step, from SCHEMA_STEP's columns with SCHEMA_ATTEMPT's after them. rc as above. */
-int row_step(sqlite3_stmt *st, struct arena **a, struct store_step *out);
+int row_step(sqlite3_stmt *st, struct arena **a, bool with_body, struct store_step *out);
 
 #endif

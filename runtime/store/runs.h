@@ -12,6 +12,10 @@
 
 #include "core/run.h"
 
+/* Of results and answers of one run that are read to replay it, and of answers when it is looked at: later ones come
+ * without their body then. */
+enum { STORE_RUN_BYTES_MAX = 96 << 20, STORE_RUN_BODIES_MAX = 8 << 20 };
+
 /* One row. As part of a write every field is the caller's; in a result the views live as long as the result. */
 struct store_run {
     int64_t seq; /* one sequence with deliveries, events and scripts */
@@ -33,6 +37,7 @@ struct store_run {
     struct uuid event_id; /* of what started it, written and read with the run */
     /* Results of LOAD and ONE: its steps among those of the answer. */
     size_t first_step, step_count;
+    bool too_big; /* LOAD: its journal holds more than STORE_RUN_BYTES_MAX; the rest of it was not read */
 };
 
 /* One step of a run, by (run, number). */
