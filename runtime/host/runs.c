@@ -82,13 +82,19 @@ void runs_let_go(struct runs *rs)
 static const char TOO_LONG[] = "it was given more than 64 MiB of answers and events: it could not be replayed";
 static const char NO_MEMORY[] = "it alone needs more memory than its scripts may have";
 
-static void leave(struct runs *rs, struct run *r);
+/* It is read again in a moment. */
+static void put_off(struct runs *rs, struct run *r)
+{
+    int64_t seq = r->seq;
+    runs_drop(rs, r);
+    runs_load_later(rs, seq);
+}
 
 static void stop(struct runs *rs, struct run *r, enum task_end end, const char *message)
 {
     runs_unlink(rs, r);
     if (run_stop(r, end, message, on_written) != 0)
-        leave(rs, r);
+        put_off(rs, r);
     else
         rs->writing++;
 }
@@ -98,19 +104,17 @@ static void park(struct runs *rs, struct run *r, const char *message)
     stop(rs, r, TASK_PARKED, message);
 }
 
-/* Memory is short: those that only wait let go of theirs, and it is read again in a moment; but not for ever. */
+/* Memory is short: those that only wait let go of theirs, and it tries again; but not for ever. */
 static void leave(struct runs *rs, struct run *r)
 {
-    int64_t seq = r->seq;
-    bool again = rs->short_seq == seq && !r->stopping;
-    rs->short_seq = seq;
+    bool again = rs->short_seq == r->seq;
+    rs->short_seq = r->seq;
+    runs_unlink(rs, r); /* it may be one of these */
     runs_let_go(rs);
     if (again)
         park(rs, r, NO_MEMORY);
-    else {
-        runs_drop(rs, r);
-        runs_load_later(rs, seq);
-    }
+    else
+        put_off(rs, r);
 }
 
 static void go(struct runs *rs, struct run *r)

@@ -332,6 +332,45 @@ class Calls(unittest.TestCase):
             ended(d, 2)
             self.assertEqual(rows(d, "SELECT result FROM runs ORDER BY seq"), [(b"[true,404]",), (b"[false,404]",)])
 
+    def test_the_last_answer_when_the_window_has_passed(self):
+        """The same at once and in a replay: else the run would go another way."""
+        flow = """local res = call("step", { V = 1 })
+          local seen = { res.status, res.body, res.error.kind, res.attempts }
+          wait_event("on")
+          return { seen, { res.status, res.body, res.error.kind, res.attempts } }"""
+        text = script("URL", ("f", "go", flow)).replace(
+            'retry = { delays = { "50ms", "50ms", "50ms" }, within = "1m" }',
+            'rate = { 1, per = "2s" }, retry = { delays = { "500ms" }, within = "700ms" }')
+        with Receiver([answer(503, b"busy")]) as r, Daemon(text.replace("URL", r.url)) as d:
+            d.emit("go")
+            wait_until(lambda: count(d, "state = 1 AND steps = 2"), "it waits for the event")
+            d.kill()
+            d.start()
+            d.emit("on")
+            ended(d)
+            seen = [503, "busy", "window", 1]
+            self.assertEqual(rows(d, "SELECT state, message FROM runs"), [(SUCCEEDED, "")])
+            self.assertEqual(result(d, one(d, "SELECT seq FROM runs")), [seen, seen])
+
+    def test_more_answers_than_could_be_replayed(self):
+        flows = [("f", "go", 'for i = 1, 300 do call("step", { V = i }) end'), ("other", "go", 'call("step", { V = 0 }) return 1')]
+        with Receiver([answer(200, b"x" * 262144)], keep=False) as r, Daemon(script(r.url, *flows)) as d:
+            d.emit("go")
+            ended(d, 2)
+            self.assertEqual(rows(d, "SELECT flow, state, message FROM runs ORDER BY flow"), [
+                ("f", FAILED, "it was given more than 64 MiB of answers and events: it could not be replayed"), ("other", SUCCEEDED, "")])
+            self.assertLess(d.rss_mb("VmHWM"), 100 if not WRAPPED else 1000)
+
+    def test_runs_that_hold_large_answers_wait_in_the_store(self):
+        flow = 'local res = call("step", { V = event.data.N }) wait_event("on") return #res.body'
+        with Receiver([answer(200, b"x" * 262144)], keep=False) as r, Daemon(script(r.url, ("f", "go", flow))) as d:
+            d.batch({"name": "go", "data": {"N": n}} for n in range(100))
+            wait_until(lambda: count(d, "state = 1 AND steps = 2") == 100, "they wait")
+            self.assertLessEqual(d.status()["runs"]["in_memory"], 64)
+            d.emit("on")
+            ended(d, 100)
+            self.assertEqual(outcomes(d), ({SUCCEEDED: 100}, {b"262144": 100}))
+
     def test_very_many_at_once(self):
         """A loop of sends is written down in parts, between which others go on."""
         flows = [("many", "many", 'for i = 1, 5000 do send("step", { V = i, Run = "many" }) end'),
