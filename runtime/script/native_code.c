@@ -125,6 +125,10 @@ static int l_call_plain(lua_State *L)
     return 1;
 }
 
-const struct luaL_Reg native_code_functions[] = {{"readfile", l_readfile},     {"where", l_where},
-                                                 {"compile", l_compile},       {"protected", l_protected}, {"patient", l_patient},
-                                                 {"call_plain", l_call_plain}, {NULL, NULL}};
+const struct luaL_Reg native_code_functions[] = {{"readfile", l_readfile},
+                                                 {"where", l_where},
+                                                 {"compile", l_compile},
+                                                 {"protected", l_protected},
+                                                 {"patient", l_patient},
+                                                 {"call_plain", l_call_plain},
+                                                 {NULL, NULL}};
