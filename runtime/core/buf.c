@@ -14,6 +14,17 @@ bool bytes_equal(struct bytes a, struct bytes b)
     return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
+struct bytes bytes_copy(struct bytes v)
+{
+    char *p = malloc(v.len + 1);
+    if (p == NULL)
+        return (struct bytes){NULL, 0};
+    if (v.len > 0)
+        memcpy(p, v.data, v.len);
+    p[v.len] = '\0';
+    return (struct bytes){p, v.len};
+}
+
 int hex_digit(char c)
 {
     if (c >= '0' && c <= '9')

@@ -21,6 +21,8 @@ struct bytes {
 /* A view of a NUL-terminated string; NULL gives an empty view. */
 struct bytes bytes_of(const char *s);
 bool bytes_equal(struct bytes a, struct bytes b);
+/* A copy with a NUL after it (free() its data); data NULL when memory is short. */
+struct bytes bytes_copy(struct bytes v);
 /* The value of a hex digit of either case; -1: it is none. */
 int hex_digit(char c);
 

@@ -55,16 +55,6 @@ static void on_delivery(void *ud, const struct rendered *r)
         a->no_memory = true;
 }
 
-/* A copy; data NULL when memory is short, or of an empty view. */
-static struct bytes copied(struct bytes v)
-{
-    char *p = v.len == 0 ? NULL : malloc(v.len);
-    if (p == NULL)
-        return (struct bytes){0};
-    memcpy(p, v.data, v.len);
-    return (struct bytes){p, v.len};
-}
-
 static struct store_run *new_run(struct admission *a)
 {
     size_t n = a->accept.run_count;
@@ -97,9 +87,9 @@ static int add_run(struct admission *a, const struct started *s)
         .state = s->error == NULL ? RUN_READY : RUN_FAILED,
         .created_ms = a->outbox.now_ms,
         .finished_ms = s->error == NULL ? 0 : a->outbox.now_ms,
-        .flow = copied(s->flow),
-        .key = copied(s->key),
-        .message = copied(error),
+        .flow = bytes_copy(s->flow),
+        .key = bytes_copy(s->key),
+        .message = bytes_copy(error),
         .input = a->event.body,
     };
     return r->flow.len == s->flow.len && r->key.len == s->key.len && r->message.len == error.len ? 0 : -1;
@@ -123,7 +113,7 @@ static int add_key(struct admission *a, struct bytes key)
         a->keys = more;
         a->key_cap = cap;
     }
-    a->keys[n] = copied(key);
+    a->keys[n] = bytes_copy(key);
     if (a->keys[n].data == NULL)
         return -1;
     a->accept.key_count = n + 1;

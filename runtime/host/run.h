@@ -8,6 +8,8 @@
 #include "host/runs.h"
 #include "script/task.h"
 
+struct turn;
+
 struct open_step { /* waited for */
     int number;
     enum step_kind kind;
@@ -22,19 +24,6 @@ struct open_step { /* waited for */
 struct run_key {      /* that waits of the run have ended by */
     struct bytes key; /* allocated */
     int64_t seq;      /* of the last event */
-};
-
-/* What is being committed of a run. */
-struct turn {
-    struct store_advance advance; /* first: the write's callback gets it */
-    struct run *run;
-    struct outbox outbox;
-    struct store_step *steps; /* their texts are allocated, path first */
-    size_t count, cap;
-    struct bytes *forms;         /* pairs, allocated each */
-    size_t form_count, form_cap; /* of pairs */
-    struct buf text;             /* the message or the result */
-    bool no_memory;
 };
 
 struct run {
@@ -82,6 +71,10 @@ void run_count(struct run *r, struct bytes result, const struct attempt *answer)
 int run_keep_input(struct run *r, struct bytes input);
 /* Notes a step that is waited for. -1: memory. */
 int run_open(struct run *r, const struct store_step *s);
+/* What a time that is up gives: no event. */
+extern const struct bytes RUN_NOTHING;
+/* The last event that ended a wait for `key`; 0: none. */
+int64_t run_last_event(const struct run *r, struct bytes key);
 /* A wait for `key` has ended by that event: a later one is not ended by it again. -1: memory. */
 int run_note_event(struct run *r, struct bytes key, int64_t seq);
 struct open_step *run_find(struct run *r, int number);
@@ -97,13 +90,5 @@ bool run_is_managing(const struct run *r);
 int64_t run_due(const struct run *r);
 /* Ends the steps whose time is up. Returns whether there were any; -1: Lua is out of memory. */
 int run_time_up(struct run *r, int64_t now_ms);
-
-/* Goes as far as it can and submits what it did; `done` when that is committed. -1: memory, and the task is of no use.
- */
-int run_go(struct run *r, void (*done)(struct store_write *w, const struct err *failure));
-/* Instead of going on: parks or fails it with a message. */
-int run_stop(struct run *r, enum task_end end, const char *message,
-             void (*done)(struct store_write *w, const struct err *failure));
-void turn_free(struct turn *t);
 
 #endif

@@ -5,6 +5,7 @@
 #include "host/runs_internal.h"
 #include "host/runs_load.h"
 #include "host/scripts.h"
+#include "host/turn.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -93,7 +94,7 @@ static void put_off(struct runs *rs, struct run *r)
 static void stop(struct runs *rs, struct run *r, enum task_end end, const char *message)
 {
     runs_unlink(rs, r);
-    if (run_stop(r, end, message, on_written) != 0)
+    if (turn_stop(r, end, message, on_written) != 0)
         put_off(rs, r);
     else
         rs->writing++;
@@ -104,8 +105,7 @@ static void park(struct runs *rs, struct run *r, const char *message)
     stop(rs, r, TASK_PARKED, message);
 }
 
-/* Memory is short: those that only wait let go of theirs, and it tries again; but not for ever. */
-static void leave(struct runs *rs, struct run *r)
+void runs_leave(struct runs *rs, struct run *r)
 {
     bool again = rs->short_seq == r->seq;
     rs->short_seq = r->seq;
@@ -117,13 +117,13 @@ static void leave(struct runs *rs, struct run *r)
         put_off(rs, r);
 }
 
-static void go(struct runs *rs, struct run *r)
+void runs_go(struct runs *rs, struct run *r)
 {
     runs_unlink(rs, r);
     if (r->journal > RUNS_JOURNAL_MAX)
         stop(rs, r, TASK_FAILED, TOO_LONG);
-    else if (run_go(r, on_written) != 0)
-        leave(rs, r);
+    else if (turn_go(r, on_written) != 0)
+        runs_leave(rs, r);
     else
         rs->writing++;
 }
@@ -154,9 +154,9 @@ static void check_time(struct runs *rs, struct run *r)
 {
     int up = run_time_up(r, rs->env->wall_ms());
     if (up < 0)
-        leave(rs, r);
+        runs_leave(rs, r);
     else if (up > 0)
-        go(rs, r);
+        runs_go(rs, r);
     else if (run_due(r) != 0)
         runs_load_due(rs, run_due(r)); /* the clock was set back meanwhile */
 }
@@ -172,13 +172,13 @@ int runs_begin_one(struct runs *rs, struct run *r, const struct store_run *row, 
     free((char *)r->input.data);
     r->input = (struct bytes){0};
     if (rc != 0 && task_no_memory(&e))
-        leave(rs, r);
+        runs_leave(rs, r);
     else if (rc != 0)
         park(rs, r, e.message);
     else if (run_time_up(r, rs->env->wall_ms()) < 0)
-        leave(rs, r);
+        runs_leave(rs, r);
     else
-        go(rs, r);
+        runs_go(rs, r);
     return 0;
 }
 
@@ -264,9 +264,9 @@ static void waits(struct runs *rs, struct run *r, bool woken)
     int up = r->told ? 1 : run_time_up(r, rs->env->wall_ms());
     int64_t due_ms = run_due(r);
     if (up < 0)
-        leave(rs, r);
+        runs_leave(rs, r);
     else if (up > 0 && !rs->held)
-        go(rs, r);
+        runs_go(rs, r);
     else if (r->stale || (woken && !r->told)) {
         int64_t seq = r->seq;
         runs_drop(rs, r);
@@ -315,94 +315,6 @@ static void on_written(struct store_write *w, const struct err *failure)
     }
     turn_free(t);
     runs_load_next(rs);
-}
-
-/* --- what comes from outside -------------------------------------------------------------------------------------- */
-
-void runs_wake(struct runs *rs, int64_t seq)
-{
-    struct run *r = runs_find(rs, seq);
-    if (r != NULL && r->turn != NULL) {
-        r->stale = true;
-        return;
-    }
-    if (r != NULL)
-        runs_drop(rs, r);
-    runs_load_wake(rs, seq);
-    runs_load_next(rs);
-}
-
-/* A step that the run waits for has ended, and the store counts it. `entry` lacks what the step itself says. */
-static void told(struct runs *rs, struct run *r, struct open_step *s, struct task_entry *entry)
-{
-    int64_t seq = r->seq;
-    entry->number = s->number;
-    entry->kind = s->kind;
-    entry->path = s->path;
-    entry->name = s->name;
-    if (task_put(r->task, entry, NULL) != 0) {
-        runs_wake(rs, seq);
-        return;
-    }
-    run_close(r, s);
-    runs_unlink(rs, r);
-    r->seen++;
-    run_count(r, entry->result, entry->answer);
-    if (r->turn != NULL)
-        r->told = true;
-    else if (!rs->held)
-        go(rs, r);
-}
-
-void runs_event(struct runs *rs, const struct store_woken *w, int64_t event_seq, int64_t now_ms, struct bytes result)
-{
-    struct run *r = runs_find(rs, w->run);
-    struct open_step *s = r == NULL ? NULL : run_find(r, w->step);
-    if (s == NULL || s->ended_ms != 0 || r->stale || run_note_event(r, s->match, event_seq) != 0) {
-        runs_wake(rs, w->run);
-        return;
-    }
-    struct task_entry entry = {.ended_ms = now_ms, .result = result};
-    told(rs, r, s, &entry);
-}
-
-void runs_step_ended(struct runs *rs, const struct live *l, const struct store_step_end *end,
-                     const struct attempt *answer)
-{
-    struct run *r = runs_find(rs, end->run);
-    struct open_step *s = r == NULL ? NULL : run_find(r, end->step);
-    if (s == NULL || r->stale || (end->attempt != 0 && answer == NULL)) {
-        runs_wake(rs, end->run); /* the store has the answer */
-        return;
-    }
-    struct task_entry entry = {.ended_ms = end->ended_ms, .result = end->result, .delivery = &l->id, .answer = answer};
-    told(rs, r, s, &entry);
-}
-
-void runs_managed(struct runs *rs, int64_t seq, int step, struct bytes result)
-{
-    struct run *r = runs_find(rs, seq);
-    struct open_step *s = r == NULL ? NULL : run_find(r, step);
-    if (s == NULL || s->ended_ms != 0)
-        return;
-    bool told = run_done(r, s, rs->env->wall_ms(), result) == 0;
-    if (r->turn != NULL) {
-        r->told = told;
-        r->stale = r->stale || !told;
-    } else if (!told)
-        leave(rs, r);
-    else if (!rs->held)
-        go(rs, r);
-}
-
-void runs_canceled(struct runs *rs, int64_t seq)
-{
-    struct run *r = runs_find(rs, seq);
-    rs->env->counters.runs_canceled++;
-    if (r != NULL && r->turn != NULL)
-        r->dropped = true;
-    else if (r != NULL)
-        runs_drop(rs, r);
 }
 
 /* --- beginning and ending ----------------------------------------------------------------------------------------- */

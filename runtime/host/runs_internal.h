@@ -17,6 +17,10 @@ void runs_drop(struct runs *rs, struct run *r);
 int runs_resume(struct runs *rs, const struct store_run *row, const struct store_step *steps);
 /* The same of one that is in the table, without a task. 1: as above, and it is gone. */
 int runs_begin_one(struct runs *rs, struct run *r, const struct store_run *row, const struct store_step *steps);
+/* Takes its turn. */
+void runs_go(struct runs *rs, struct run *r);
+/* Memory is short: those that only wait let go of theirs, and it tries again; but not for ever. */
+void runs_leave(struct runs *rs, struct run *r);
 void runs_log_end(struct runs *rs, const struct store_run *row);
 
 #endif

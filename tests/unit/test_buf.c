@@ -88,6 +88,18 @@ static void numbers_are_little_endian(void **state)
     buf_fini(&b);
 }
 
+static void test_bytes_copy(void **state)
+{
+    (void)state;
+    struct bytes v = bytes_copy((struct bytes){"a\0b", 3}), none = bytes_copy((struct bytes){NULL, 0});
+    assert_int_equal(v.len, 3);
+    assert_memory_equal(v.data, "a\0b", 4);
+    assert_int_equal(none.len, 0);
+    assert_string_equal(none.data, "");
+    free((char *)v.data);
+    free((char *)none.data);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -96,6 +108,7 @@ int main(void)
         cmocka_unit_test(take_hands_over),
         cmocka_unit_test(failure_is_sticky),
         cmocka_unit_test(numbers_are_little_endian),
+        cmocka_unit_test(test_bytes_copy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
