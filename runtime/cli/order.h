@@ -8,12 +8,11 @@
 
 struct order {
     const char *command; /* also what the API calls it */
-    const char *query;   /* "?…" or "" */
-    const char *state;
-    bool json;
+    const char *help;
+    bool has_current; /* --current: under the scripts of now */
 };
 
-/* Asks it of each of these ids; the exit code: EXIT_FAILED when one could not be done. */
-int order_run(const struct order *o, char *const *ids, int count);
+/* The whole command; the exit code: EXIT_FAILED when it could not be done to one of them. */
+int order_command(const struct order *o, int argc, char **argv);
 
 #endif

@@ -1,8 +1,6 @@
 #include "cli/cli.h"
 #include "cli/order.h"
 
-#include <getopt.h>
-
 static const char help[] = "anzol restart 0192f0c1-2b3c-7d4e-8f50-61728394a5b6\n"
                            "\n"
                            "Begins runs that have ended once more: new runs of the same flows, from the same events, "
@@ -16,19 +14,6 @@ static const char help[] = "anzol restart 0192f0c1-2b3c-7d4e-8f50-61728394a5b6\n
 
 int command_restart(int argc, char **argv)
 {
-    struct order o = {.command = "restart", .query = "", .state = cli_default_state()};
-    const struct cli_option options[] = {CLI_STATE(&o.state), CLI_JSON(&o.json)};
-    const struct cli_line line = {
-        .command = "restart",
-        .help = help,
-        .operands = "ID",
-        .operands_min = 1,
-        .operands_max = -1,
-        .options = options,
-        .option_count = sizeof options / sizeof *options,
-    };
-    int code = cli_parse(&line, argc, argv);
-    if (code >= 0)
-        return code;
-    return order_run(&o, argv + optind, argc - optind);
+    const struct order o = {.command = "restart", .help = help};
+    return order_command(&o, argc, argv);
 }

@@ -1,8 +1,6 @@
 #include "cli/cli.h"
 #include "cli/order.h"
 
-#include <getopt.h>
-
 static const char help[] =
     "anzol resume 0192f0c1-2b3c-7d4e-8f50-61728394a5b6\n"
     "anzol reload && anzol resume 0192f0c1-2b3c-7d4e-8f50-61728394a5b6 --current\n"
@@ -17,21 +15,6 @@ static const char help[] =
 
 int command_resume(int argc, char **argv)
 {
-    struct order o = {.command = "resume", .query = "", .state = cli_default_state()};
-    bool current = false;
-    const struct cli_option options[] = {{.name = "current", .flag = &current}, CLI_STATE(&o.state), CLI_JSON(&o.json)};
-    const struct cli_line line = {
-        .command = "resume",
-        .help = help,
-        .operands = "ID",
-        .operands_min = 1,
-        .operands_max = -1,
-        .options = options,
-        .option_count = sizeof options / sizeof *options,
-    };
-    int code = cli_parse(&line, argc, argv);
-    if (code >= 0)
-        return code;
-    o.query = current ? "?scripts=current" : "";
-    return order_run(&o, argv + optind, argc - optind);
+    const struct order o = {.command = "resume", .help = help, .has_current = true};
+    return order_command(&o, argc, argv);
 }

@@ -32,5 +32,7 @@ extern const struct api_ops api_ops; /* ud: struct api */
 void api_stop(struct api *a);
 /* After completions of the store: lets held batches go on. */
 void api_relax(struct api *a);
+/* Answers with JSON, or 500 when memory was short for it. */
+void api_reply(struct api_call *c, int status, struct buf *json);
 
 #endif

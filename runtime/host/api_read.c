@@ -1,49 +1,9 @@
 #include "host/api_read.h"
 
+#include "host/asked.h"
 #include "host/resend.h"
 #include "host/scripts.h"
 #include "host/views.h"
-
-#include <stdlib.h>
-#include <string.h>
-
-/* A call that waits for a read. */
-struct asked {
-    struct store_read read;
-    struct api *api;
-    struct api_call *call;
-    char *webhook; /* the filter's, copied */
-    bool late;     /* of a ?wait= whose time was up */
-};
-
-static struct asked *asked_new(struct api *a, struct api_call *c, enum store_read_kind kind,
-                               void (*done)(struct store_read *, const struct err *))
-{
-    struct asked *q = calloc(1, sizeof *q);
-    struct err e;
-    if (q == NULL) {
-        err_memory(&e);
-        api_problem(c, &e);
-        return NULL;
-    }
-    q->api = a;
-    q->call = c;
-    q->read.kind = kind;
-    q->read.done = done;
-    return q;
-}
-
-static void asked_free(struct asked *q)
-{
-    store_read_fini(&q->read);
-    free(q->webhook);
-    free(q);
-}
-
-static void ask(struct asked *q)
-{
-    store_query(q->api->env->store, &q->read);
-}
 
 static void on_list(struct store_read *r, const struct err *failure)
 {
@@ -61,19 +21,18 @@ static void on_list(struct store_read *r, const struct err *failure)
 
 void api_read_list(struct api *a, const struct api_filter *f, struct api_call *c)
 {
-    struct asked *q = asked_new(a, c, STORE_READ_LIST, on_list);
+    struct asked *q = asked_list_new(a, f, c, STORE_READ_LIST, on_list);
     if (q == NULL)
         return;
-    q->webhook = f->name.len > 0 ? strndup(f->name.data, f->name.len) : NULL;
-    q->read.limit = f->limit;
-    q->read.filter = (struct store_filter){
-        .webhook = bytes_of(q->webhook),
+    q->read.base.limit = f->limit;
+    q->read.base.filter = (struct store_filter){
+        .webhook = bytes_of(q->name),
         .state = f->state,
         .since_ms = f->since_ms,
         .until_ms = f->until_ms,
         .before_seq = f->before_seq,
     };
-    ask(q);
+    asked_go(q);
 }
 
 static void problem_no_delivery(struct api_call *c, const struct uuid *id)
@@ -109,9 +68,9 @@ void api_read_one(struct api *a, const struct uuid *id, struct api_call *c, bool
     struct asked *q = asked_new(a, c, STORE_READ_ONE, on_one);
     if (q == NULL)
         return;
-    q->read.id = *id;
+    q->read.base.id = *id;
     q->late = late;
-    ask(q);
+    asked_go(q);
 }
 
 static void on_queued_again(void *ud, const struct err *failure)
@@ -122,7 +81,7 @@ static void on_queued_again(void *ud, const struct err *failure)
     if (failure != NULL)
         api_problem(q->call, failure);
     else {
-        view_id(&json, &q->read.id, delivery_state_name(DELIVERY_QUEUED));
+        view_id(&json, &q->read.base.id, delivery_state_name(DELIVERY_QUEUED));
         api_reply(q->call, 202, &json);
     }
     asked_free(q);
@@ -148,6 +107,6 @@ void api_read_and_resend(struct api *a, const struct uuid *id, struct api_call *
     struct asked *q = asked_new(a, c, STORE_READ_ONE, on_resend_read);
     if (q == NULL)
         return;
-    q->read.id = *id;
-    ask(q);
+    q->read.base.id = *id;
+    asked_go(q);
 }

@@ -11,7 +11,5 @@ void api_read_list(struct api *a, const struct api_filter *f, struct api_call *c
 /* `late`: of a call that waited for the outcome in vain: 202 with the state alone. */
 void api_read_one(struct api *a, const struct uuid *id, struct api_call *c, bool late);
 void api_read_and_resend(struct api *a, const struct uuid *id, struct api_call *c);
-/* Answers with JSON, or 500 when memory was short for it. */
-void api_reply(struct api_call *c, int status, struct buf *json);
 
 #endif

@@ -1,48 +1,8 @@
 #include "host/api_runs.h"
 
-#include "host/api_read.h"
+#include "host/asked.h"
 #include "host/orders.h"
 #include "host/views.h"
-
-#include <stdlib.h>
-#include <string.h>
-
-/* A call that waits for a read. */
-struct asked {
-    struct store_read_runs read; /* first: a read's callback gets it */
-    struct api *api;
-    struct api_call *call;
-    char *flow; /* the filter's, copied */
-};
-
-static struct asked *asked_new(struct api *a, struct api_call *c, enum store_read_kind kind,
-                               void (*done)(struct store_read *, const struct err *))
-{
-    struct asked *q = calloc(1, sizeof *q);
-    struct err e;
-    if (q == NULL) {
-        err_memory(&e);
-        api_problem(c, &e);
-        return NULL;
-    }
-    q->api = a;
-    q->call = c;
-    q->read.base.kind = kind;
-    q->read.base.done = done;
-    return q;
-}
-
-static void asked_free(struct asked *q)
-{
-    store_read_fini(&q->read.base);
-    free(q->flow);
-    free(q);
-}
-
-static void ask(struct asked *q)
-{
-    store_query(q->api->env->store, &q->read.base);
-}
 
 /* --- looking ------------------------------------------------------------------------------------------------------ */
 
@@ -62,19 +22,18 @@ static void on_list(struct store_read *r, const struct err *failure)
 
 void api_runs_list(struct api *a, const struct api_filter *f, struct api_call *c)
 {
-    struct asked *q = asked_new(a, c, STORE_READ_RUN_LIST, on_list);
+    struct asked *q = asked_list_new(a, f, c, STORE_READ_RUN_LIST, on_list);
     if (q == NULL)
         return;
-    q->flow = f->name.len > 0 ? strndup(f->name.data, f->name.len) : NULL;
     q->read.limit = f->limit;
     q->read.filter = (struct store_run_filter){
-        .flow = bytes_of(q->flow),
+        .flow = bytes_of(q->name),
         .state = f->state,
         .since_ms = f->since_ms,
         .until_ms = f->until_ms,
         .before_seq = f->before_seq,
     };
-    ask(q);
+    asked_go(q);
 }
 
 static void on_one(struct store_read *r, const struct err *failure)
@@ -101,7 +60,7 @@ void api_runs_one(struct api *a, const struct uuid *id, struct api_call *c)
     if (q == NULL)
         return;
     q->read.id = *id;
-    ask(q);
+    asked_go(q);
 }
 
 /* --- acting ------------------------------------------------------------------------------------------------------- */
