@@ -1,58 +1,27 @@
 /* The text of scripts in one run of bytes: as it was, damaged, and loaded again without its files. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "folder.h"
 
-#include <setjmp.h>
-
-#include <cmocka.h>
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "script/archive.h"
 #include "script/generation.h"
 
-static char dir[64];
 static struct err e;
 static struct buf archive, errors;
-
-static const char *path_of(const char *name)
-{
-    static char path[4][256];
-    static int turn;
-    turn = (turn + 1) % 4;
-    snprintf(path[turn], sizeof path[turn], "%s/%s", dir, name);
-    return path[turn];
-}
-
-static void write_file(const char *name, const char *text)
-{
-    FILE *f = fopen(path_of(name), "wb");
-    assert_non_null(f);
-    assert_true(fputs(text, f) >= 0);
-    assert_int_equal(fclose(f), 0);
-}
 
 static int setup(void **state)
 {
     (void)state;
-    strcpy(dir, "/tmp/anzol-archive-XXXXXX");
     unsetenv("ANZOL_STDLIB");
-    return mkdtemp(dir) == NULL ? -1 : 0;
+    return folder_make("archive");
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    char command[128];
     buf_fini(&archive);
     buf_fini(&errors);
-    snprintf(command, sizeof command, "rm -rf %s", dir);
-    return system(command);
+    return folder_remove();
 }
 
 /* The scripts in the folder, in `l`. */

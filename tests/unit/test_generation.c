@@ -1,17 +1,7 @@
 /* The scripting layer whole: the embedded stdlib, scripts in files, deliveries out. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "folder.h"
 
-#include <setjmp.h>
-
-#include <cmocka.h>
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "core/request.h"
 #include "core/secrets.h"
@@ -19,7 +9,6 @@
 
 enum { DELIVERIES_MAX = 16 };
 
-static char dir[64];
 static struct buf errors;
 static struct err e;
 static struct secrets *secrets;
@@ -65,43 +54,23 @@ static void on_delivery(void *ud, const struct rendered *r)
 
 static const struct render_sink sink = {.on_event = on_event, .on_delivery = on_delivery};
 
-static const char *path_of(const char *name)
-{
-    static char path[4][256];
-    static int turn;
-    turn = (turn + 1) % 4;
-    snprintf(path[turn], sizeof path[turn], "%s/%s", dir, name);
-    return path[turn];
-}
-
-static void write_file(const char *name, const char *text)
-{
-    FILE *f = fopen(path_of(name), "wb");
-    assert_non_null(f);
-    assert_true(fputs(text, f) >= 0);
-    assert_int_equal(fclose(f), 0);
-}
-
 static int setup(void **state)
 {
     (void)state;
-    strcpy(dir, "/tmp/anzol-generation-XXXXXX");
     unsetenv("ANZOL_STDLIB");
     setenv("SHOP_TOKEN", "hunter2-and-more", 1);
     secrets = secrets_new(&e);
-    return mkdtemp(dir) == NULL || secrets == NULL ? -1 : 0;
+    return secrets == NULL ? -1 : folder_make("generation");
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    char command[128];
     buf_fini(&errors);
     for (int i = 0; i < DELIVERIES_MAX; i++)
         buf_fini(&seen.list[i].request);
     secrets_free(secrets);
-    snprintf(command, sizeof command, "rm -r %s", dir);
-    return system(command);
+    return folder_remove();
 }
 
 static int try_load(const char *script, struct generation **g)

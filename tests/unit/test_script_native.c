@@ -2,19 +2,9 @@
  * The C side of the seam alone: a stub in the place of stdlib hands `native` to the script, whose functions take the
  * place of boot's.
  */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "folder.h"
 
-#include <setjmp.h>
-
-#include <cmocka.h>
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "core/log.h"
 #include "core/request.h"
@@ -47,55 +37,34 @@ static const char STUB[] = "local native = ...\n"
                            "function env.in_stdlib(f, ...) local r = f(...) return r end\n"
                            "return boot\n";
 
-static char dir[64];
 static struct buf errors;
 static struct err e;
 static struct secrets *secrets;
 
-static const char *path_of(const char *name)
-{
-    static char path[2][256];
-    static int turn;
-    turn = !turn;
-    snprintf(path[turn], sizeof path[turn], "%s/%s", dir, name);
-    return path[turn];
-}
-
-static void write_file(const char *name, const char *text, size_t len)
-{
-    FILE *f = fopen(path_of(name), "wb");
-    assert_non_null(f);
-    assert_int_equal(fwrite(text, 1, len, f), len);
-    assert_int_equal(fclose(f), 0);
-}
-
 static int setup(void **state)
 {
     (void)state;
-    strcpy(dir, "/tmp/anzol-script-XXXXXX");
-    if (mkdtemp(dir) == NULL || (secrets = secrets_new(&e)) == NULL)
+    if (folder_make("script") != 0 || (secrets = secrets_new(&e)) == NULL)
         return -1;
-    write_file("boot.lua", STUB, sizeof STUB - 1);
+    write_file("boot.lua", STUB);
     mkdir(path_of("lib"), 0700);
-    write_file("lib/part.lua", "local name = ... return {name = name}", 37);
+    write_file("lib/part.lua", "local name = ... return {name = name}");
     return setenv("ANZOL_STDLIB", dir, 1);
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    char command[128];
     buf_fini(&errors);
     secrets_free(secrets);
     unsetenv("ANZOL_STDLIB");
-    snprintf(command, sizeof command, "rm -r %s", dir);
-    return system(command);
+    return folder_remove();
 }
 
 static int load_with(struct generation_options o, const char *text, struct generation **g)
 {
     static const char *paths[1];
-    write_file("a.lua", text, strlen(text));
+    write_file("a.lua", text);
     paths[0] = path_of("a.lua");
     o.paths = paths;
     o.path_count = 1;
@@ -190,15 +159,15 @@ static void a_folder_gives_its_scripts_in_order(void **state)
     mkdir(folder, 0700);
     assert_int_equal(generation_load(&o, &g, &errors, &e), -1);
     assert_non_null(strstr(e.message, "/scripts: there is no *.lua in this folder"));
-    write_file("scripts/b.lua", "order = (order or '') .. 'b'", 28);
-    write_file("scripts/B.lua", "order = (order or '') .. 'B'", 28);
-    write_file("scripts/a.lua", "#!/usr/bin/env anzol\norder = (order or '') .. 'a'", 49);
-    write_file("scripts/.hidden.lua", "not Lua", 7);
-    write_file("scripts/.lua", "not Lua", 7);
-    write_file("scripts/notes.txt", "not Lua", 7);
-    write_file("scripts/z.lua", "function preview() return order .. ' ' .. #dirs .. dirs[1] end", 62);
+    write_file("scripts/b.lua", "order = (order or '') .. 'b'");
+    write_file("scripts/B.lua", "order = (order or '') .. 'B'");
+    write_file("scripts/a.lua", "#!/usr/bin/env anzol\norder = (order or '') .. 'a'");
+    write_file("scripts/.hidden.lua", "not Lua");
+    write_file("scripts/.lua", "not Lua");
+    write_file("scripts/notes.txt", "not Lua");
+    write_file("scripts/z.lua", "function preview() return order .. ' ' .. #dirs .. dirs[1] end");
     mkdir(path_of("scripts/more"), 0700);
-    write_file("scripts/more/c.lua", "not Lua", 7);
+    write_file("scripts/more/c.lua", "not Lua");
     assert_int_equal(generation_load(&o, &g, &errors, &e), 0);
     buf_init(&out);
     assert_int_equal(generation_preview(g, "x", bytes_of(""), &out, &e), 0);
@@ -553,7 +522,7 @@ static void files_are_read_beside_the_scripts_only(void **state)
     struct buf out;
     (void)state;
     buf_init(&out);
-    write_file("beside.lua", "return 1", 8);
+    write_file("beside.lua", "return 1");
     assert_int_equal(symlink("/etc/hostname", path_of("link.lua")), 0);
     struct generation *g =
         load("local d = dirs[1]\n"

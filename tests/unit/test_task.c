@@ -1,23 +1,12 @@
 /* Runs of flows in memory: what they ask for, what their journals make of them, and what keeps them in bounds. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "folder.h"
 
-#include <setjmp.h>
-
-#include <cmocka.h>
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "script/task.h"
 
 enum { STEPS_MAX = 8 };
 
-static char dir[64];
 static struct err e;
 static struct buf errors, text;
 static int64_t clock_ms;
@@ -79,20 +68,17 @@ static int64_t wall_ms(void *ud)
 static int setup(void **state)
 {
     (void)state;
-    strcpy(dir, "/tmp/anzol-task-XXXXXX");
     unsetenv("ANZOL_STDLIB");
     clock_ms = 1700000000000;
-    return mkdtemp(dir) == NULL ? -1 : 0;
+    return folder_make("task");
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    char command[128];
     buf_fini(&errors);
     buf_fini(&text);
-    snprintf(command, sizeof command, "rm -r %s", dir);
-    return system(command);
+    return folder_remove();
 }
 
 static const char HOOKS[] = "integration 'i' { url = 'http://h.test/' }\n"
