@@ -189,7 +189,6 @@ function run.parallel(b, functions)
     for name, vars in next, b.responses do child.responses[name] = vars end
   end
   if group.left > 0 then
-    b.group_waited = group
     yield(BLOCKED)
   end
   local out = {}
@@ -209,7 +208,6 @@ local function ended(self, b, ok, value)
   if not group then return end
   group.left = group.left - 1
   if group.left == 0 then
-    group.parent.group_waited = nil
     self.ready[#self.ready + 1] = group.parent
   end
 end

@@ -42,7 +42,8 @@ static struct bytes take_value(const char **p, const char *end)
     return (struct bytes){start, (size_t)(stop - start)};
 }
 
-/* One character of a name as it is written, \u escapes of ASCII read; -1: it cannot be in an ASCII name. */
+/* One character of a name as it is written, \u escapes of ASCII read; -1: another escape, which no name asked for
+ * has. */
 static int take_char(const char **p, const char *end)
 {
     if (**p != '\\')

@@ -4,7 +4,6 @@
 #ifndef ANZOL_CORE_RUN_H
 #define ANZOL_CORE_RUN_H
 
-#include "core/attempt.h"
 #include "core/buf.h"
 
 /* Stored by number: append only. */

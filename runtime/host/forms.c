@@ -72,5 +72,5 @@ int forms_add(struct forms *f, struct bytes name, struct bytes form)
             return -1;
     } else
         buf_append_char(&l->text, '\0');
-    return buf_append_bytes(&l->text, form) == 0 ? 1 : -1;
+    return buf_append_bytes(&l->text, form);
 }

@@ -19,7 +19,7 @@ struct forms {
 };
 
 void forms_fini(struct forms *f);
-/* 1: it is new; 0: known; -1: memory. */
+/* 0, also when it is known; -1: memory. */
 int forms_add(struct forms *f, struct bytes name, struct bytes form);
 /* As struct generation_options wants it: data NULL when nobody waits for the name. Valid until the next add. */
 struct bytes forms_of(const struct forms *f, struct bytes name);

@@ -97,12 +97,14 @@ static int start_secrets(struct host *h, const struct host_options *o, struct er
 
 static struct uuid new_delivery_id(void *ud)
 {
-    return env_new_id(ud);
+    struct host *h = ud;
+    return env_new_id(&h->env);
 }
 
 static int64_t script_wall_ms(void *ud)
 {
-    return ((struct env *)ud)->wall_ms();
+    struct host *h = ud;
+    return h->env.wall_ms();
 }
 
 /* Shows the mistakes (or warnings), one a line. Returns how many. */
@@ -133,7 +135,7 @@ static int set_rates(struct host *h, const struct generation *g, bool earlier, s
 
 static struct bytes script_forms(void *ud, struct bytes name)
 {
-    struct host *h = (struct host *)((char *)ud - offsetof(struct host, env));
+    struct host *h = ud;
     return forms_of(&h->runs.forms, name);
 }
 
@@ -156,7 +158,7 @@ static void init_scripts(struct host *h, const struct host_options *o)
         .new_id = new_delivery_id,
         .wall_ms = script_wall_ms,
         .forms = script_forms,
-        .ud = &h->env,
+        .ud = h,
     };
     scripts_init(&h->scripts, &h->env, &g);
     h->scripts.on_found = on_scripts_found;

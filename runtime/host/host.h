@@ -1,6 +1,6 @@
 /*
- * host: owns every subsystem, and the only order in which they start and stop: folder, log, secrets, store, scripts,
- * transport, dispatch, server. Everything runs on one loop; the store has threads of its own.
+ * host: owns every subsystem, and the only order in which they start and stop: folder, secrets, scripts, store,
+ * transport, server; then deliveries and runs begin. Everything runs on one loop; the store has threads of its own.
  */
 #ifndef ANZOL_HOST_HOST_H
 #define ANZOL_HOST_HOST_H

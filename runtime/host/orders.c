@@ -141,7 +141,8 @@ static int change(struct ordered *o, const struct store_run *run, struct err *e)
         .script = o->order == API_RESUME_CURRENT ? s->seq : 0,
         .now_ms = o->intake->env->wall_ms(),
     };
-    scripts_forget_failures(s); /* what they lacked may be there now */
+    if (o->order != API_CANCEL)
+        scripts_forget_failures(s); /* what they lacked may be there now */
     store_submit(o->intake->env->store, &o->change.base);
     return 0;
 }

@@ -199,11 +199,32 @@ int runs_resume(struct runs *rs, const struct store_run *row, const struct store
     return runs_begin_one(rs, r, row, steps);
 }
 
+static void log_end(struct runs *rs, const struct store_run *row)
+{
+    static const struct {
+        const char *event;
+        enum log_level level;
+    } how[RUN_STATE_COUNT] = {
+        [RUN_SUCCEEDED] = {"run.succeeded", LOG_INFO},
+        [RUN_FAILED] = {"run.failed", LOG_ERROR},
+        [RUN_PARKED] = {"run.parked", LOG_ERROR},
+    };
+    struct counters *c = &rs->env->counters;
+    char id[UUID_TEXT_SIZE];
+    c->runs_succeeded += row->state == RUN_SUCCEEDED;
+    c->runs_failed += row->state == RUN_FAILED;
+    c->runs_parked += row->state == RUN_PARKED;
+    uuid_format(&row->id, id);
+    log_line(rs->env->log, how[row->state].level, how[row->state].event, LOG_BYTES("flow", row->flow),
+             LOG_STR("run", id), LOG_INT("steps", row->steps),
+             row->message.len > 0 ? LOG_BYTES("message", row->message) : LOG_STR("message", ""));
+}
+
 void runs_accepted(struct runs *rs, const struct store_run *row)
 {
     rs->env->counters.runs++;
     if (row->state == RUN_FAILED)
-        runs_log_end(rs, row);
+        log_end(rs, row);
     if (row->state != RUN_READY)
         return;
     if (runs_fresh_keep(rs, row) != 0)
@@ -213,36 +234,13 @@ void runs_accepted(struct runs *rs, const struct store_run *row)
 
 /* --- what has been written down ----------------------------------------------------------------------------------- */
 
-void runs_log_end(struct runs *rs, const struct store_run *row)
-{
-    static const struct {
-        const char *event;
-        enum log_level level;
-    } how[RUN_STATE_COUNT] = {
-        [RUN_SUCCEEDED] = {"run.succeeded", LOG_INFO},
-        [RUN_FAILED] = {"run.failed", LOG_ERROR},
-        [RUN_PARKED] = {"run.parked", LOG_ERROR},
-        [RUN_CANCELED] = {"run.canceled", LOG_WARN},
-    };
-    struct counters *c = &rs->env->counters;
-    char id[UUID_TEXT_SIZE];
-    c->runs_succeeded += row->state == RUN_SUCCEEDED;
-    c->runs_failed += row->state == RUN_FAILED;
-    c->runs_parked += row->state == RUN_PARKED;
-    c->runs_canceled += row->state == RUN_CANCELED;
-    uuid_format(&row->id, id);
-    log_line(rs->env->log, how[row->state].level, how[row->state].event, LOG_BYTES("flow", row->flow),
-             LOG_STR("run", id), LOG_INT("steps", row->steps),
-             row->message.len > 0 ? LOG_BYTES("message", row->message) : LOG_STR("message", ""));
-}
-
 static void ended(struct runs *rs, struct run *r, struct turn *t)
 {
     struct store_run row = t->advance.run;
     row.flow = bytes_of(r->flow);
     if (row.state == RUN_SUCCEEDED)
         row.message = (struct bytes){0};
-    runs_log_end(rs, &row);
+    log_end(rs, &row);
     runs_drop(rs, r);
     if (t->advance.next_of_key != 0)
         runs_wake(rs, t->advance.next_of_key);

@@ -3,7 +3,7 @@
  *
  * A run goes on when it is accepted, when the outcome of a call or an event it waits for is committed, and when its
  * time is up. It goes as far as it can (script/task.h); what it asked for is one write (store_advance); only when that
- * is committed do its deliveries leave. Then it waits: the last thousand or so in memory, all others in the store
+ * is committed do its deliveries leave. Then it waits: the last two thousand or so in memory, all others in the store
  * alone, from where they are read and replayed when it is their turn. So a million sleeping runs cost disk.
  *
  * Nothing here decides whether a wake-up is lost: the store counts them (store/runs.h).

@@ -21,6 +21,5 @@ int runs_begin_one(struct runs *rs, struct run *r, const struct store_run *row, 
 void runs_go(struct runs *rs, struct run *r);
 /* Memory is short: those that only wait let go of theirs, and it tries again; but not for ever. */
 void runs_leave(struct runs *rs, struct run *r);
-void runs_log_end(struct runs *rs, const struct store_run *row);
 
 #endif

@@ -1,4 +1,4 @@
-/* runs: what comes from outside: ends of steps, wake-ups, orders. */
+/* runs: what comes from outside: wake-ups, ends of steps, that a person canceled one. */
 #include "host/runs_internal.h"
 #include "host/runs_load.h"
 

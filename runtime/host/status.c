@@ -119,7 +119,7 @@ void view_metrics(struct buf *out, const struct view_status *s)
     counter(out, "deliveries", "Deliveries accepted.", c->deliveries);
     counter(out, "attempts", "HTTP exchanges made.", c->attempts);
     counter(out, "retries", "Attempts beyond a delivery's first.", c->retries);
-    counter(out, "deliveries_succeeded", "Deliveries that ended with a 2xx.", c->succeeded);
+    counter(out, "deliveries_succeeded", "Deliveries that succeeded.", c->succeeded);
     counter(out, "deliveries_failed", "Deliveries given up.", c->failed);
     counter(out, "deliveries_unknown", "Deliveries whose outcome cannot be known.", c->unknown);
     counter(out, "render_errors", "Deliveries that could not be rendered.", c->render_errors);

@@ -8,8 +8,6 @@
 #include "core/err.h"
 #include "script/state.h"
 
-enum { BOOT_ARGS_MAX = 6 };
-
 struct boot_arg {
     struct bytes text;
     lua_Integer number; /* of a boolean: 0 or 1 */

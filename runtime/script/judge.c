@@ -13,12 +13,13 @@ struct judging {
     int rc;
 };
 
+enum { ARGS = 6 };                                                     /* of boot.judge */
 enum { KIND = 2, RETRY_MS, PAUSE_MS, MESSAGE, MISTAKES, RESULTS = 5 }; /* on the stack, above the argument */
 
 static void push_answer(lua_State *L, const struct judging *j)
 {
     const struct attempt *a = j->attempt;
-    const struct boot_arg args[BOOT_ARGS_MAX] = {
+    const struct boot_arg args[ARGS] = {
         {.text = j->webhook},
         {.number = a->status, .is_number = true},
         {.text = buf_view(&a->headers)},
@@ -26,7 +27,7 @@ static void push_answer(lua_State *L, const struct judging *j)
         {.number = a->truncated, .is_boolean = true},
         {.number = a->number, .is_number = true},
     };
-    boot_push_args(L, args, BOOT_ARGS_MAX);
+    boot_push_args(L, args, ARGS);
 }
 
 static int run(lua_State *L)
@@ -35,7 +36,7 @@ static int run(lua_State *L)
     struct judging *j = lua_touserdata(L, 1);
     boot_push(L, "judge");
     push_answer(L, j);
-    lua_call(L, BOOT_ARGS_MAX, RESULTS);
+    lua_call(L, ARGS, RESULTS);
     struct retry_judgement found = {
         .kind = (enum retry_judged)luaL_checkoption(L, KIND, NULL, kinds),
         .retry_ms = luaL_checkinteger(L, RETRY_MS),

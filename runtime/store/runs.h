@@ -89,7 +89,7 @@ struct store_step_end {
 struct store_advance {
     struct store_write base;
     struct store_run
-        run;      /* seq says which, mark how it was; the rest but ids, names and times of creation is written */
+        run; /* seq says which, mark how it was; written: script, state, steps, due_ms, finished_ms, message, result */
     int64_t mark; /* of this advance: random, so that no other has it */
     int seen;     /* how many of `woken` it knows: with more, it is READY instead of WAITING or SLEEPING */
     const struct store_step *steps; /* new ones (a number above the row's steps), or ended ones (ended_ms set) */
@@ -176,7 +176,7 @@ struct store_read_runs {
 struct store_read_script {
     struct store_read base;
     int64_t seq; /* 0: the newest */
-    /* Answered: seq 0 when there is none. */
+    /* Answered: `found` is its seq, 0 when there is none. */
     int64_t found;
     struct bytes hash, archive;
 };

@@ -1,14 +1,14 @@
 /*
- * store: the durable record of events, deliveries and attempts, behind a small asynchronous interface: batches of
- * writes in, completions on the loop. SQLite is the first implementation (sqlite.c); nothing outside this folder knows
- * it.
+ * store: the durable record of events, deliveries, attempts, and runs with their journals, behind a small asynchronous
+ * interface: batches of writes in, completions on the loop. SQLite is the first implementation (sqlite.c); nothing
+ * outside this folder knows it.
  *
  * Threads: every function is called on the loop's thread. The store works on threads of its own and calls `wake` from
  * there; the owner then calls store_dispatch() on the loop, which runs the `done` callbacks. A submitted write or read
  * is the caller's memory and is not touched by the caller until its `done` ran.
  *
  * Promise: done(failure NULL) of a write means committed and synced. Writes of one store complete in the order they
- * were submitted (but for accepts that fail while updates are kept, see store_health). A read's done runs after the
+ * were submitted (but for those that fail while others are kept, see store_health). A read's done runs after the
  * done of every write that its answer may show.
  */
 #ifndef ANZOL_STORE_STORE_H
@@ -39,12 +39,12 @@ struct store_delivery {
     struct bytes webhook, integration;
     int64_t run;          /* seq of the run that made it; 0: none */
     int step;             /* number of the run's step that it is */
-    int64_t script;       /* results of READY and DUE: under which scripts that run goes; 0: none */
+    int64_t script;       /* results of READY, DUE and ONE: under which scripts that run goes; 0: none */
     struct bytes request; /* core/request.h; empty when not asked for, or never rendered */
 };
 
 struct store_event {
-    int64_t seq; /* as of deliveries: one sequence for both */
+    int64_t seq; /* one sequence with deliveries, runs and scripts */
     struct uuid id;
     struct bytes key; /* the client's own id; empty: none. Seen within 24 h: the write is a duplicate */
     struct bytes name;
@@ -156,8 +156,8 @@ struct store_read {
 #include "store/runs.h"
 
 struct store_options {
-    const char *folder;     /* the database is folder/anzol.db */
-    int64_t keep_ms;        /* finished deliveries older than that are removed, little by little; 0: kept for ever */
+    const char *folder; /* the database is folder/anzol.db */
+    int64_t keep_ms;    /* what ended longer ago is removed, little by little (parked runs stay); 0: kept for ever */
     void (*wake)(void *ud); /* called on a store thread */
     void *ud;
     int64_t (*wall_ms)(void); /* NULL: the system clock */
@@ -187,9 +187,9 @@ size_t store_dispatch(struct store *s);
 size_t store_pending(const struct store *s);
 size_t store_pending_bytes(const struct store *s);
 /*
- * 0 when the last commit went well; -1 with the reason while the database refuses. While it refuses, accepts fail at
- * once (one is let through every 250 ms to probe), and updates are kept and tried again until they are
- * committed: their `done` just comes later.
+ * 0 when the last commit went well; -1 with the reason while the database refuses. While it refuses, accepts and
+ * changes of runs fail at once (one is let through every 250 ms to probe); updates, advances and scripts are kept and
+ * tried again until they are committed: their `done` just comes later.
  */
 int store_health(const struct store *s, struct err *e);
 
