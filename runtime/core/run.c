@@ -56,3 +56,12 @@ int run_call_result(struct buf *out, bool ok, int attempts, const char *error_ki
     json_write_end(&w);
     return buf_failed(out) ? -1 : 0;
 }
+
+int run_wait_result(struct buf *out, const struct uuid *id, struct bytes envelope)
+{
+    char text[UUID_TEXT_SIZE];
+    uuid_format(id, text);
+    buf_printf(out, "{\"id\":\"%s\",\"event\":", text);
+    buf_append_bytes(out, envelope.len > 0 ? envelope : bytes_of("null"));
+    return buf_append_char(out, '}');
+}

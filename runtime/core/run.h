@@ -5,6 +5,7 @@
 #define ANZOL_CORE_RUN_H
 
 #include "core/buf.h"
+#include "core/uuid.h"
 
 /* Stored by number: append only. */
 enum run_state {
@@ -49,5 +50,10 @@ enum { RUN_STEPS_MAX = 65535 };
  */
 int run_call_result(struct buf *out, bool ok, int attempts, const char *error_kind, struct bytes message,
                     struct bytes vars);
+/*
+ * The same of a wait that an event ended: {"id":"…","event":ENVELOPE}; what the store writes and what the run is told
+ * must be alike. An empty envelope is null.
+ */
+int run_wait_result(struct buf *out, const struct uuid *id, struct bytes envelope);
 
 #endif

@@ -10,7 +10,7 @@
  * dies counts as unknown, so no more than needed to hide the commit's latency. */
 static const int64_t MARK_AHEAD_NS = 5 * NS_PER_MS;
 /* Attempts of a lane whose record is not committed: bounds memory while the store refuses. */
-enum { RECORDING_MAX = 256, MEMORY_RETRY_MS = 100, JUDGE_AGAIN_MS = 2 };
+enum { RECORDING_MAX = 256, MEMORY_RETRY_MS = 100 };
 
 static void pump(struct lane *lane);
 
@@ -176,10 +176,8 @@ static bool step(struct lane *lane)
         outcome_give_up(lane, l);
         return true;
     }
-    if (lane->dispatch->can_judge != NULL && !lane->dispatch->can_judge(lane->dispatch->ud, l)) {
-        wake_in(lane, now, JUDGE_AGAIN_MS * NS_PER_MS);
-        return false;
-    }
+    if (lane->dispatch->can_judge != NULL && !lane->dispatch->can_judge(lane->dispatch->ud, l))
+        return false; /* dispatch_go_on() follows */
     bool to_mark = !marked && !l->has_key;
     int64_t wait = to_mark ? mark_wait(lane, now) : limiter_wait(&lane->limiter, now);
     if (wait > 0) {
@@ -212,11 +210,16 @@ static void pump(struct lane *lane)
 
 /* --- beginning and stopping -------------------------------------------------------------------------------------- */
 
+void dispatch_go_on(struct dispatch *d)
+{
+    for (struct lane *lane = d->lanes; lane != NULL; lane = lane->next)
+        pump(lane);
+}
+
 void dispatch_begin(struct dispatch *d)
 {
     d->held = false;
-    for (struct lane *lane = d->lanes; lane != NULL; lane = lane->next)
-        pump(lane);
+    dispatch_go_on(d);
 }
 
 void dispatch_drain(struct dispatch *d)

@@ -22,8 +22,8 @@ struct dispatch {
     void (*on_final)(void *ud, int64_t seq);
     /* It was a step that a run waits for, whose end is committed. May be NULL. */
     void (*on_step_end)(void *ud, const struct live *l, const struct store_step_end *end, const struct attempt *answer);
-    /* Whether judge() will have what it needs for an answer to it; if not, it is asked again in a moment. NULL: it has.
-     */
+    /* Whether judge() will have what it needs for an answer to it; if not, dispatch_go_on() follows once
+     * it has. NULL: it has. */
     bool (*can_judge)(void *ud, const struct live *l);
     /* What the webhook's own rule makes of an answer, as generation_judge(). NULL: no webhook has one. */
     int (*judge)(void *ud, const struct live *l, const struct attempt *a, struct retry_judgement *out,
@@ -34,6 +34,8 @@ struct dispatch {
 /* Held: what is offered stays where it is until dispatch_begin(). */
 void dispatch_init(struct dispatch *d, struct env *env);
 void dispatch_begin(struct dispatch *d);
+/* What can_judge() held back may go now. */
+void dispatch_go_on(struct dispatch *d);
 /* After store and transport are closed: nothing is in flight any more. */
 void dispatch_fini(struct dispatch *d);
 

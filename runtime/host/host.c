@@ -1,6 +1,5 @@
 #include "host/host.h"
 
-#include "core/request.h"
 #include "core/secrets.h"
 #include "core/units.h"
 #include "host/api.h"
@@ -146,6 +145,7 @@ static void on_scripts_found(void *ud, const struct generation *g)
     if (g != NULL && set_rates(h, g, true, &e) != 0)
         log_line(h->log, LOG_ERROR, "scripts.earlier", LOG_STR("error", e.message));
     runs_scripts_found(&h->runs);
+    dispatch_go_on(&h->dispatch);
 }
 
 static void init_scripts(struct host *h, const struct host_options *o)
@@ -258,10 +258,7 @@ static struct generation *judging(struct host *h, const struct live *l)
 
 static bool can_judge(void *ud, const struct live *l)
 {
-    struct request_options o;
-    if (l->script == 0 || request_options_read(&o, l->request, NULL) != 0 || (o.flags & REQUEST_JUDGED) == 0)
-        return true;
-    return judging(ud, l) != NULL;
+    return l->script == 0 || !l->judged || judging(ud, l) != NULL;
 }
 
 static int judge(void *ud, const struct live *l, const struct attempt *a, struct retry_judgement *out,

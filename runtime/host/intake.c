@@ -208,22 +208,12 @@ static int tell_accepted(struct admission *a)
     return rc;
 }
 
-/* What the journal keeps of a wait that it ended. */
-static int put_result(const struct admission *a, struct buf *out)
-{
-    char id[UUID_TEXT_SIZE];
-    uuid_format(&a->event.id, id);
-    buf_printf(out, "{\"id\":\"%s\",\"event\":", id);
-    buf_append_bytes(out, a->event.body);
-    return buf_append_char(out, '}');
-}
-
 static void wake_runs(struct admission *a)
 {
     const struct buf *woken = &a->accept.woken;
     struct buf result;
     buf_init(&result);
-    bool composed = woken->len > 0 && put_result(a, &result) == 0;
+    bool composed = woken->len > 0 && run_wait_result(&result, &a->event.id, a->event.body) == 0;
     for (size_t at = 0; at < woken->len; at += sizeof(struct store_woken)) {
         struct store_woken w;
         memcpy(&w, woken->data + at, sizeof w);

@@ -1,6 +1,5 @@
 #include "host/lane.h"
 
-#include "core/request.h"
 #include "core/units.h"
 
 #include <stdlib.h>
@@ -168,7 +167,6 @@ static struct live *from_row(const struct store_delivery *row, bool retry)
     struct live *l = live_new(&row->id, row->seq, row->webhook, row->request);
     if (l == NULL)
         return NULL;
-    struct request_options options;
     l->attempts = row->attempts;
     l->tries = row->tries;
     l->created_ms = row->created_ms;
@@ -176,7 +174,6 @@ static struct live *from_row(const struct store_delivery *row, bool retry)
     l->run = row->run;
     l->step = row->step;
     l->script = row->script;
-    l->has_key = request_options_read(&options, row->request, NULL) == 0 && (options.flags & REQUEST_HAS_KEY) != 0;
     l->retry = retry;
     return l;
 }

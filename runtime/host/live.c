@@ -1,5 +1,7 @@
 #include "host/live.h"
 
+#include "core/request.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +18,10 @@ struct live *live_new(const struct uuid *id, int64_t seq, struct bytes webhook, 
         memcpy(l->text + webhook.len, request.data, request.len);
     l->webhook = (struct bytes){l->text, webhook.len};
     l->request = (struct bytes){l->text + webhook.len, request.len};
+    struct request_options options;
+    bool readable = request_options_read(&options, l->request, NULL) == 0;
+    l->has_key = readable && (options.flags & REQUEST_HAS_KEY) != 0;
+    l->judged = readable && (options.flags & REQUEST_JUDGED) != 0;
     return l;
 }
 

@@ -22,10 +22,11 @@ struct live {
     int attempts; /* made so far */
     int tries;    /* of them since it was accepted, or sent again by hand: the retry rule counts these */
     int64_t created_ms, first_ms;
-    int64_t run;    /* the run that waits for its outcome, … */
-    int step;       /* … or made it, in this step; run 0: none */
-    int64_t script; /* under which that run goes; 0: none */
-    bool has_key;
+    int64_t run;                   /* the run that waits for its outcome, … */
+    int step;                      /* … or made it, in this step; run 0: none */
+    int64_t script;                /* under which that run goes; 0: none */
+    bool has_key;                  /* the receiver gets the transactional id */
+    bool judged;                   /* the webhook has a rule of its own for what an answer means */
     bool retry;                    /* it comes from waiting */
     struct flight *flight;         /* while in flight or being recorded */
     struct bytes webhook, request; /* in the same allocation */

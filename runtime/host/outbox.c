@@ -1,7 +1,5 @@
 #include "host/outbox.h"
 
-#include "core/request.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,11 +62,9 @@ static int add_queued(struct outbox *o, struct store_delivery *row, const struct
     struct live *l = live_new(&r->id, row->seq, r->webhook, r->request);
     if (l == NULL)
         return -1;
-    struct request_options options;
     l->created_ms = o->now_ms;
     l->run = o->run;
     l->script = o->script;
-    l->has_key = request_options_read(&options, r->request, NULL) == 0 && (options.flags & REQUEST_HAS_KEY) != 0;
     row->webhook = l->webhook;
     row->request = l->request;
     row->state = DELIVERY_QUEUED;

@@ -13,7 +13,6 @@ struct pinned {
     struct pinned *next;
     int64_t seq;
     bool reading;
-    uint64_t used;
     struct generation *generation;
     struct err failure; /* domain ERR_NONE: none */
 };
@@ -38,13 +37,23 @@ static void pinned_free(struct pinned *p)
     free(p);
 }
 
+static struct pinned *take(struct pinned **at)
+{
+    struct pinned *p = *at;
+    *at = p->next;
+    return p;
+}
+
+static void put_first(struct scripts *s, struct pinned *p)
+{
+    p->next = s->pinned;
+    s->pinned = p;
+}
+
 void scripts_fini(struct scripts *s)
 {
-    while (s->pinned != NULL) {
-        struct pinned *p = s->pinned;
-        s->pinned = p->next;
-        pinned_free(p);
-    }
+    while (s->pinned != NULL)
+        pinned_free(take(&s->pinned));
     generation_unref(s->current);
     s->current = NULL;
 }
@@ -56,14 +65,11 @@ static void trim(struct scripts *s)
     struct pinned **oldest = NULL;
     for (struct pinned **at = &s->pinned; *at != NULL; at = &(*at)->next) {
         count++;
-        if (!(*at)->reading && (oldest == NULL || (*at)->used < (*oldest)->used))
+        if (!(*at)->reading)
             oldest = at;
     }
-    if (count <= PINNED_MAX || oldest == NULL)
-        return;
-    struct pinned *p = *oldest;
-    *oldest = p->next;
-    pinned_free(p);
+    if (count > PINNED_MAX && oldest != NULL)
+        pinned_free(take(oldest));
 }
 
 /* --- the current one ------------------------------------------------------------------------------------------- */
@@ -78,8 +84,8 @@ static void retire(struct scripts *s, const struct generation *next)
         return;
     }
     trim(s);
-    *p = (struct pinned){.scripts = s, .next = s->pinned, .seq = s->seq, .used = ++s->uses, .generation = s->current};
-    s->pinned = p;
+    *p = (struct pinned){.scripts = s, .seq = s->seq, .generation = s->current};
+    put_first(s, p);
 }
 
 int scripts_load(struct scripts *s, struct buf *errors, struct err *e)
@@ -164,8 +170,7 @@ static void forget(struct scripts *s, struct pinned *p)
     struct pinned **at = &s->pinned;
     while (*at != p)
         at = &(*at)->next;
-    *at = p->next;
-    pinned_free(p);
+    pinned_free(take(at));
 }
 
 /* That says nothing of the scripts. */
@@ -205,8 +210,6 @@ static struct pinned *fetch(struct scripts *s, int64_t seq)
     trim(s);
     p->scripts = s;
     p->seq = seq;
-    p->next = s->pinned;
-    s->pinned = p;
     p->reading = true;
     p->read = (struct store_read_script){.base = {.kind = STORE_READ_SCRIPT, .done = on_read}, .seq = seq};
     store_query(s->env->store, &p->read.base);
@@ -218,16 +221,15 @@ struct generation *scripts_find(struct scripts *s, int64_t seq, const char **fai
     *failure = NULL;
     if (seq == s->seq && seq != 0)
         return s->current;
-    struct pinned *p = s->pinned;
-    while (p != NULL && p->seq != seq)
-        p = p->next;
-    if (p == NULL)
-        p = fetch(s, seq);
+    struct pinned **at = &s->pinned;
+    while (*at != NULL && (*at)->seq != seq)
+        at = &(*at)->next;
+    struct pinned *p = *at != NULL ? take(at) : fetch(s, seq);
     if (p == NULL) {
         *failure = "out of memory";
         return NULL;
     }
-    p->used = ++s->uses;
+    put_first(s, p);
     if (!p->reading && p->generation == NULL)
         *failure = p->failure.message;
     return p->generation;
@@ -235,13 +237,9 @@ struct generation *scripts_find(struct scripts *s, int64_t seq, const char **fai
 
 void scripts_forget_failures(struct scripts *s)
 {
-    for (struct pinned **at = &s->pinned; *at != NULL;) {
-        struct pinned *p = *at;
-        if (p->reading || p->generation != NULL) {
-            at = &p->next;
-            continue;
-        }
-        *at = p->next;
-        pinned_free(p);
-    }
+    for (struct pinned **at = &s->pinned; *at != NULL;)
+        if ((*at)->reading || (*at)->generation != NULL)
+            at = &(*at)->next;
+        else
+            pinned_free(take(at));
 }

@@ -18,7 +18,6 @@ struct scripts {
     int64_t newest;             /* the newest in the store, … */
     char newest_hash[32];       /* … and its hash */
     struct pinned *pinned;      /* earlier ones, the last used first */
-    uint64_t uses;
     /* An earlier generation is loaded now, is known not to load, or is to be asked for again (`g` NULL). */
     void (*on_found)(void *ud, const struct generation *g);
     void *ud;

@@ -1,5 +1,6 @@
 #include "store/apply_wait.h"
 
+#include "core/run.h"
 #include "store/apply_run.h"
 #include "store/row.h"
 #include "store/schema.h"
@@ -21,13 +22,8 @@ int apply_wait_prepare(struct apply *a, struct err *e)
 /* What the journal keeps of a wait that an event ended. */
 static int compose(struct buf *out, struct uuid id, struct bytes envelope)
 {
-    char text[UUID_TEXT_SIZE];
-    uuid_format(&id, text);
     buf_clear(out);
-    buf_printf(out, "{\"id\":\"%s\",\"event\":", text);
-    buf_append_bytes(out, envelope.len > 0 ? envelope : bytes_of("null"));
-    buf_append_char(out, '}');
-    return buf_failed(out) ? SQLITE_NOMEM : SQLITE_OK;
+    return run_wait_result(out, &id, envelope) != 0 ? SQLITE_NOMEM : SQLITE_OK;
 }
 
 /* --- an event comes ------------------------------------------------------------------------------------------- */

@@ -122,19 +122,6 @@ static int load_rows(struct load *l, sqlite3_stmt *st, int64_t until_ms)
     return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-static int load_this(struct load *l, int64_t seq)
-{
-    sqlite3_stmt *st = l->rd->these_runs;
-    sqlite3_bind_int64(st, 1, seq);
-    int rc = sqlite3_step(st);
-    if (rc == SQLITE_ROW && !room(l))
-        l->q->more = true;
-    else if (rc == SQLITE_ROW)
-        rc = add_run(l, st);
-    sqlite_done(st);
-    return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
-}
-
 int query_run_load(struct reader *rd, struct store_read_runs *q)
 {
     struct load l = {.rd = rd, .q = q, .replay = true};
@@ -148,8 +135,10 @@ int query_run_load(struct reader *rd, struct store_read_runs *q)
     case STORE_LOAD_THESE:
         break;
     }
-    for (size_t i = 0; rc == SQLITE_OK && !q->more && i < q->seq_count; i++)
-        rc = load_this(&l, q->seqs[i]);
+    for (size_t i = 0; rc == SQLITE_OK && !q->more && i < q->seq_count; i++) {
+        sqlite3_bind_int64(rd->these_runs, 1, q->seqs[i]);
+        rc = load_rows(&l, rd->these_runs, 0);
+    }
     return rc;
 }
 
