@@ -45,7 +45,7 @@ static void push_arg(lua_State *L, const struct boot_arg *a)
     else if (a->is_number)
         lua_pushinteger(L, a->number);
     else
-        lua_pushlstring(L, a->text.len == 0 ? "" : a->text.data, a->text.len);
+        native_push_bytes(L, a->text);
 }
 
 void boot_push_args(lua_State *L, const struct boot_arg *args, int count)

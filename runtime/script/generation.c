@@ -22,11 +22,10 @@ static void push_files(lua_State *L, const struct load *scripts)
 {
     lua_createtable(L, (int)scripts->file_count, 0);
     for (size_t i = 0; i < scripts->file_count; i++) {
-        struct bytes text = buf_view(&scripts->files[i].text);
         lua_createtable(L, 0, 2);
         lua_pushstring(L, scripts->files[i].path);
         lua_setfield(L, -2, "path");
-        lua_pushlstring(L, text.len == 0 ? "" : text.data, text.len);
+        native_push_bytes(L, buf_view(&scripts->files[i].text));
         lua_setfield(L, -2, "text");
         lua_rawseti(L, -2, (lua_Integer)i + 1);
     }

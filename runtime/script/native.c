@@ -38,7 +38,20 @@ struct uuid native_fresh_id(struct native *n)
     return uuid_next(&n->ids, native_now_ms(n), random);
 }
 
-static int push_uuid(lua_State *L, const struct uuid *id)
+struct bytes native_string_at(lua_State *L, int index)
+{
+    struct bytes s;
+    s.data = lua_tolstring(L, index, &s.len);
+    return s;
+}
+
+int native_push_bytes(lua_State *L, struct bytes v)
+{
+    lua_pushlstring(L, v.len == 0 ? "" : v.data, v.len);
+    return 1;
+}
+
+int native_push_uuid(lua_State *L, const struct uuid *id)
 {
     char text[UUID_TEXT_SIZE];
     uuid_format(id, text);
@@ -51,13 +64,13 @@ static int l_new_id(lua_State *L)
     struct native *n = native_self(L);
     n->id = native_fresh_id(n);
     n->id_fresh = true;
-    return push_uuid(L, &n->id);
+    return native_push_uuid(L, &n->id);
 }
 
 static int l_uuid(lua_State *L)
 {
     struct uuid id = native_fresh_id(native_self(L));
-    return push_uuid(L, &id);
+    return native_push_uuid(L, &id);
 }
 
 static int l_now_ms(lua_State *L)

@@ -47,10 +47,15 @@ void native_fini(struct native *n);
 /* Pushes the table. May raise. `n` must stay where it is. */
 void native_push(lua_State *L, struct native *n);
 
-/* For the files that hold the functions. */
+/* For the files that hold the functions, or call into Lua. */
 struct native *native_self(lua_State *L);
 int64_t native_now_ms(struct native *n);
 struct uuid native_fresh_id(struct native *n);
+/* The string at `index`, valid while it is there; data NULL when there is none. */
+struct bytes native_string_at(lua_State *L, int index);
+/* Push one value and return 1, so that a function may end with it. */
+int native_push_bytes(lua_State *L, struct bytes v);
+int native_push_uuid(lua_State *L, const struct uuid *id);
 /* Raises the message as it stands, without a place: the message handler finds the script line. */
 int native_raise(lua_State *L, const char *message);
 

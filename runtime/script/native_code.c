@@ -25,12 +25,6 @@ static int fail(lua_State *L, const char *message)
     return 2;
 }
 
-static int push_text(lua_State *L, struct bytes text)
-{
-    lua_pushlstring(L, text.len == 0 ? "" : text.data, text.len);
-    return 1;
-}
-
 /* Out of the archive, or from disk and noted for one. */
 static int l_readfile(lua_State *L)
 {
@@ -41,7 +35,7 @@ static int l_readfile(lua_State *L)
         return fail(L, "files are read only while the scripts load");
     if (n->loading->archived) {
         const struct buf *text = load_find_module(n->loading, path);
-        return text == NULL ? fail(L, "no such file among the stored scripts") : push_text(L, buf_view(text));
+        return text == NULL ? fail(L, "no such file among the stored scripts") : native_push_bytes(L, buf_view(text));
     }
     char *real = realpath(path, NULL);
     bool found = real != NULL, allowed = found && is_allowed(n, real);
@@ -51,7 +45,7 @@ static int l_readfile(lua_State *L)
     buf_clear(&n->scratch);
     if (load_read_file(path, &n->scratch, &e) != 0 || load_add_module(n->loading, path, buf_view(&n->scratch), &e) != 0)
         return fail(L, e.message);
-    return push_text(L, buf_view(&n->scratch));
+    return native_push_bytes(L, buf_view(&n->scratch));
 }
 
 static int l_where(lua_State *L)

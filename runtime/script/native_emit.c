@@ -8,13 +8,6 @@
 
 enum { KEEP_MAX = 1 << 20, TIMEOUT_MS = 30000, CONNECT_MS = 5000, WEBHOOK = 1, INTEGRATION, HEAD, URL, HEADERS, BODY };
 
-static struct bytes string_at(lua_State *L, int index)
-{
-    struct bytes s;
-    s.data = lua_tolstring(L, index, &s.len);
-    return s;
-}
-
 static bool flag(lua_State *L, int table, const char *name)
 {
     lua_getfield(L, table, name);
@@ -95,7 +88,7 @@ static int l_head(lua_State *L)
     lua_getfield(L, 1, "method");
     luaL_checktype(L, -1, LUA_TSTRING);
     buf_clear(&n->scratch);
-    if (request_put_head(&n->scratch, &o, string_at(L, -1), &e) != 0)
+    if (request_put_head(&n->scratch, &o, native_string_at(L, -1), &e) != 0)
         return native_raise(L, e.message);
     lua_pushlstring(L, n->scratch.data, n->scratch.len);
     return 1;
@@ -105,10 +98,10 @@ static int l_on_event(lua_State *L)
 {
     const struct render_sink *sink = native_self(L)->sink;
     luaL_checktype(L, 1, LUA_TSTRING);
-    struct event_head h = {.name = string_at(L, 1)};
+    struct event_head h = {.name = native_string_at(L, 1)};
     if (!lua_isnoneornil(L, 2)) {
         luaL_checktype(L, 2, LUA_TSTRING);
-        h.key = string_at(L, 2);
+        h.key = native_string_at(L, 2);
     }
     if (sink != NULL && sink->on_event != NULL)
         sink->on_event(sink->ud, &h);
@@ -150,19 +143,19 @@ static struct request_piece read_piece(lua_State *L)
 {
     struct request_piece p = {.literal = {.len = 0}};
     if (lua_type(L, -1) == LUA_TSTRING) {
-        p.literal = string_at(L, -1);
+        p.literal = native_string_at(L, -1);
         return p;
     }
     if (lua_type(L, -1) != LUA_TTABLE || lua_getfield(L, -1, "secret") != LUA_TSTRING)
         luaL_error(L, "a text is a string or a list of strings and secrets");
-    p.secret = string_at(L, -1);
+    p.secret = native_string_at(L, -1);
     lua_getfield(L, -2, "encoding");
     p.encoding = read_encoding(L);
     lua_getfield(L, -3, "hmac");
     p.form = read_form(L);
     lua_getfield(L, -4, "message");
     if (p.form != SLOT_ITSELF)
-        p.message = string_at(L, -1);
+        p.message = native_string_at(L, -1);
     lua_pop(L, 4);
     return p;
 }
@@ -264,7 +257,7 @@ static void put_headers(lua_State *L, struct native *n)
         if (lua_rawgeti(L, HEADERS, (lua_Integer)i) != LUA_TSTRING)
             luaL_error(L, "emit: the name of a header is not a string");
         lua_rawgeti(L, HEADERS, (lua_Integer)i + 1);
-        rc = request_put_header(&n->scratch, string_at(L, -2), read_text(L, n), &e);
+        rc = request_put_header(&n->scratch, native_string_at(L, -2), read_text(L, n), &e);
         lua_pop(L, 2);
     }
     if (rc != 0)
@@ -278,7 +271,7 @@ static void compose(lua_State *L, struct native *n)
     if (n->scratch.cap > KEEP_MAX)
         buf_fini(&n->scratch);
     buf_clear(&n->scratch);
-    buf_append_bytes(&n->scratch, string_at(L, HEAD));
+    buf_append_bytes(&n->scratch, native_string_at(L, HEAD));
     lua_pushvalue(L, URL);
     struct request_text text = read_text(L, n);
     check_url(L, text);
@@ -306,8 +299,8 @@ static void deliver(lua_State *L, struct native *n, struct rendered *r)
     if (n->sink == NULL)
         luaL_error(L, "there is nobody to take a delivery");
     r->id = take_id(n);
-    r->webhook = string_at(L, WEBHOOK);
-    r->integration = string_at(L, INTEGRATION);
+    r->webhook = native_string_at(L, WEBHOOK);
+    r->integration = native_string_at(L, INTEGRATION);
     n->sink->on_delivery(n->sink->ud, r);
 }
 

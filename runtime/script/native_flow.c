@@ -5,13 +5,6 @@
 
 #include <string.h>
 
-static struct bytes string_at(lua_State *L, int index)
-{
-    struct bytes s;
-    s.data = lua_tolstring(L, index, &s.len);
-    return s;
-}
-
 static const struct render_sink *check_sink(lua_State *L)
 {
     const struct render_sink *sink = native_self(L)->sink;
@@ -26,7 +19,7 @@ static int l_emit_run(lua_State *L)
     const struct render_sink *sink = check_sink(L);
     lua_settop(L, 3);
     luaL_checktype(L, 1, LUA_TSTRING);
-    struct started s = {.flow = string_at(L, 1), .key = string_at(L, 2)};
+    struct started s = {.flow = native_string_at(L, 1), .key = native_string_at(L, 2)};
     if (!lua_isnil(L, 3))
         s.error = luaL_gsub(L, luaL_checkstring(L, 3), "\n", " ");
     if (sink->on_run != NULL)
@@ -40,7 +33,7 @@ static int l_on_key(lua_State *L)
     const struct render_sink *sink = check_sink(L);
     luaL_checktype(L, 1, LUA_TSTRING);
     if (sink->on_key != NULL)
-        sink->on_key(sink->ud, string_at(L, 1));
+        sink->on_key(sink->ud, native_string_at(L, 1));
     return 0;
 }
 
@@ -51,7 +44,7 @@ static int l_forms(lua_State *L)
     luaL_checktype(L, 1, LUA_TSTRING);
     struct bytes forms = {0};
     if (n->forms != NULL)
-        forms = n->forms(n->ud, string_at(L, 1));
+        forms = n->forms(n->ud, native_string_at(L, 1));
     if (forms.data == NULL)
         lua_pushnil(L);
     else
@@ -63,7 +56,7 @@ static int l_forms(lua_State *L)
 static struct bytes text_field(lua_State *L, const char *name)
 {
     lua_getfield(L, 2, name);
-    struct bytes s = lua_type(L, -1) == LUA_TSTRING ? string_at(L, -1) : (struct bytes){0};
+    struct bytes s = lua_type(L, -1) == LUA_TSTRING ? native_string_at(L, -1) : (struct bytes){0};
     lua_pop(L, 1);
     return s;
 }

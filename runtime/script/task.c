@@ -11,18 +11,6 @@ struct task {
     int ref; /* of the run's table in the registry */
 };
 
-static void push_bytes(lua_State *L, struct bytes v)
-{
-    lua_pushlstring(L, v.len == 0 ? "" : v.data, v.len);
-}
-
-static void push_uuid(lua_State *L, const struct uuid *id)
-{
-    char text[UUID_TEXT_SIZE];
-    uuid_format(id, text);
-    lua_pushstring(L, text);
-}
-
 /* --- beginning ---------------------------------------------------------------------------------------------------- */
 
 struct making {
@@ -36,10 +24,10 @@ static int run_new(lua_State *L)
 {
     struct making *m = lua_touserdata(L, 1);
     boot_push(L, "run_new");
-    push_uuid(L, &m->start->id);
-    push_bytes(L, m->start->flow);
-    push_bytes(L, m->start->envelope);
-    push_uuid(L, &m->start->event_id);
+    native_push_uuid(L, &m->start->id);
+    native_push_bytes(L, m->start->flow);
+    native_push_bytes(L, m->start->envelope);
+    native_push_uuid(L, &m->start->event_id);
     lua_pushinteger(L, m->start->started_ms);
     lua_call(L, 5, 2);
     if (lua_istable(L, -2)) {
@@ -96,7 +84,7 @@ struct generation *task_generation(const struct task *t)
 
 static void set_bytes(lua_State *L, const char *name, struct bytes v)
 {
-    push_bytes(L, v);
+    native_push_bytes(L, v);
     lua_setfield(L, -2, name);
 }
 
@@ -128,7 +116,7 @@ static void push_entry(lua_State *L, const struct task_entry *s)
         set_bytes(L, "result", s->result);
     }
     if (s->delivery != NULL) {
-        push_uuid(L, s->delivery);
+        native_push_uuid(L, s->delivery);
         lua_setfield(L, -2, "delivery");
     }
     if (s->answer != NULL)
