@@ -135,15 +135,13 @@ local function envelope_mistake(event)
   end
 end
 
--- The key of a run: a text, or nil; nil and a message when it cannot be had.
-local function key_for(f, data, event)
-  local ok, key
-  if type(f.key) == "table" then
-    ok, key = true, f.key.static
-    if not key then ok, key = protected(f.key.render, data, "") end
-  else
-    ok, key = protected(f.key, event)
-  end
+-- The key of a run: a text, or nil; nil and a message when it cannot be had. `input`: the event for a function, the data
+-- for a template.
+local function key_for(f, input)
+  local ok, key = true
+  if type(f.key) == "function" then ok, key = protected(f.key, input)
+  elseif f.key.static then key = f.key.static
+  else ok, key = protected(f.key.render, input, "") end
   if not ok then return nil, message_of(key, f) end
   if key == nil then return nil end
   if type(key) == "number" then key = tostring(key) end
@@ -158,7 +156,7 @@ end
 local function start(f, event, raw)
   local key, why
   if type(f.key) == "function" then
-    key, why = key_for(f, nil, flow.event(raw))
+    key, why = key_for(f, flow.event(raw))
   elseif f.key then
     key, why = key_for(f, (f.key.custom and decode(raw) or event).data or {})
   end
@@ -177,9 +175,10 @@ function boot.event(raw)
     if not clean then event = decode(raw) end
     clean = deliver(r, event.data or {})
   end
-  if not clean then event = decode(raw) end
-  for _, f in ipairs(flows_by_event[event.name] or {}) do start(f, event, raw) end
-  flow.announce(event.name, event.data or {})
+  local begun, lines = flows_by_event[event.name], native.forms(event.name)
+  if not clean and (begun or lines) then event = decode(raw) end
+  for _, f in ipairs(begun or {}) do start(f, event, raw) end
+  if lines then flow.announce(event.name, event.data or {}, lines) end
   return true
 end
 

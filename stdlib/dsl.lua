@@ -1,7 +1,7 @@
 -- dsl: the words of a script: each call only notes what was defined and where; checking comes when all scripts are loaded.
 
-local error, find, format, next, pairs, select, setmetatable, type =
-  error, string.find, string.format, next, pairs, select, setmetatable, type
+local error, find, format, next, pairs, select, setmetatable, tostring, type =
+  error, string.find, string.format, next, pairs, select, setmetatable, tostring, type
 
 local native = require "stdlib.native"
 local marks = require "stdlib.template.marks"
@@ -53,6 +53,11 @@ function dsl.kind(v)
   return (t == "userdata" and "an " or "a ") .. t
 end
 local kind = dsl.kind
+
+-- A value in messages: a text in quotes, a number as it is, else what it is.
+function dsl.shown(v)
+  return type(v) == "string" and "'" .. v .. "'" or type(v) == "number" and tostring(v) or kind(v)
+end
 
 local function check_name(word, name, path, line)
   if type(name) ~= "string" then

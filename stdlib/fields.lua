@@ -12,7 +12,7 @@ local text = require "stdlib.text"
 local judge = require "stdlib.judge"
 local marks = require "stdlib.template.marks"
 local response = require "stdlib.response"
-local kind = dsl.kind
+local kind, shown = dsl.kind, dsl.shown
 
 local fields = {}
 
@@ -33,13 +33,9 @@ local function boolean_field(key)
   end
 end
 
-local function shown(v)
-  return type(v) == "string" and "'" .. v .. "'" or type(v) == "number" and format("%s", v) or kind(v)
-end
-
 local function duration_field(key)
   return function(fail, v)
-    local ms = (type(v) == "string" or type(v) == "number") and native.duration(v)
+    local ms = native.duration(v)
     if not ms then
       fail({ key }, '%s: expected a duration such as "30s" or a number of seconds, found %s', key, shown(v))
     elseif ms < 1 or ms > HOUR then

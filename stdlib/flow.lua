@@ -130,10 +130,10 @@ end
 -- --- waiting ----------------------------------------------------------------------------------------------------
 
 local function duration(word, v)
-  local ms = (type(v) == "string" or type(v) == "number") and native.duration(v)
+  local ms = native.duration(v)
   if not ms then
     error(format('%s: expected a duration up to ten years, such as "30s", or a number of seconds; found %s', word,
-      type(v) == "string" and "'" .. v .. "'" or type(v) == "number" and tostring(v) or dsl.kind(v)), 3)
+      dsl.shown(v)), 3)
   end
   return ms
 end
@@ -251,10 +251,8 @@ local function parse_forms(lines)
 end
 
 -- Tells the host what an event brings to those who wait for it: its values in the forms in which events of this name are
--- waited for.
-function flow.announce(name, data)
-  local lines = native.forms(name)
-  if not lines then return end
+-- waited for, `lines` as native.forms() gives them.
+function flow.announce(name, data, lines)
   for _, form in ipairs(parse_forms(lines)) do
     local values, all = {}, true
     for i, steps in ipairs(form.steps) do

@@ -100,7 +100,7 @@ local function expect_text(v)
 end
 
 local function expect_duration(v)
-  local ms = (type(v) == "string" or type(v) == "number") and native.duration(v) or nil
+  local ms = native.duration(v)
   if not ms then return nil, 'a duration such as "30s" or a number of seconds' end
   return ms
 end
@@ -114,10 +114,6 @@ end
 local FIELDS = { ok = expect_boolean, error = expect_text, retry = expect_retry, pause = expect_duration }
 local NAMES = { "error", "ok", "pause", "retry" }
 
-local function shown(v)
-  return type(v) == "string" and "'" .. v .. "'" or type(v) == "number" and tostring(v) or dsl.kind(v)
-end
-
 local function read_field(key, v, out)
   local check = FIELDS[key]
   if not check then
@@ -126,7 +122,7 @@ local function read_field(key, v, out)
       near and mistakes.hint(near) or "; there are " .. mistakes.listed(NAMES))
   end
   local value, expected = check(v)
-  if value == nil then return format("%s: expected %s, found %s", key, expected, shown(v)) end
+  if value == nil then return format("%s: expected %s, found %s", key, expected, dsl.shown(v)) end
   out[key] = value
 end
 

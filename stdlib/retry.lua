@@ -50,10 +50,9 @@ end
 -- Milliseconds of a delay or of `within`; nil when it is none, and told.
 local function read_duration(v, path, fail)
   local what = "retry." .. path[2]
-  local ms = (type(v) == "string" or type(v) == "number") and native.duration(v) or nil
+  local ms = native.duration(v)
   if not ms then
-    local found = type(v) == "string" and "'" .. v .. "'" or type(v) == "number" and format("%s", v) or dsl.kind(v)
-    return fail(path, '%s: expected a duration such as "30s" or a number of seconds, found %s', what, found)
+    return fail(path, '%s: expected a duration such as "30s" or a number of seconds, found %s', what, dsl.shown(v))
   end
   if ms > LONGEST then return fail(path, "%s: '%s' is out of range; at most 30d", what, v) end
   return ms
