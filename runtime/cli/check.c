@@ -93,14 +93,10 @@ static void write_mistake(struct json_write *w, struct bytes text)
 static void write_mistakes(struct json_write *w, const char *key, struct bytes lines)
 {
     json_write_array(w, key);
-    while (lines.len > 0) {
-        const char *end = memchr(lines.data, '\n', lines.len);
-        size_t len = end != NULL ? (size_t)(end - lines.data) : lines.len;
-        if (len > 0)
-            write_mistake(w, (struct bytes){lines.data, len});
-        size_t step = end != NULL ? len + 1 : len;
-        lines = (struct bytes){lines.data + step, lines.len - step};
-    }
+    struct bytes line;
+    while (bytes_next_line(&lines, &line))
+        if (line.len > 0)
+            write_mistake(w, line);
     json_write_end(w);
 }
 

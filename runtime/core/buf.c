@@ -14,6 +14,17 @@ bool bytes_equal(struct bytes a, struct bytes b)
     return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
+bool bytes_next_line(struct bytes *rest, struct bytes *line)
+{
+    if (rest->len == 0)
+        return false;
+    const char *stop = memchr(rest->data, '\n', rest->len);
+    size_t len = stop == NULL ? rest->len : (size_t)(stop - rest->data), step = len + (stop != NULL);
+    *line = (struct bytes){rest->data, len};
+    *rest = (struct bytes){rest->data + step, rest->len - step};
+    return true;
+}
+
 struct bytes bytes_copy(struct bytes v)
 {
     char *p = malloc(v.len + 1);

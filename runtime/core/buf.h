@@ -21,6 +21,8 @@ struct bytes {
 /* A view of a NUL-terminated string; NULL gives an empty view. */
 struct bytes bytes_of(const char *s);
 bool bytes_equal(struct bytes a, struct bytes b);
+/* Takes the next line, without its newline, off `rest`. False: there is none. A last newline begins no line. */
+bool bytes_next_line(struct bytes *rest, struct bytes *line);
 /* A copy with a NUL after it (free() its data); data NULL when memory is short. */
 struct bytes bytes_copy(struct bytes v);
 /* The value of a hex digit of either case; -1: it is none. */

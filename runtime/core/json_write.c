@@ -281,12 +281,9 @@ void json_write_time(struct json_write *w, const char *key, int64_t wall_ms)
 void json_write_lines(struct json_write *w, const char *key, struct bytes text)
 {
     json_write_array(w, key);
-    while (text.len > 0) {
-        const char *stop = memchr(text.data, '\n', text.len);
-        size_t len = stop == NULL ? text.len : (size_t)(stop - text.data), step = len + (stop != NULL);
-        json_write_bytes(w, NULL, (struct bytes){text.data, len});
-        text = (struct bytes){text.data + step, text.len - step};
-    }
+    struct bytes line;
+    while (bytes_next_line(&text, &line))
+        json_write_bytes(w, NULL, line);
     json_write_end(w);
 }
 

@@ -213,12 +213,10 @@ int secrets_read_env_file(const char *path, struct err *e)
     struct bytes left = buf_view(&file);
     if (left.len >= 3 && memcmp(left.data, bom, 3) == 0)
         left = rest(left, 3);
-    while (rc == 0 && left.len > 0) {
-        const char *stop = memchr(left.data, '\n', left.len);
-        size_t len = stop == NULL ? left.len : (size_t)(stop - left.data);
+    struct bytes line;
+    while (rc == 0 && bytes_next_line(&left, &line)) {
         at.line++;
-        rc = read_line((struct bytes){left.data, len}, &at, e);
-        left = rest(left, stop == NULL ? len : len + 1);
+        rc = read_line(line, &at, e);
     }
     secrets_wipe_buf(&file);
     buf_fini(&file);

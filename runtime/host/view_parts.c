@@ -6,9 +6,22 @@
 
 void view_put_id(struct json_write *w, const char *key, const struct uuid *id)
 {
+    static const struct uuid none;
     char text[UUID_TEXT_SIZE];
+    if (memcmp(id, &none, sizeof none) == 0) {
+        json_write_null(w, key);
+        return;
+    }
     uuid_format(id, text);
     json_write_str(w, key, text);
+}
+
+void view_put_text(struct json_write *w, const char *key, struct bytes text)
+{
+    if (text.len > 0)
+        json_write_bytes(w, key, text);
+    else
+        json_write_null(w, key);
 }
 
 void view_put_status(struct json_write *w, int status)
@@ -33,17 +46,21 @@ static void put_header(struct json_write *w, struct bytes line)
     json_write_end(w);
 }
 
-void view_put_headers(struct json_write *w, struct bytes lines)
+/* "headers": [{"name", "value"}], of "Name: value\n" lines. */
+static void put_headers(struct json_write *w, struct bytes lines)
 {
     json_write_array(w, "headers");
-    while (lines.len > 0) {
-        const char *end = memchr(lines.data, '\n', lines.len);
-        size_t len = end == NULL ? lines.len : (size_t)(end - lines.data);
-        put_header(w, (struct bytes){lines.data, len});
-        size_t step = end == NULL ? len : len + 1;
-        lines = (struct bytes){lines.data + step, lines.len - step};
-    }
+    struct bytes line;
+    while (bytes_next_line(&lines, &line))
+        put_header(w, line);
     json_write_end(w);
+}
+
+void view_put_answer(struct json_write *w, const struct attempt *a)
+{
+    put_headers(w, buf_view(&a->headers));
+    json_write_bytes(w, "body", buf_view(&a->body));
+    json_write_bool(w, "truncated", a->truncated);
 }
 
 void view_put_next(struct json_write *w, bool more, int64_t before_seq)

@@ -4,14 +4,18 @@
 #ifndef ANZOL_HOST_VIEW_PARTS_H
 #define ANZOL_HOST_VIEW_PARTS_H
 
+#include "core/attempt.h"
 #include "core/json_write.h"
 #include "core/uuid.h"
 
+/* The id of nothing (all zero) is null. */
 void view_put_id(struct json_write *w, const char *key, const struct uuid *id);
+/* An empty text is null. */
+void view_put_text(struct json_write *w, const char *key, struct bytes text);
 /* "status": 0 is null. */
 void view_put_status(struct json_write *w, int status);
-/* "headers": [{"name", "value"}], of "Name: value\n" lines. */
-void view_put_headers(struct json_write *w, struct bytes lines);
+/* "headers": [{"name", "value"}], "body", "truncated" of an answer. */
+void view_put_answer(struct json_write *w, const struct attempt *a);
 /* "next": the cursor of the next page, or null. */
 void view_put_next(struct json_write *w, bool more, int64_t before_seq);
 

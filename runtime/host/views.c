@@ -3,20 +3,22 @@
 #include "core/request.h"
 #include "host/view_parts.h"
 
+static void put_ids(struct json_write *w, const char *key, const struct uuid *ids, size_t count)
+{
+    json_write_array(w, key);
+    for (size_t i = 0; i < count; i++)
+        view_put_id(w, NULL, &ids[i]);
+    json_write_end(w);
+}
+
 void view_event(struct buf *out, const struct intake_result *r)
 {
     struct json_write w;
     json_write_init(&w, out);
     json_write_object(&w, NULL);
     view_put_id(&w, "id", &r->event);
-    json_write_array(&w, "deliveries");
-    for (size_t i = 0; i < r->count; i++)
-        view_put_id(&w, NULL, &r->ids[i]);
-    json_write_end(&w);
-    json_write_array(&w, "runs");
-    for (size_t i = 0; i < r->run_count; i++)
-        view_put_id(&w, NULL, &r->runs[i]);
-    json_write_end(&w);
+    put_ids(&w, "deliveries", r->ids, r->count);
+    put_ids(&w, "runs", r->runs, r->run_count);
     json_write_int(&w, "woken", (int64_t)r->woken);
     json_write_bool(&w, "duplicate", r->duplicate);
     json_write_end(&w);
@@ -127,9 +129,7 @@ static void put_response(struct json_write *w, const struct attempt *a)
         return;
     }
     json_write_object(w, "response");
-    view_put_headers(w, buf_view(&a->headers));
-    json_write_bytes(w, "body", buf_view(&a->body));
-    json_write_bool(w, "truncated", a->truncated);
+    view_put_answer(w, a);
     json_write_end(w);
 }
 
@@ -154,27 +154,20 @@ static void put_origin(struct json_write *w, const struct store_event *event)
     }
     json_write_object(w, "event");
     view_put_id(w, "id", &event->id);
-    if (event->key.len > 0)
-        json_write_bytes(w, "key", event->key);
-    else
-        json_write_null(w, "key");
+    view_put_text(w, "key", event->key);
     json_write_bytes(w, "name", event->name);
     json_write_end(w);
 }
 
-/* {"id", "step"} of the run that made it. */
+/* {"id", "step"} of the run that made it; of one that is gone the id is null. */
 static void put_run(struct json_write *w, const struct store_read *r)
 {
-    static const struct uuid gone;
     if (r->rows[0].run == 0) {
         json_write_null(w, "run");
         return;
     }
     json_write_object(w, "run");
-    if (memcmp(&r->run_id, &gone, sizeof gone) == 0)
-        json_write_null(w, "id");
-    else
-        view_put_id(w, "id", &r->run_id);
+    view_put_id(w, "id", &r->run_id);
     json_write_int(w, "step", r->rows[0].step);
     json_write_end(w);
 }

@@ -3,16 +3,6 @@
 #include "core/json_scan.h"
 #include "host/view_parts.h"
 
-#include <string.h>
-
-static void put_text(struct json_write *w, const char *key, struct bytes text)
-{
-    if (text.len > 0)
-        json_write_bytes(w, key, text);
-    else
-        json_write_null(w, key);
-}
-
 /* What is JSON already; nothing is null. */
 static void put_raw(struct json_write *w, const char *key, struct bytes json)
 {
@@ -26,13 +16,13 @@ static void put_summary(struct json_write *w, const struct store_run *r)
 {
     view_put_id(w, "id", &r->id);
     json_write_bytes(w, "flow", r->flow);
-    put_text(w, "key", r->key);
+    view_put_text(w, "key", r->key);
     json_write_str(w, "state", run_state_name(r->state));
     json_write_int(w, "step_count", r->steps);
     json_write_time(w, "created_at", r->created_ms);
     json_write_time(w, "due_at", r->due_ms);
     json_write_time(w, "finished_at", r->finished_ms);
-    put_text(w, "error", r->message);
+    view_put_text(w, "error", r->message);
 }
 
 /* --- the log ---------------------------------------------------------------------------------------------------- */
@@ -119,9 +109,7 @@ static void put_answer(struct json_write *w, const struct attempt *a)
     json_write_double(w, "duration_ms", (double)a->duration_us / 1000);
     if (a->status == 0)
         return;
-    view_put_headers(w, buf_view(&a->headers));
-    json_write_bytes(w, "body", buf_view(&a->body));
-    json_write_bool(w, "truncated", a->truncated);
+    view_put_answer(w, a);
 }
 
 static void put_call(struct json_write *w, const struct store_step *s)
@@ -163,7 +151,7 @@ static void put_result(struct json_write *w, const struct store_step *s)
 static void put_step(struct json_write *w, const struct store_step *s)
 {
     static const struct uuid none = {{0}};
-    bool sends = (s->kind == STEP_CALL || s->kind == STEP_SEND) && memcmp(&s->delivery, &none, sizeof none) != 0;
+    bool sends = (s->kind == STEP_CALL || s->kind == STEP_SEND);
     json_write_object(w, NULL);
     json_write_int(w, "number", s->number);
     json_write_bytes(w, "path", s->path);
@@ -174,10 +162,7 @@ static void put_step(struct json_write *w, const struct store_step *s)
     json_write_time(w, "ended_at", s->ended_ms);
     json_write_time(w, "due_at", s->due_ms);
     put_match(w, s->match);
-    if (sends)
-        view_put_id(w, "delivery", &s->delivery);
-    else
-        json_write_null(w, "delivery");
+    view_put_id(w, "delivery", sends ? &s->delivery : &none);
     put_result(w, s);
     json_write_end(w);
 }

@@ -105,16 +105,12 @@ int apply_form_key(struct apply *a, struct bytes name, struct bytes form, struct
                    bool *found)
 {
     int rc = SQLITE_OK;
+    struct bytes path;
     *found = true;
     buf_append_char(out, '[');
     put_text(out, name);
-    while (rc == SQLITE_OK && *found && form.len > 0) {
-        const char *end = memchr(form.data, '\n', form.len);
-        size_t len = end == NULL ? form.len : (size_t)(end - form.data);
-        rc = put_path(a, (struct bytes){form.data, len}, envelope, out, found);
-        size_t step = end == NULL ? len : len + 1;
-        form = (struct bytes){form.data + step, form.len - step};
-    }
+    while (rc == SQLITE_OK && *found && bytes_next_line(&form, &path))
+        rc = put_path(a, path, envelope, out, found);
     buf_append_char(out, ']');
     return buf_failed(out) ? SQLITE_NOMEM : rc;
 }

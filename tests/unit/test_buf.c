@@ -100,6 +100,24 @@ static void test_bytes_copy(void **state)
     free((char *)none.data);
 }
 
+static void lines_are_taken_off(void **state)
+{
+    (void)state;
+    struct bytes rest = bytes_of("one\n\nthree\n"), line;
+    static const char *const wanted[] = {"one", "", "three"};
+    for (int i = 0; i < 3; i++) {
+        assert_true(bytes_next_line(&rest, &line));
+        assert_true(bytes_equal(line, bytes_of(wanted[i])));
+    }
+    assert_false(bytes_next_line(&rest, &line));
+    rest = bytes_of("no newline");
+    assert_true(bytes_next_line(&rest, &line));
+    assert_true(bytes_equal(line, bytes_of("no newline")));
+    assert_false(bytes_next_line(&rest, &line));
+    rest = (struct bytes){NULL, 0};
+    assert_false(bytes_next_line(&rest, &line));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -109,6 +127,7 @@ int main(void)
         cmocka_unit_test(failure_is_sticky),
         cmocka_unit_test(numbers_are_little_endian),
         cmocka_unit_test(test_bytes_copy),
+        cmocka_unit_test(lines_are_taken_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
