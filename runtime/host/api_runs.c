@@ -25,7 +25,7 @@ void api_runs_list(struct api *a, const struct api_filter *f, struct api_call *c
     struct asked *q = asked_list_new(a, f, c, STORE_READ_RUN_LIST, on_list);
     if (q == NULL)
         return;
-    q->read.limit = f->limit;
+    q->read.base.limit = f->limit;
     q->read.filter = (struct store_run_filter){
         .flow = bytes_of(q->name),
         .state = f->state,
@@ -45,7 +45,7 @@ static void on_one(struct store_read *r, const struct err *failure)
     if (failure != NULL)
         api_problem(q->call, failure);
     else if (q->read.count == 0) {
-        orders_no_run(&q->read.id, &e);
+        orders_no_run(&q->read.base.id, &e);
         api_problem(q->call, &e);
     } else {
         view_run(&json, &q->read);
@@ -59,7 +59,7 @@ void api_runs_one(struct api *a, const struct uuid *id, struct api_call *c)
     struct asked *q = asked_new(a, c, STORE_READ_RUN, on_one);
     if (q == NULL)
         return;
-    q->read.id = *id;
+    q->read.base.id = *id;
     asked_go(q);
 }
 

@@ -72,7 +72,7 @@ static void on_read(struct store_read *r, const struct err *failure)
     struct buf value;
     struct err e;
     if (failure == NULL && r->kind == STORE_READ_RUN && m->read.count == 0) {
-        orders_no_run(&m->read.id, &e);
+        orders_no_run(&m->read.base.id, &e);
         failure = &e;
     }
     if (failure != NULL) {
@@ -90,7 +90,8 @@ static void on_read(struct store_read *r, const struct err *failure)
 
 static void ask(struct managed *m, enum store_read_kind kind, void (*done)(struct store_read *, const struct err *))
 {
-    m->read.base = (struct store_read){.kind = kind, .done = done};
+    m->read.base.kind = kind;
+    m->read.base.done = done;
     store_query(m->intake->env->store, &m->read.base);
 }
 
@@ -108,7 +109,7 @@ static struct uuid heir_of(const struct uuid *run, int step)
 static void on_heir_read(struct store_read *r, const struct err *failure)
 {
     struct managed *m = (struct managed *)r;
-    struct uuid heir = m->read.id;
+    struct uuid heir = m->read.base.id;
     struct err e;
     if (failure != NULL)
         tell_failure(m, failure);
@@ -123,7 +124,7 @@ static int list(struct managed *m, const char *arguments, struct err *e)
     char state[16];
     enum run_state wanted;
     m->read.filter.state = -1;
-    if (sscanf(arguments, "%15s %d %127s", state, &m->read.limit, m->flow) != 3)
+    if (sscanf(arguments, "%15s %d %127s", state, &m->read.base.limit, m->flow) != 3)
         return err_set(e, ERR_INPUT, 400, "runs.list: expected a state, a limit and a flow");
     if (strcmp(state, "-") != 0) {
         if (run_state_parse(bytes_of(state), &wanted) != 0)
@@ -146,14 +147,14 @@ static int one(struct managed *m, const char *verb, const char *id_text, struct 
     if (uuid_parse(bytes_of(id_text), &id) != 0)
         return err_set(e, ERR_INPUT, 400, "'%.80s' is no run's id; expected a UUID", id_text);
     if (strcmp(verb, "get") == 0) {
-        m->read.id = id;
+        m->read.base.id = id;
         ask(m, STORE_READ_RUN, on_read);
         return 0;
     }
     m->cancels = strcmp(verb, "cancel") == 0;
     if (strcmp(verb, "restart") == 0) {
         m->restarted = id;
-        m->read.id = heir_of(&m->id, m->step);
+        m->read.base.id = heir_of(&m->id, m->step);
         ask(m, STORE_READ_RUN, on_heir_read);
         return 0;
     }

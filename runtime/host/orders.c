@@ -45,7 +45,7 @@ static int refuse(struct err *e, enum api_order order, enum run_state state)
 static void tell(const struct ordered *o, enum log_level level, const char *event)
 {
     char id[UUID_TEXT_SIZE];
-    uuid_format(&o->read.id, id);
+    uuid_format(&o->read.base.id, id);
     log_line(o->intake->env->log, level, event, LOG_BYTES("flow", o->read.runs[0].flow), LOG_STR("run", id));
 }
 
@@ -74,7 +74,7 @@ static void on_changed(struct store_write *w, const struct err *failure)
     }
     if (failure == NULL)
         changed(o);
-    end(o, &o->read.id, o->change.state, failure);
+    end(o, &o->read.base.id, o->change.state, failure);
 }
 
 static void on_restarted(void *ud, const struct intake_result *r, const struct err *failure)
@@ -82,7 +82,7 @@ static void on_restarted(void *ud, const struct intake_result *r, const struct e
     struct ordered *o = ud;
     if (failure == NULL)
         tell(o, LOG_INFO, "run.restarted");
-    end(o, failure == NULL ? &r->runs[0] : &o->read.id, failure == NULL ? r->run_state : RUN_READY, failure);
+    end(o, failure == NULL ? &r->runs[0] : &o->read.base.id, failure == NULL ? r->run_state : RUN_READY, failure);
 }
 
 static int no_flow(struct err *e, const struct store_run *run)
@@ -156,11 +156,11 @@ static void on_read(struct store_read *r, const struct err *failure)
     if (failure != NULL)
         e = *failure;
     else if (run == NULL)
-        orders_no_run(&o->read.id, &e);
+        orders_no_run(&o->read.base.id, &e);
     else
         rc = o->order == API_RESTART ? restart(o, run, &e) : change(o, run, &e);
     if (rc != 0)
-        end(o, &o->read.id, RUN_READY, &e);
+        end(o, &o->read.base.id, RUN_READY, &e);
 }
 
 int orders_give(struct intake *in, const struct uuid *id, enum api_order order, const struct uuid *as,
@@ -174,7 +174,7 @@ int orders_give(struct intake *in, const struct uuid *id, enum api_order order, 
     if (as != NULL)
         o->as = *as;
     o->read.base = (struct store_read){.kind = STORE_READ_RUN, .done = on_read};
-    o->read.id = *id;
+    o->read.base.id = *id;
     store_query(in->env->store, &o->read.base);
     return 0;
 }

@@ -190,7 +190,7 @@ static void read_failed(struct runs *rs, const struct err *failure)
     for (size_t i = 0; i < rs->load.seq_count; i++)
         runs_load_left(rs, rs->asked[i]);
     if (rs->load.what == STORE_LOAD_READY)
-        runs_load_left(rs, rs->load.after_seq + 1);
+        runs_load_left(rs, rs->load.base.after_seq + 1);
     else if (rs->load.what == STORE_LOAD_DUE)
         runs_load_due(rs, rs->env->wall_ms() + AGAIN_MS);
     hold_off(rs);
@@ -209,12 +209,12 @@ static void ask_again(struct runs *rs, const struct store_read_runs *a)
 static void answered(struct runs *rs)
 {
     const struct store_read_runs *a = &rs->load;
-    if (a->what == STORE_LOAD_THESE && a->more && a->count > 0)
+    if (a->what == STORE_LOAD_THESE && a->base.more && a->count > 0)
         ask_again(rs, a);
-    if (a->what == STORE_LOAD_READY && a->more && a->count > 0)
+    if (a->what == STORE_LOAD_READY && a->base.more && a->count > 0)
         runs_load_left(rs, a->runs[a->count - 1].seq + 1);
-    if (a->what == STORE_LOAD_DUE && a->next_due_ms != 0)
-        runs_load_due(rs, a->next_due_ms);
+    if (a->what == STORE_LOAD_DUE && a->base.next_due_ms != 0)
+        runs_load_due(rs, a->base.next_due_ms);
     take(rs, a);
 }
 
@@ -246,7 +246,7 @@ static void ask(struct runs *rs, int turn)
 {
     struct store_read_runs *q = &rs->load;
     *q = (struct store_read_runs){
-        .base = {.kind = STORE_READ_RUNS, .done = on_load}, .limit = AT_A_TIME, .limit_bytes = BYTES_AT_A_TIME};
+        .base = {.kind = STORE_READ_RUNS, .done = on_load, .limit = AT_A_TIME, .limit_bytes = BYTES_AT_A_TIME}};
     if (turn == TURN_WAKES) {
         q->what = STORE_LOAD_THESE;
         q->seq_count = rs->wake_count < AT_A_TIME ? rs->wake_count : AT_A_TIME;
@@ -256,12 +256,12 @@ static void ask(struct runs *rs, int turn)
         q->seqs = rs->asked;
     } else if (turn == TURN_DUE) {
         q->what = STORE_LOAD_DUE;
-        q->now_ms = rs->env->wall_ms();
+        q->base.now_ms = rs->env->wall_ms();
         rs->due_now = false;
         rs->next_due_ms = 0;
     } else {
         q->what = STORE_LOAD_READY;
-        q->after_seq = rs->cursor;
+        q->base.after_seq = rs->cursor;
         rs->left = false;
     }
     rs->loading = true;

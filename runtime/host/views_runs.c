@@ -50,7 +50,7 @@ void view_runs(struct buf *out, const struct store_read_runs *r)
     for (size_t i = 0; i < r->count; i++)
         put_row(&w, &r->runs[i]);
     json_write_end(&w);
-    view_put_next(&w, r->more, r->next_before_seq);
+    view_put_next(&w, r->base.more, r->base.next_before_seq);
     json_write_end(&w);
 }
 

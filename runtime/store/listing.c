@@ -138,16 +138,7 @@ static bool run_wanted(sqlite3_stmt *st, const void *ud)
 static int take_run(sqlite3_stmt *st, void *ud)
 {
     struct runs *l = ud;
-    struct arena *arena = l->q->base.arena;
-    void *items = l->q->runs;
-    int rc = row_grow(&items, l->q->count, &l->cap, sizeof *l->q->runs);
-    l->q->runs = items;
-    if (rc == SQLITE_OK)
-        rc = row_run(st, &arena, &l->q->runs[l->q->count]);
-    l->q->base.arena = arena;
-    if (rc == SQLITE_OK)
-        l->q->count++;
-    return rc;
+    return row_run_add(st, l->q, &l->cap);
 }
 
 static bool run_notable(int state)
@@ -166,7 +157,7 @@ int listing_runs(struct reader *rd, struct store_read_runs *q)
         .first_from = rd->first_run_from,
         .last = rd->last_run,
         .state = run_notable(f->state) ? f->state : -1,
-        .room = room(q->limit),
+        .room = room(q->base.limit),
         .wanted = run_wanted,
         .take = take_run,
         .ud = &l,
@@ -175,7 +166,7 @@ int listing_runs(struct reader *rd, struct store_read_runs *q)
     int rc = page_narrow(&p, f->since_ms, f->until_ms);
     if (rc == SQLITE_OK)
         rc = page_run(&p, rd);
-    q->more = p.more;
-    q->next_before_seq = p.more ? p.before : 0;
+    q->base.more = p.more;
+    q->base.next_before_seq = p.more ? p.before : 0;
     return rc;
 }

@@ -92,10 +92,8 @@ static int backlog_of(sqlite3_stmt *st, struct store_read *r, size_t *cap, struc
         return rc;
     *out = &r->backlogs[r->backlog_count];
     **out = (struct store_backlog){0};
-    struct arena *arena = r->arena;
-    if (row_copy(st, 0, &arena, &(*out)->integration) != 0)
+    if (row_copy(st, 0, &r->arena, &(*out)->integration) != 0)
         rc = SQLITE_NOMEM;
-    r->arena = arena;
     r->backlog_count++;
     return rc;
 }
@@ -120,7 +118,7 @@ int query_backlog(struct reader *rd, struct store_read *r)
 
 /* --- one ------------------------------------------------------------------------------------------------------ */
 
-static int read_attempts(sqlite3_stmt *st, struct store_read *r, struct arena **arena, int64_t seq)
+static int read_attempts(sqlite3_stmt *st, struct store_read *r, int64_t seq)
 {
     size_t cap = 0;
     int rc;
@@ -130,7 +128,7 @@ static int read_attempts(sqlite3_stmt *st, struct store_read *r, struct arena **
         void *items = r->attempts;
         rc = row_grow(&items, r->attempt_count, &cap, sizeof *r->attempts);
         r->attempts = items;
-        if (rc != SQLITE_OK || (rc = row_attempt(st, 0, true, arena, &r->attempts[r->attempt_count])) != SQLITE_OK)
+        if (rc != SQLITE_OK || (rc = row_attempt(st, 0, true, &r->arena, &r->attempts[r->attempt_count])) != SQLITE_OK)
             break;
         r->attempt_count++;
     }
@@ -157,11 +155,9 @@ int query_event(sqlite3_stmt *st, struct store_event *v, struct arena **arena, i
 
 static int read_parts(struct reader *rd, struct store_read *r)
 {
-    struct arena *arena = r->arena;
-    int rc = read_attempts(rd->attempts, r, &arena, r->rows[0].seq);
+    int rc = read_attempts(rd->attempts, r, r->rows[0].seq);
     if (rc == SQLITE_OK && r->rows[0].event_seq != 0)
-        rc = query_event(rd->event, &r->event, &arena, r->rows[0].event_seq);
-    r->arena = arena;
+        rc = query_event(rd->event, &r->event, &r->arena, r->rows[0].event_seq);
     return rc;
 }
 

@@ -42,15 +42,13 @@ struct load {
 static int add_step(struct load *l, struct store_run *run)
 {
     struct store_read_runs *q = l->q;
-    struct arena *arena = q->base.arena;
     void *items = q->steps;
     int rc = row_grow(&items, q->step_count, &l->step_cap, sizeof *q->steps);
     q->steps = items;
     if (rc != SQLITE_OK)
         return rc;
     struct store_step *s = &q->steps[q->step_count];
-    rc = row_step(l->rd->steps, &arena, l->replay || l->bytes <= STORE_RUN_BODIES_MAX, s);
-    q->base.arena = arena;
+    rc = row_step(l->rd->steps, &q->base.arena, l->replay || l->bytes <= STORE_RUN_BODIES_MAX, s);
     if (rc != SQLITE_OK)
         return rc;
     q->step_count++;
@@ -77,30 +75,21 @@ static int add_steps(struct load *l, struct store_run *run)
 static int add_run(struct load *l, sqlite3_stmt *st)
 {
     struct store_read_runs *q = l->q;
-    struct arena *arena = q->base.arena;
-    void *items = q->runs;
-    int rc = row_grow(&items, q->count, &l->run_cap, sizeof *q->runs);
-    q->runs = items;
+    int rc = row_run_add(st, q, &l->run_cap);
     if (rc != SQLITE_OK)
         return rc;
-    struct store_run *run = &q->runs[q->count];
-    rc = row_run(st, &arena, run);
-    q->base.arena = arena;
-    if (rc == SQLITE_OK)
-        rc = add_steps(l, run);
-    if (rc != SQLITE_OK)
-        return rc;
-    q->count++;
+    struct store_run *run = &q->runs[q->count - 1];
+    rc = add_steps(l, run);
     l->bytes += run->input.len + run->result.len;
-    return SQLITE_OK;
+    return rc;
 }
 
 static bool room(const struct load *l)
 {
     const struct store_read_runs *q = l->q;
-    if (q->count >= (size_t)(q->limit > 0 ? q->limit : 0))
+    if (q->count >= (size_t)(q->base.limit > 0 ? q->base.limit : 0))
         return false;
-    return q->count == 0 || q->limit_bytes == 0 || l->bytes <= q->limit_bytes;
+    return q->count == 0 || q->base.limit_bytes == 0 || l->bytes <= q->base.limit_bytes;
 }
 
 /* Runs until the limits, or the first that is due after `until_ms`, whose time is told. */
@@ -110,9 +99,9 @@ static int load_rows(struct load *l, sqlite3_stmt *st, int64_t until_ms)
     int rc;
     while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
         int64_t due_ms = sqlite3_column_int64(st, ROW_RUN_DUE);
-        q->more = due_ms <= until_ms && !room(l);
-        if (q->more || due_ms > until_ms) {
-            q->next_due_ms = due_ms;
+        q->base.more = due_ms <= until_ms && !room(l);
+        if (q->base.more || due_ms > until_ms) {
+            q->base.next_due_ms = due_ms;
             break;
         }
         if ((rc = add_run(l, st)) != SQLITE_OK)
@@ -128,14 +117,14 @@ int query_run_load(struct reader *rd, struct store_read_runs *q)
     int rc = SQLITE_OK;
     switch (q->what) {
     case STORE_LOAD_READY:
-        sqlite3_bind_int64(rd->ready_runs, 1, q->after_seq);
+        sqlite3_bind_int64(rd->ready_runs, 1, q->base.after_seq);
         return load_rows(&l, rd->ready_runs, 0);
     case STORE_LOAD_DUE:
-        return load_rows(&l, rd->due_runs, q->now_ms);
+        return load_rows(&l, rd->due_runs, q->base.now_ms);
     case STORE_LOAD_THESE:
         break;
     }
-    for (size_t i = 0; rc == SQLITE_OK && !q->more && i < q->seq_count; i++) {
+    for (size_t i = 0; rc == SQLITE_OK && !q->base.more && i < q->seq_count; i++) {
         sqlite3_bind_int64(rd->these_runs, 1, q->seqs[i]);
         rc = load_rows(&l, rd->these_runs, 0);
     }
@@ -145,13 +134,10 @@ int query_run_load(struct reader *rd, struct store_read_runs *q)
 int query_run_one(struct reader *rd, struct store_read_runs *q)
 {
     struct load l = {.rd = rd, .q = q};
-    sqlite_bind_blob(rd->one_run, 1, q->id.b, UUID_SIZE);
+    sqlite_bind_blob(rd->one_run, 1, q->base.id.b, UUID_SIZE);
     int rc = sqlite3_step(rd->one_run);
-    if (rc == SQLITE_ROW && (rc = add_run(&l, rd->one_run)) == SQLITE_OK && q->runs[0].event_seq != 0) {
-        struct arena *arena = q->base.arena;
-        rc = query_event(rd->event, &q->event, &arena, q->runs[0].event_seq);
-        q->base.arena = arena;
-    }
+    if (rc == SQLITE_ROW && (rc = add_run(&l, rd->one_run)) == SQLITE_OK && q->runs[0].event_seq != 0)
+        rc = query_event(rd->event, &q->base.event, &q->base.arena, q->runs[0].event_seq);
     sqlite_done(rd->one_run);
     return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
@@ -161,15 +147,14 @@ int query_run_one(struct reader *rd, struct store_read_runs *q)
 int query_run_script(struct reader *rd, struct store_read_script *q)
 {
     sqlite3_stmt *st = q->seq != 0 ? rd->script : rd->newest_script;
-    struct arena *arena = q->base.arena;
     if (q->seq != 0)
         sqlite3_bind_int64(st, 1, q->seq);
     int rc = sqlite3_step(st);
     if (rc == SQLITE_ROW) {
         q->found = sqlite3_column_int64(st, 0);
-        bool copied = row_copy(st, 1, &arena, &q->hash) == 0 && row_copy(st, 2, &arena, &q->archive) == 0;
+        struct arena **a = &q->base.arena;
+        bool copied = row_copy(st, 1, a, &q->hash) == 0 && row_copy(st, 2, a, &q->archive) == 0;
         rc = copied ? SQLITE_DONE : SQLITE_NOMEM;
-        q->base.arena = arena;
     }
     sqlite_done(st);
     return rc == SQLITE_DONE ? SQLITE_OK : rc;
@@ -177,16 +162,14 @@ int query_run_script(struct reader *rd, struct store_read_script *q)
 
 static int add_form(struct store_read_forms *q, sqlite3_stmt *st, size_t *cap)
 {
-    struct arena *arena = q->base.arena;
     void *items = q->forms;
     int rc = row_grow(&items, q->count, cap, sizeof *q->forms);
     q->forms = items;
     if (rc != SQLITE_OK)
         return rc;
     struct store_form *f = &q->forms[q->count++];
-    if (row_copy(st, 0, &arena, &f->name) != 0 || row_copy(st, 1, &arena, &f->form) != 0)
+    if (row_copy(st, 0, &q->base.arena, &f->name) != 0 || row_copy(st, 1, &q->base.arena, &f->form) != 0)
         rc = SQLITE_NOMEM;
-    q->base.arena = arena;
     return rc;
 }
 

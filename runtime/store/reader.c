@@ -28,13 +28,6 @@ void reader_close(struct reader *rd)
     sqlite_close(&rd->c);
 }
 
-static void forget_runs(struct store_read_runs *q)
-{
-    q->more = false;
-    q->next_before_seq = q->next_due_ms = 0;
-    q->event = (struct store_event){0};
-}
-
 static void forget_script(struct store_read_script *q)
 {
     q->found = 0;
@@ -44,9 +37,7 @@ static void forget_script(struct store_read_script *q)
 static void forget_answer(struct store_read *r)
 {
     store_read_fini(r);
-    if (r->kind == STORE_READ_RUNS || r->kind == STORE_READ_RUN_LIST || r->kind == STORE_READ_RUN)
-        forget_runs((struct store_read_runs *)r);
-    else if (r->kind == STORE_READ_SCRIPT)
+    if (r->kind == STORE_READ_SCRIPT)
         forget_script((struct store_read_script *)r);
     r->more = false;
     r->next_before_seq = r->next_due_ms = 0;

@@ -103,10 +103,8 @@ int row_add(sqlite3_stmt *st, struct store_read *r, size_t *cap)
     void *rows = r->rows;
     int rc = row_grow(&rows, r->count, cap, sizeof *r->rows);
     r->rows = rows;
-    struct arena *arena = r->arena;
     if (rc == SQLITE_OK)
-        rc = row_read(st, &arena, &r->rows[r->count]);
-    r->arena = arena;
+        rc = row_read(st, &r->arena, &r->rows[r->count]);
     if (rc == SQLITE_OK)
         r->count++;
     return rc;

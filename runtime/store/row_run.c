@@ -28,7 +28,7 @@ static int run_texts(sqlite3_stmt *st, struct arena **a, struct store_run *out)
     return SQLITE_OK;
 }
 
-int row_run(sqlite3_stmt *st, struct arena **a, struct store_run *out)
+static int read_run(sqlite3_stmt *st, struct arena **a, struct store_run *out)
 {
     *out = (struct store_run){
         .seq = sqlite3_column_int64(st, ROW_RUN_SEQ),
@@ -45,6 +45,18 @@ int row_run(sqlite3_stmt *st, struct arena **a, struct store_run *out)
         .finished_ms = sqlite3_column_int64(st, ROW_RUN_FINISHED),
     };
     return run_texts(st, a, out);
+}
+
+int row_run_add(sqlite3_stmt *st, struct store_read_runs *q, size_t *cap)
+{
+    void *items = q->runs;
+    int rc = row_grow(&items, q->count, cap, sizeof *q->runs);
+    q->runs = items;
+    if (rc == SQLITE_OK)
+        rc = read_run(st, &q->base.arena, &q->runs[q->count]);
+    if (rc == SQLITE_OK)
+        q->count++;
+    return rc;
 }
 
 static int step_texts(sqlite3_stmt *st, struct arena **a, struct store_step *out)

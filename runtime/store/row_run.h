@@ -27,8 +27,9 @@ enum row_run_column {
     ROW_RUN_INPUT, /* after them, in queries that ask for it */
 };
 
-/* One run, its input too when the query has that column. rc: SQLITE_OK, or SQLITE_NOMEM. */
-int row_run(sqlite3_stmt *st, struct arena **a, struct store_run *out);
+/* Adds the run, its input too when the query has that column, to q->runs, which has room for *cap. rc: SQLITE_OK, or
+ * SQLITE_NOMEM. */
+int row_run_add(sqlite3_stmt *st, struct store_read_runs *q, size_t *cap);
 /* One step, from SCHEMA_STEP's columns with SCHEMA_ATTEMPT's after them. rc as above. */
 int row_step(sqlite3_stmt *st, struct arena **a, bool with_body, struct store_step *out);
 

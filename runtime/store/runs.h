@@ -148,28 +148,22 @@ struct store_run_filter { /* empty or 0: any */
     int64_t before_seq;
 };
 
-/* Kinds STORE_READ_RUNS (load: runs with input and steps), STORE_READ_RUN_LIST, STORE_READ_RUN. */
+/*
+ * Kinds STORE_READ_RUNS (load: runs with input and steps), STORE_READ_RUN_LIST (newest first), STORE_READ_RUN (one,
+ * with steps, answers and event). Limits, id and cursor, and what is said beside the runs, are in `base`.
+ */
 struct store_read_runs {
     struct store_read base;
     /* Asked. */
     enum store_load_what what; /* RUNS */
     const int64_t *seqs;       /* THESE */
     size_t seq_count;
-    int64_t after_seq;              /* READY */
-    int64_t now_ms;                 /* DUE */
-    int limit;                      /* RUNS, RUN_LIST */
-    size_t limit_bytes;             /* RUNS: stop once inputs, results and answers pass it (at least one run comes) */
-    struct store_run_filter filter; /* RUN_LIST: newest first */
-    struct uuid id;                 /* RUN: one run, with steps, answers and event */
+    struct store_run_filter filter; /* RUN_LIST */
     /* Answered; store_read_fini() of the base releases. */
     struct store_run *runs;
     size_t count;
     struct store_step *steps;
     size_t step_count;
-    bool more;                /* RUNS, RUN_LIST: the limit cut it */
-    int64_t next_before_seq;  /* RUN_LIST */
-    int64_t next_due_ms;      /* DUE: the earliest among those not in the answer; 0: none */
-    struct store_event event; /* RUN: seq 0: gone, or none */
 };
 
 /* Kind STORE_READ_SCRIPT. */

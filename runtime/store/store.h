@@ -20,6 +20,7 @@
 #include "core/uuid.h"
 
 struct store;
+struct arena;
 
 /* One row. As part of a write every field is the caller's; in a result the views live as long as the result. */
 struct store_delivery {
@@ -131,26 +132,27 @@ struct store_read {
     struct store_read *next;       /* the store's */
     struct store_failure *failure; /* the store's */
     /* Asked. Views must stay valid until done. */
-    struct bytes integration;   /* READY, DUE */
-    int64_t after_seq;          /* READY: only above */
-    int64_t now_ms;             /* DUE */
-    int limit;                  /* READY, DUE, LIST: rows */
-    size_t limit_bytes;         /* READY, DUE: stop once the requests' bytes pass it (at least one row comes) */
+    struct bytes integration; /* READY, DUE */
+    int64_t after_seq;        /* READY, RUNS that are READY: only above */
+    int64_t now_ms;           /* DUE, RUNS that are DUE */
+    int limit;                /* READY, DUE, LIST, RUNS, RUN_LIST: rows */
+    size_t limit_bytes; /* READY, DUE, RUNS: stop once the requests, or inputs, results and answers, pass it (one row
+                           comes always) */
     struct store_filter filter; /* LIST */
-    struct uuid id;             /* ONE */
+    struct uuid id;             /* ONE, RUN */
     /* Answered; store_read_fini() releases. */
     struct store_delivery *rows;
     size_t count;
-    bool more;                /* READY, DUE, LIST: the limit cut it */
-    int64_t next_before_seq;  /* LIST, when more: where the next page begins */
-    int64_t next_due_ms;      /* DUE: the earliest due time among those not in `rows`; 0: none */
+    bool more;                /* READY, DUE, LIST, RUNS, RUN_LIST: the limit cut it */
+    int64_t next_before_seq;  /* LIST, RUN_LIST, when more: where the next page begins */
+    int64_t next_due_ms;      /* DUE, RUNS: the earliest due time among those not in the answer; 0: none */
     struct attempt *attempts; /* ONE, in order */
     size_t attempt_count;
-    struct store_event event; /* ONE; seq 0: none */
+    struct store_event event; /* ONE, RUN; seq 0: none, or gone */
     struct uuid run_id;       /* ONE: of the run that made it, when rows[0].run is not 0; zero when that is gone */
     struct store_backlog *backlogs;
     size_t backlog_count;
-    void *arena; /* the store's: what the views point into */
+    struct arena *arena; /* the store's: what the views point into */
 };
 
 #include "store/runs.h"

@@ -39,8 +39,8 @@ static void test_every_field(void **state)
     assert_int_equal(got->input.len, 3);
     assert_memory_equal(got->input.data, "{\0}", 3);
     assert_int_equal(got->step_count, 0);
-    assert_int_equal(q.event.seq, 3);
-    assert_bytes(q.event.body, "{\"e\":1}");
+    assert_int_equal(q.base.event.seq, 3);
+    assert_bytes(q.base.event.body, "{\"e\":1}");
     store_read_fini(&q.base);
     assert_null(q.runs);
 }
@@ -61,7 +61,7 @@ static void test_input_of_the_event(void **state)
     begin(f, 3, ""); /* a restart: an input without an event */
     q = look(f, 3);
     assert_bytes(q.runs[0].input, "{\"data\":1}");
-    assert_int_equal(q.event.seq, 0);
+    assert_int_equal(q.base.event.seq, 0);
     store_read_fini(&q.base);
 }
 

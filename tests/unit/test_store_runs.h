@@ -245,7 +245,7 @@ static inline void read_one(struct fixture *f, struct store_read *r)
 /* The run with its steps and event, which the caller releases. */
 static inline struct store_read_runs look(struct fixture *f, int64_t seq)
 {
-    struct store_read_runs q = {.base = {.kind = STORE_READ_RUN}, .id = uuid_of(seq)};
+    struct store_read_runs q = {.base.kind = STORE_READ_RUN, .base.id = uuid_of(seq)};
     read_one(f, &q.base);
     assert_int_equal(q.count, 1);
     return q;
@@ -254,8 +254,8 @@ static inline struct store_read_runs look(struct fixture *f, int64_t seq)
 static inline struct store_read_runs load(struct fixture *f, struct store_read_runs q)
 {
     q.base.kind = STORE_READ_RUNS;
-    if (q.limit == 0)
-        q.limit = 1000;
+    if (q.base.limit == 0)
+        q.base.limit = 1000;
     read_one(f, &q.base);
     return q;
 }
@@ -265,14 +265,14 @@ static inline void expect_runs(struct store_read_runs q, const int64_t *seqs, si
     assert_int_equal(q.count, count);
     for (size_t i = 0; i < count; i++)
         assert_int_equal(q.runs[i].seq, seqs[i]);
-    assert_int_equal(q.more, more);
+    assert_int_equal(q.base.more, more);
     store_read_fini(&q.base);
 }
 
 /* The state of a run; -1: there is none. */
 static inline int run_state(struct fixture *f, int64_t seq)
 {
-    struct store_read_runs q = {.base = {.kind = STORE_READ_RUN}, .id = uuid_of(seq)};
+    struct store_read_runs q = {.base.kind = STORE_READ_RUN, .base.id = uuid_of(seq)};
     read_one(f, &q.base);
     int state = q.count == 0 ? -1 : (int)q.runs[0].state;
     store_read_fini(&q.base);

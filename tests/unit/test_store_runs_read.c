@@ -16,12 +16,12 @@ static void test_load_ready(void **state)
     wait_for(f, 2, "a", 0);
     advance(f, 3, RUN_SUCCEEDED, NULL, 0);
     expect_runs(load(f, (struct store_read_runs){.what = STORE_LOAD_READY}), SEQS(1, 4, 5, 6), false);
-    expect_runs(load(f, (struct store_read_runs){.what = STORE_LOAD_READY, .limit = 2}), SEQS(1, 4), true);
-    expect_runs(load(f, (struct store_read_runs){.what = STORE_LOAD_READY, .after_seq = 4}), SEQS(5, 6), false);
-    expect_runs(load(f, (struct store_read_runs){.what = STORE_LOAD_READY, .after_seq = 6}), NULL, 0, false);
-    expect_runs(load(f, (struct store_read_runs){.what = STORE_LOAD_READY, .limit = -1}), NULL, 0, true);
+    expect_runs(load(f, (struct store_read_runs){.what = STORE_LOAD_READY, .base.limit = 2}), SEQS(1, 4), true);
+    expect_runs(load(f, (struct store_read_runs){.what = STORE_LOAD_READY, .base.after_seq = 4}), SEQS(5, 6), false);
+    expect_runs(load(f, (struct store_read_runs){.what = STORE_LOAD_READY, .base.after_seq = 6}), NULL, 0, false);
+    expect_runs(load(f, (struct store_read_runs){.what = STORE_LOAD_READY, .base.limit = -1}), NULL, 0, true);
     emit(f, 10, "a");
-    struct store_read_runs q = load(f, (struct store_read_runs){.what = STORE_LOAD_READY, .limit = 3});
+    struct store_read_runs q = load(f, (struct store_read_runs){.what = STORE_LOAD_READY, .base.limit = 3});
     assert_bytes(q.runs[1].input, "{\"data\":1}");
     assert_int_equal(q.runs[0].step_count, 0);
     assert_int_equal(q.runs[1].step_count, 1);
@@ -39,9 +39,9 @@ static void test_load_these(void **state)
         begin(f, run, "");
     wait_for(f, 2, "a", 0);
     expect_runs(load(f, ask), SEQS(5, 1, 4), false);
-    ask.limit = 2;
+    ask.base.limit = 2;
     expect_runs(load(f, ask), SEQS(5, 1), true);
-    ask.limit = 3;
+    ask.base.limit = 3;
     expect_runs(load(f, ask), SEQS(5, 1, 4), false);
     ask.seq_count = 0;
     expect_runs(load(f, ask), NULL, 0, false);
@@ -59,18 +59,18 @@ static void test_load_due(void **state)
         write_one(f, &v.base);
     }
     wait_for(f, 6, "a", 0); /* without a time */
-    struct store_read_runs q = load(f, (struct store_read_runs){.what = STORE_LOAD_DUE, .now_ms = now + 3});
-    assert_int_equal(q.next_due_ms, now + 4);
+    struct store_read_runs q = load(f, (struct store_read_runs){.what = STORE_LOAD_DUE, .base.now_ms = now + 3});
+    assert_int_equal(q.base.next_due_ms, now + 4);
     assert_bytes(q.runs[0].input, "{\"data\":1}");
     expect_runs(q, SEQS(2, 3), false);
-    q = load(f, (struct store_read_runs){.what = STORE_LOAD_DUE, .now_ms = now + 5, .limit = 1});
-    assert_int_equal(q.next_due_ms, now + 3);
+    q = load(f, (struct store_read_runs){.what = STORE_LOAD_DUE, .base.now_ms = now + 5, .base.limit = 1});
+    assert_int_equal(q.base.next_due_ms, now + 3);
     expect_runs(q, SEQS(2), true);
-    q = load(f, (struct store_read_runs){.what = STORE_LOAD_DUE, .now_ms = now + 5});
-    assert_int_equal(q.next_due_ms, 0);
+    q = load(f, (struct store_read_runs){.what = STORE_LOAD_DUE, .base.now_ms = now + 5});
+    assert_int_equal(q.base.next_due_ms, 0);
     expect_runs(q, SEQS(2, 3, 4, 5), false);
-    q = load(f, (struct store_read_runs){.what = STORE_LOAD_DUE, .now_ms = now});
-    assert_int_equal(q.next_due_ms, now + 2);
+    q = load(f, (struct store_read_runs){.what = STORE_LOAD_DUE, .base.now_ms = now});
+    assert_int_equal(q.base.next_due_ms, now + 2);
     expect_runs(q, NULL, 0, false);
 }
 
@@ -82,15 +82,15 @@ static void test_limit_bytes(void **state)
         begin(f, run, "");
     call_one(f, 2, 50);
     end_call(f, 50, 2, 1);
-    struct store_read_runs ask = {.what = STORE_LOAD_READY, .limit_bytes = 1};
+    struct store_read_runs ask = {.what = STORE_LOAD_READY, .base.limit_bytes = 1};
     expect_runs(load(f, ask), SEQS(1), true);
-    ask.limit_bytes = 10;
+    ask.base.limit_bytes = 10;
     expect_runs(load(f, ask), SEQS(1, 2), true);
-    ask.limit_bytes = 41;
+    ask.base.limit_bytes = 41;
     expect_runs(load(f, ask), SEQS(1, 2), true);
-    ask.limit_bytes = 42;
+    ask.base.limit_bytes = 42;
     expect_runs(load(f, ask), SEQS(1, 2, 3), true);
-    ask.limit_bytes = 1000;
+    ask.base.limit_bytes = 1000;
     expect_runs(load(f, ask), SEQS(1, 2, 3, 4, 5), false);
 }
 
@@ -162,7 +162,7 @@ static void test_script(void **state)
 
 static struct store_read_runs list(struct fixture *f, struct store_run_filter filter, int limit)
 {
-    struct store_read_runs q = {.base = {.kind = STORE_READ_RUN_LIST}, .filter = filter, .limit = limit};
+    struct store_read_runs q = {.base.kind = STORE_READ_RUN_LIST, .base.limit = limit, .filter = filter};
     read_one(f, &q.base);
     return q;
 }
@@ -185,16 +185,16 @@ static void test_list(void **state)
     wait_for(f, 6, "a", 0);
     struct store_run_filter any = {.state = -1};
     struct store_read_runs q = list(f, any, 3);
-    any.before_seq = q.next_before_seq;
+    any.before_seq = q.base.next_before_seq;
     assert_bytes(q.runs[1].flow, "odd");
     assert_bytes(q.runs[1].key, "k");
     assert_int_equal(q.runs[1].input.len, 0);
     expect_runs(q, SEQS(8, 7, 6), true);
     q = list(f, any, 3);
-    any.before_seq = q.next_before_seq;
+    any.before_seq = q.base.next_before_seq;
     expect_runs(q, SEQS(5, 4, 3), true);
     q = list(f, any, 3);
-    assert_int_equal(q.next_before_seq, 0);
+    assert_int_equal(q.base.next_before_seq, 0);
     expect_runs(q, SEQS(2, 1), false);
     expect_runs(list(f, (struct store_run_filter){.state = RUN_READY}, 9), SEQS(7, 1), false);
     expect_runs(list(f, (struct store_run_filter){.state = RUN_WAITING}, 9), SEQS(6), false);
@@ -277,23 +277,26 @@ static void test_very_many_sleep(void **state)
     struct reader rd;
     sleep_many(f, SLEEPERS);
     reader_make(f, &rd);
-    struct store_read_runs q = {
-        .base = {.kind = STORE_READ_RUNS}, .what = STORE_LOAD_DUE, .now_ms = 20, .limit = 10, .limit_bytes = 1000};
+    struct store_read_runs q = {.base.kind = STORE_READ_RUNS,
+                                .what = STORE_LOAD_DUE,
+                                .base.now_ms = 20,
+                                .base.limit = 10,
+                                .base.limit_bytes = 1000};
     machine_steps(rd.c.db, true);
     assert_int_equal(query_run_load(&rd, &q), SQLITE_OK);
     assert_true(machine_steps(rd.c.db, true) < 2000);
-    assert_int_equal(q.next_due_ms, 11);
+    assert_int_equal(q.base.next_due_ms, 11);
     assert_int_equal(q.step_count, 10);
     expect_runs(q, SEQS(1, 2, 3, 4, 5, 6, 7, 8, 9, 10), true);
-    q = (struct store_read_runs){.base = {.kind = STORE_READ_RUNS}, .what = STORE_LOAD_READY, .limit = 10};
+    q = (struct store_read_runs){.base.kind = STORE_READ_RUNS, .what = STORE_LOAD_READY, .base.limit = 10};
     assert_int_equal(query_run_load(&rd, &q), SQLITE_OK);
     assert_true(machine_steps(rd.c.db, true) < 100);
     expect_runs(q, NULL, 0, false);
     sqlite_close(&rd.c);
     fixture_open(f);
     assert_int_equal(store_last_seq(f->s), SLEEPERS);
-    q = load(f, (struct store_read_runs){.what = STORE_LOAD_DUE, .now_ms = 3});
-    assert_int_equal(q.next_due_ms, 4);
+    q = load(f, (struct store_read_runs){.what = STORE_LOAD_DUE, .base.now_ms = 3});
+    assert_int_equal(q.base.next_due_ms, 4);
     expect_runs(q, SEQS(1, 2, 3), false);
 }
 
