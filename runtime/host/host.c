@@ -218,8 +218,7 @@ static int start_recalled(struct host *h, struct err *e)
 {
     struct recall r = {
         .loop = h->loop, .env = &h->env, .dispatch = &h->dispatch, .scripts = &h->scripts, .runs = &h->runs};
-    if (runs_init(&h->runs, &h->env, &h->dispatch, &h->scripts) != 0)
-        return err_memory(e);
+    runs_init(&h->runs, &h->env, &h->dispatch, &h->scripts);
     h->runs.manage = on_manage;
     h->runs.ud = h;
     return recall(&r, e) != 0 ? -1 : scripts_keep(&h->scripts, e);

@@ -14,16 +14,14 @@ static void on_written(struct store_write *w, const struct err *failure);
 
 /* --- the table, and those that wait ------------------------------------------------------------------------------- */
 
-enum { BUCKETS = 4096 };
-
-static struct run **bucket(const struct runs *rs, int64_t seq)
+static size_t bucket_of(int64_t seq)
 {
-    return &rs->buckets[(size_t)seq % rs->bucket_count];
+    return (size_t)seq % RUNS_BUCKETS;
 }
 
 struct run *runs_find(const struct runs *rs, int64_t seq)
 {
-    struct run *r = *bucket(rs, seq);
+    struct run *r = rs->buckets[bucket_of(seq)];
     while (r != NULL && r->seq != seq)
         r = r->chain;
     return r;
@@ -31,7 +29,7 @@ struct run *runs_find(const struct runs *rs, int64_t seq)
 
 void runs_add(struct runs *rs, struct run *r)
 {
-    struct run **b = bucket(rs, r->seq);
+    struct run **b = &rs->buckets[bucket_of(r->seq)];
     r->chain = *b;
     *b = r;
     rs->count++;
@@ -49,7 +47,7 @@ void runs_unlink(struct runs *rs, struct run *r)
 void runs_drop(struct runs *rs, struct run *r)
 {
     runs_unlink(rs, r);
-    for (struct run **at = bucket(rs, r->seq); *at != NULL; at = &(*at)->chain)
+    for (struct run **at = &rs->buckets[bucket_of(r->seq)]; *at != NULL; at = &(*at)->chain)
         if (*at == r) {
             *at = r->chain;
             break;
@@ -317,25 +315,22 @@ static void on_written(struct store_write *w, const struct err *failure)
 
 /* --- beginning and ending ----------------------------------------------------------------------------------------- */
 
-int runs_init(struct runs *rs, struct env *env, struct dispatch *d, struct scripts *s)
+void runs_init(struct runs *rs, struct env *env, struct dispatch *d, struct scripts *s)
 {
-    *rs = (struct runs){.env = env, .dispatch = d, .scripts = s, .held = true, .bucket_count = BUCKETS};
+    *rs = (struct runs){.env = env, .dispatch = d, .scripts = s, .held = true};
     runs_load_init(rs);
     runs_fresh_init(rs);
-    rs->buckets = calloc(BUCKETS, sizeof(struct run *));
-    return rs->buckets == NULL ? -1 : 0;
 }
 
 void runs_fini(struct runs *rs)
 {
-    for (size_t i = 0; rs->buckets != NULL && i < rs->bucket_count; i++)
+    for (size_t i = 0; i < RUNS_BUCKETS; i++)
         for (struct run *r = rs->buckets[i], *next; r != NULL; r = next) {
             next = r->chain;
             if (r->turn != NULL)
                 turn_free(r->turn);
             run_free(r);
         }
-    free(rs->buckets);
     free(rs->passed);
     forms_fini(&rs->forms);
     *rs = (struct runs){.held = true};

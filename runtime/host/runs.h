@@ -25,6 +25,8 @@ enum {
     RUNS_IDLE_MS = 500,          /* the one that has waited longest makes room for a new run after that time */
     RUNS_FRESH_MAX = 8192,       /* new ones that are not begun yet: more stay in the store for the moment */
     RUNS_FRESH_BYTES = 4 << 20,  /* … of their events */
+    RUNS_BUCKETS = 4096,         /* of the table of those in memory */
+    RUNS_AT_A_TIME = 128,        /* read from the store */
     RUNS_WAKES_MAX = 1024,       /* runs to be read, by seq; with more, all that are READY are looked through */
 };
 
@@ -43,8 +45,8 @@ struct runs {
     void (*manage)(void *ud, int64_t run, const struct uuid *id, int step, struct bytes name);
     void *ud;
 
-    struct run **buckets; /* by seq */
-    size_t bucket_count, count;
+    struct run *buckets[RUNS_BUCKETS]; /* by seq */
+    size_t count;
     struct run_list idle; /* they wait; the first has done so longest */
     size_t idle_bytes;
     int64_t short_seq; /* the run that Lua had no memory for, last time */
@@ -60,7 +62,7 @@ struct runs {
     size_t passed_count, passed_cap;
     bool passed_lost; /* out of memory */
     int turn;         /* whose it is: woken, due, left */
-    int64_t wakes[RUNS_WAKES_MAX], asked[RUNS_WAKES_MAX];
+    int64_t wakes[RUNS_WAKES_MAX], asked[RUNS_AT_A_TIME];
     size_t wake_count;
     bool left;      /* READY ones were left in the store, above … */
     int64_t cursor; /* … this seq */
@@ -73,7 +75,7 @@ struct runs {
     struct timer held_off; /* that is over */
 };
 
-int runs_init(struct runs *r, struct env *env, struct dispatch *d, struct scripts *s);
+void runs_init(struct runs *r, struct env *env, struct dispatch *d, struct scripts *s);
 /* After the store is closed. */
 void runs_fini(struct runs *r);
 /* Reads what is ready and due. */

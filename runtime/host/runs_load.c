@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { AT_A_TIME = 128, BYTES_AT_A_TIME = 4 << 20, AGAIN_MS = 1000 };
+enum { BYTES_AT_A_TIME = 4 << 20, AGAIN_MS = 1000 };
 enum { TURN_WAKES, TURN_DUE, TURN_LEFT, TURNS };
 
 /* --- when --------------------------------------------------------------------------------------------------------- */
@@ -246,10 +246,10 @@ static void ask(struct runs *rs, int turn)
 {
     struct store_read_runs *q = &rs->load;
     *q = (struct store_read_runs){
-        .base = {.kind = STORE_READ_RUNS, .done = on_load, .limit = AT_A_TIME, .limit_bytes = BYTES_AT_A_TIME}};
+        .base = {.kind = STORE_READ_RUNS, .done = on_load, .limit = RUNS_AT_A_TIME, .limit_bytes = BYTES_AT_A_TIME}};
     if (turn == TURN_WAKES) {
         q->what = STORE_LOAD_THESE;
-        q->seq_count = rs->wake_count < AT_A_TIME ? rs->wake_count : AT_A_TIME;
+        q->seq_count = rs->wake_count < RUNS_AT_A_TIME ? rs->wake_count : RUNS_AT_A_TIME;
         memcpy(rs->asked, rs->wakes, q->seq_count * sizeof *rs->wakes);
         rs->wake_count -= q->seq_count;
         memmove(rs->wakes, rs->wakes + q->seq_count, rs->wake_count * sizeof *rs->wakes);
@@ -273,7 +273,7 @@ static void ask(struct runs *rs, int turn)
 void runs_load_next(struct runs *rs)
 {
     runs_fresh_begin(rs);
-    if (rs->held || rs->loading || rs->writing >= RUNS_WRITING_MAX - AT_A_TIME ||
+    if (rs->held || rs->loading || rs->writing >= RUNS_WRITING_MAX - RUNS_AT_A_TIME ||
         rs->env->mono_ns() < rs->not_before_ns)
         return;
     for (int i = 0; i < TURNS; i++) {

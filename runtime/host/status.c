@@ -91,17 +91,28 @@ void view_status(struct buf *out, const struct view_status *s)
     json_write_end(&w);
 }
 
+static void head(struct buf *out, const char *name, const char *help, const char *type)
+{
+    buf_printf(out, "# HELP anzol_%s %s\n# TYPE anzol_%s %s\n", name, help, name, type);
+}
+
 static void counter(struct buf *out, const char *name, const char *help, uint64_t value)
 {
-    buf_printf(out, "# HELP anzol_%s_total %s\n# TYPE anzol_%s_total counter\nanzol_%s_total %" PRIu64 "\n", name, help,
-               name, name, value);
+    head(out, name, help, "counter");
+    buf_printf(out, "anzol_%s %" PRIu64 "\n", name, value);
+}
+
+static void gauge(struct buf *out, const char *name, const char *help, uint64_t value)
+{
+    head(out, name, help, "gauge");
+    buf_printf(out, "anzol_%s %" PRIu64 "\n", name, value);
 }
 
 /* One gauge with a line for each lane; `field` is the offset of an int64_t, or of an int when `wide` is false. */
 static void lane_gauge(struct buf *out, const struct dispatch *d, const char *name, const char *help, size_t field,
                        bool wide)
 {
-    buf_printf(out, "# HELP anzol_%s %s\n# TYPE anzol_%s gauge\n", name, help, name);
+    head(out, name, help, "gauge");
     for (const struct lane *lane = d->lanes; lane != NULL; lane = lane->next) {
         const char *at = (const char *)lane + field;
         int64_t value = wide ? *(const int64_t *)(const void *)at : *(const int *)(const void *)at;
@@ -114,35 +125,25 @@ static void lane_gauge(struct buf *out, const struct dispatch *d, const char *na
 void view_metrics(struct buf *out, const struct view_status *s)
 {
     const struct counters *c = &s->dispatch->env->counters;
-    counter(out, "events", "Events accepted.", c->events);
-    counter(out, "events_duplicate", "Events seen before under the same id.", c->duplicates);
-    counter(out, "deliveries", "Deliveries accepted.", c->deliveries);
-    counter(out, "attempts", "HTTP exchanges made.", c->attempts);
-    counter(out, "retries", "Attempts beyond a delivery's first.", c->retries);
-    counter(out, "deliveries_succeeded", "Deliveries that succeeded.", c->succeeded);
-    counter(out, "deliveries_failed", "Deliveries given up.", c->failed);
-    counter(out, "deliveries_unknown", "Deliveries whose outcome cannot be known.", c->unknown);
-    counter(out, "render_errors", "Deliveries that could not be rendered.", c->render_errors);
-    counter(out, "runs", "Runs of flows started.", c->runs);
-    counter(out, "runs_succeeded", "Runs that returned.", c->runs_succeeded);
-    counter(out, "runs_failed", "Runs that raised an error.", c->runs_failed);
-    counter(out, "runs_parked", "Runs that wait for a person.", c->runs_parked);
-    counter(out, "runs_canceled", "Runs canceled.", c->runs_canceled);
-    counter(out, "log_dropped", "Log lines dropped because nobody took them.", s->dispatch->env->log->dropped);
-    buf_printf(out, "# HELP anzol_ready 1 when events are accepted.\n# TYPE anzol_ready gauge\nanzol_ready %d\n",
-               s->not_ready == NULL);
-    buf_printf(out,
-               "# HELP anzol_generation Number of the scripts in force.\n# TYPE anzol_generation "
-               "gauge\nanzol_generation %" PRIu64 "\n",
-               generation_number(s->generation));
-    buf_printf(out,
-               "# HELP anzol_store_pending_writes Writes not yet committed.\n# TYPE anzol_store_pending_writes gauge\n"
-               "anzol_store_pending_writes %zu\n",
-               store_pending(s->dispatch->env->store));
-    buf_printf(out,
-               "# HELP anzol_runs_in_memory Runs in memory; those that sleep are in the store.\n"
-               "# TYPE anzol_runs_in_memory gauge\nanzol_runs_in_memory %zu\n",
-               s->runs->count);
+    counter(out, "events_total", "Events accepted.", c->events);
+    counter(out, "events_duplicate_total", "Events seen before under the same id.", c->duplicates);
+    counter(out, "deliveries_total", "Deliveries accepted.", c->deliveries);
+    counter(out, "attempts_total", "HTTP exchanges made.", c->attempts);
+    counter(out, "retries_total", "Attempts beyond a delivery's first.", c->retries);
+    counter(out, "deliveries_succeeded_total", "Deliveries that succeeded.", c->succeeded);
+    counter(out, "deliveries_failed_total", "Deliveries given up.", c->failed);
+    counter(out, "deliveries_unknown_total", "Deliveries whose outcome cannot be known.", c->unknown);
+    counter(out, "render_errors_total", "Deliveries that could not be rendered.", c->render_errors);
+    counter(out, "runs_total", "Runs of flows started.", c->runs);
+    counter(out, "runs_succeeded_total", "Runs that returned.", c->runs_succeeded);
+    counter(out, "runs_failed_total", "Runs that raised an error.", c->runs_failed);
+    counter(out, "runs_parked_total", "Runs that wait for a person.", c->runs_parked);
+    counter(out, "runs_canceled_total", "Runs canceled.", c->runs_canceled);
+    counter(out, "log_dropped_total", "Log lines dropped because nobody took them.", s->dispatch->env->log->dropped);
+    gauge(out, "ready", "1 when events are accepted.", s->not_ready == NULL);
+    gauge(out, "generation", "Number of the scripts in force.", generation_number(s->generation));
+    gauge(out, "store_pending_writes", "Writes not yet committed.", store_pending(s->dispatch->env->store));
+    gauge(out, "runs_in_memory", "Runs in memory; those that sleep are in the store.", s->runs->count);
     lane_gauge(out, s->dispatch, "queued", "Deliveries not yet sent.", offsetof(struct lane, queued_total), true);
     lane_gauge(out, s->dispatch, "waiting", "Deliveries waiting for their next attempt.",
                offsetof(struct lane, waiting_total), true);

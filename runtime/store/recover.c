@@ -73,7 +73,7 @@ static int settle(struct apply *a, struct store_delivery *d, struct buf *result,
         .class = ATTEMPT_AMBIGUOUS,
         .retry_after_ms = -1,
     };
-    snprintf(t.message, sizeof t.message, "%s", MESSAGE);
+    attempt_set_message(&t, bytes_of(MESSAGE));
     struct store_update u = {.base = {.kind = STORE_UPDATE}, .row = *d, .attempt = &t};
     int rc = d->run != 0 ? end_step(result, d, now_ms, &end) : SQLITE_OK;
     if (d->run != 0)

@@ -66,7 +66,7 @@ static struct buf as_buf(struct bytes v)
 
 int row_attempt(sqlite3_stmt *st, int first, bool with_body, struct arena **a, struct attempt *out)
 {
-    struct bytes message = row_bytes(st, first + 7), headers, body = {NULL, 0};
+    struct bytes headers, body = {NULL, 0};
     *out = (struct attempt){
         .number = (int)(sqlite3_column_int64(st, first) % SCHEMA_ATTEMPTS_PER_DELIVERY),
         .started_ms = sqlite3_column_int64(st, first + 1),
@@ -77,7 +77,7 @@ int row_attempt(sqlite3_stmt *st, int first, bool with_body, struct arena **a, s
         .retry_after_ms = -1,
         .truncated = !with_body || sqlite3_column_int(st, first + 6) != 0,
     };
-    snprintf(out->message, sizeof out->message, "%.*s", (int)message.len, message.len == 0 ? "" : message.data);
+    attempt_set_message(out, row_bytes(st, first + 7));
     if (row_copy(st, first + 8, a, &headers) != 0 || (with_body && row_copy(st, first + 9, a, &body) != 0))
         return SQLITE_NOMEM;
     out->headers = as_buf(headers);
