@@ -7,28 +7,27 @@
 #include <string.h>
 #include <time.h>
 
-enum { EVERY = 1000 };
+enum { EVERY = 250 };
 
 /* The main thread's extra space is copied into each coroutine's, so that every thread finds the budget. */
-static struct budget *budget_of(lua_State *L)
+struct budget *budget_of(lua_State *L)
 {
     struct budget *b;
     memcpy(&b, lua_getextraspace(L), sizeof b);
     return b;
 }
 
-static int64_t cpu_ns(void)
+static int64_t clock_ns(clockid_t clock)
 {
     struct timespec t;
-    if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t) != 0)
+    if (clock_gettime(clock, &t) != 0)
         return 0;
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-static void describe(lua_State *L, struct budget *b)
+/* `place`: "file:line", or "". */
+static void describe(struct budget *b, const char *place)
 {
-    char place[160];
-    trace_place(L, 0, place, sizeof place);
     const char *unit = b->limit_ms % 1000 == 0 ? "s" : "ms";
     long long n = (long long)(b->limit_ms % 1000 == 0 ? b->limit_ms / 1000 : b->limit_ms);
     snprintf(b->message, sizeof b->message, "%s%sran longer than %lld %s of CPU", place, *place == '\0' ? "" : ": ", n,
@@ -47,7 +46,11 @@ static bool is_spent(struct budget *b)
 {
     if (b->limit_ms == 0)
         return false;
-    int64_t now = cpu_ns();
+    int64_t tick = clock_ns(CLOCK_MONOTONIC_COARSE); /* the CPU's time goes no faster */
+    if (tick == b->tick)
+        return false;
+    b->tick = tick;
+    int64_t now = clock_ns(CLOCK_THREAD_CPUTIME_ID);
     if (b->start_ns < 0)
         b->start_ns = now;
     return now - b->start_ns >= b->limit_ms * 1000000;
@@ -61,29 +64,66 @@ static bool is_main(lua_State *L)
     return is;
 }
 
+/* After an overrun: stdlib caught it, and goes on with the next. */
+static bool is_caught(lua_State *L)
+{
+    luaL_checkstack(L, 2, NULL);
+    return is_main(L) && !trace_in_script(L);
+}
+
+int budget_raise(lua_State *L)
+{
+    struct budget *b = budget_of(L);
+    if (!b->over) {
+        char place[160];
+        trace_place(L, 0, place, sizeof place);
+        describe(b, place);
+    }
+    b->over = true;
+    set_hook(L, 1);
+    luaL_checkstack(L, 1, NULL);
+    lua_pushstring(L, b->message);
+    return lua_error(L);
+}
+
+void budget_check(lua_State *L)
+{
+    struct budget *b = budget_of(L);
+    if ((b->over || b->refused) && is_caught(L)) {
+        b->over = b->refused = false;
+        b->start_ns = -1;
+    }
+    if (b->over || b->refused || is_spent(b))
+        budget_raise(L);
+    set_hook(L, EVERY); /* it may be 1 still */
+}
+
 static void on_count(lua_State *L, lua_Debug *ar)
 {
     (void)ar;
+    budget_check(L);
+}
+
+bool budget_refuses(struct budget *b)
+{
+    if (!b->over && !b->refused)
+        b->refused = is_spent(b);
+    return b->over || b->refused;
+}
+
+bool budget_explain(lua_State *L)
+{
     struct budget *b = budget_of(L);
-    if (b->over && is_main(L) && !trace_in_script(L)) {
-        b->over = false; /* stdlib caught it, and goes on with the next */
-        b->start_ns = -1;
-    }
-    if (!b->over && !is_spent(b)) {
-        set_hook(L, EVERY); /* it may be 1 still */
-        return;
-    }
-    if (!b->over)
-        describe(L, b);
-    b->over = true;
-    set_hook(L, 1);
+    if (!b->refused || b->over)
+        return false;
+    describe(b, "");
     lua_pushstring(L, b->message);
-    lua_error(L);
+    return true;
 }
 
 void budget_open(lua_State *L, struct budget *b)
 {
-    *b = (struct budget){.start_ns = -1};
+    *b = (struct budget){.start_ns = -1, .tick = -1};
     memcpy(lua_getextraspace(L), &b, sizeof b);
     set_hook(L, EVERY);
 }
@@ -94,17 +134,20 @@ void budget_begin(lua_State *L, int64_t limit_ms, struct budget *outer)
     *outer = *b;
     b->limit_ms = limit_ms;
     b->start_ns = -1;
-    b->over = false;
+    b->over = b->refused = false;
 }
 
 bool budget_end(lua_State *L, const struct budget *outer, char message[256])
 {
     struct budget *b = budget_of(L);
-    bool over = b->over;
+    if (b->refused && !b->over)
+        describe(b, "");
+    bool over = b->over || b->refused;
     if (over)
         memcpy(message, b->message, sizeof b->message);
     b->limit_ms = outer->limit_ms;
     b->over = outer->over;
+    b->refused = outer->refused;
     b->start_ns = -1;
     if (outer->over)
         memcpy(b->message, outer->message, sizeof b->message);

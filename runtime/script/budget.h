@@ -1,10 +1,10 @@
 /*
  * budget: a bound on the CPU time of what runs in a Lua state.
  *
- * A count hook looks at the thread's CPU clock every thousand instructions. The clock is read first by the hook, not
- * when a call begins, so that the many short renderings cost no system call. Past the limit every further instruction
- * raises, so that no pcall in a script can go on. A C function of Lua's library that runs long cannot be stopped this
- * way.
+ * A count hook looks at the thread's CPU clock every few hundred instructions, and so do the C functions that may run
+ * long (library.h, json.h). Past the limit every further instruction raises, so that no pcall in a script can go on.
+ * The CPU clock costs a system call: it is read when a coarse clock, which costs none, has moved on since the last
+ * time, so that the many short renderings do not pay for it.
  */
 #ifndef ANZOL_SCRIPT_BUDGET_H
 #define ANZOL_SCRIPT_BUDGET_H
@@ -16,7 +16,9 @@
 struct budget {
     int64_t limit_ms; /* 0: none */
     int64_t start_ns; /* of the thread's CPU clock; -1: not read yet */
+    int64_t tick;     /* of the coarse clock, when the CPU clock was read last */
     bool over;
+    bool refused;      /* over, and as yet only told by budget_refuses() */
     char message[256]; /* once over: "file:line: ran longer than 250 ms of CPU" */
 };
 
@@ -26,5 +28,14 @@ void budget_open(lua_State *L, struct budget *b);
 void budget_begin(lua_State *L, int64_t limit_ms, struct budget *outer);
 /* Ends it. True when it went over; then `message` (256 bytes) says so. The outer span starts afresh. */
 bool budget_end(lua_State *L, const struct budget *outer, char message[256]);
+
+/* For C functions, now and then, as the hook does it for instructions: raises once over. Needs no room on the stack. */
+void budget_check(lua_State *L);
+/* The same for those whom an error would make lose something: when true, let go of it and raise (or have Lua do it). */
+bool budget_refuses(struct budget *b);
+int budget_raise(lua_State *L);
+/* For those who catch errors: when what failed was refused for the time it takes, pushes that and returns true. */
+bool budget_explain(lua_State *L);
+struct budget *budget_of(lua_State *L);
 
 #endif
