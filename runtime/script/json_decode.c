@@ -4,15 +4,43 @@
  */
 #include "script/json.h"
 
+#include "script/budget.h"
+
 #include <jansson.h>
 #include <lauxlib.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { METATABLE = 2, NEAR_MAX = 20 };
+enum { METATABLE = 2, NEAR_MAX = 20, EVERY = 256 };
 
 static bool push_value(lua_State *L, json_t *v, int depth);
+
+/* The text as Jansson takes it, so that a long one can be ended. */
+struct reading {
+    struct budget *budget;
+    const char *s;
+    size_t left;
+};
+
+static size_t on_read(void *out, size_t size, void *ud)
+{
+    struct reading *r = ud;
+    size_t n = r->left < size ? r->left : size;
+    if (budget_refuses(r->budget))
+        return (size_t)-1;
+    memcpy(out, r->s, n);
+    r->s += n;
+    r->left -= n;
+    return n;
+}
+
+/* Once for each of many. */
+static void check_some(lua_State *L, size_t i)
+{
+    if (i % EVERY == EVERY - 1)
+        budget_check(L);
+}
 
 static bool push_array(lua_State *L, json_t *v, int depth)
 {
@@ -21,6 +49,7 @@ static bool push_array(lua_State *L, json_t *v, int depth)
     lua_pushvalue(L, METATABLE);
     lua_setmetatable(L, -2);
     for (size_t i = 0; i < n; i++) {
+        check_some(L, i);
         if (!push_value(L, json_array_get(v, i), depth))
             return false;
         lua_rawseti(L, -2, (lua_Integer)i + 1);
@@ -30,9 +59,10 @@ static bool push_array(lua_State *L, json_t *v, int depth)
 
 static bool push_object(lua_State *L, json_t *v, int depth)
 {
-    size_t n = json_object_size(v);
+    size_t n = json_object_size(v), seen = 0;
     lua_createtable(L, 0, n > INT_MAX ? INT_MAX : (int)n);
     for (void *i = json_object_iter(v); i != NULL; i = json_object_iter_next(v, i)) {
+        check_some(L, seen++);
         lua_pushlstring(L, json_object_iter_key(i), json_object_iter_key_len(i));
         if (!push_value(L, json_object_iter_value(i), depth))
             return false;
@@ -186,7 +216,10 @@ int json_l_decode(lua_State *L)
     lua_settop(L, 1);
     if (memchr(s, '\0', len) != NULL)
         return refuse_nul(L, s);
-    json_t *root = json_loadb(s, len, JSON_DECODE_ANY | JSON_ALLOW_NUL, &e);
+    struct reading r = {budget_of(L), s, len};
+    json_t *root = json_load_callback(on_read, &r, JSON_DECODE_ANY | JSON_ALLOW_NUL, &e);
+    if (root == NULL && r.left > 0 && budget_refuses(r.budget))
+        return budget_raise(L);
     if (root == NULL) {
         lua_pushnil(L);
         push_error(L, &e, s, len);

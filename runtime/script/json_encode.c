@@ -1,11 +1,13 @@
 /*
  * Encoding: straight from Lua values into a buffer. Only raw access, so that no Lua code runs meanwhile and the buffers
- * can be shared.
+ * can be shared. Nor is an instruction counted meanwhile, so the budget is asked here: a table of a few bytes of JSON
+ * may have been a large one, and takes as long to read.
  */
 #include "script/json.h"
 
 #include "core/buf.h"
 #include "core/json_write.h"
+#include "script/budget.h"
 
 #include <ctype.h>
 #include <lauxlib.h>
@@ -14,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEEP_MAX = 1 << 20, PATH_SIZE = 120, PROBLEM_SIZE = 120, KEY_SHOWN = 40 };
+enum { EVERY = 256, KEEP_MAX = 1 << 20, PATH_SIZE = 120, PROBLEM_SIZE = 120, KEY_SHOWN = 40 };
 
 /* Belongs to Lua (a userdata), so that an error anywhere leaks nothing. */
 struct encoder {
@@ -94,6 +96,13 @@ static int push_key(struct encoder *c, struct bytes key)
     return 0;
 }
 
+/* Once for each of many. */
+static void check_some(lua_State *L, size_t i)
+{
+    if (i % EVERY == EVERY - 1)
+        budget_check(L);
+}
+
 /* Reads the keys of the table at the top; names are pushed to c->keys. */
 static int read_shape(lua_State *L, struct encoder *c, struct shape *s)
 {
@@ -101,6 +110,7 @@ static int read_shape(lua_State *L, struct encoder *c, struct shape *s)
     lua_pushnil(L);
     while (lua_next(L, -2) != 0) {
         lua_pop(L, 1);
+        check_some(L, s->names + s->numbers);
         if (lua_type(L, -1) == LUA_TSTRING) {
             struct bytes key;
             key.data = lua_tolstring(L, -1, &key.len);
@@ -142,6 +152,7 @@ static int encode_object(lua_State *L, struct encoder *c, size_t count, int dept
     buf_append_char(&c->out, '{');
     for (size_t i = 0; i < count; i++) {
         struct bytes key = c->keys[base + i];
+        check_some(L, i);
         if (i > 0)
             buf_append_char(&c->out, ',');
         if (encode_string(c, key) != 0)
@@ -161,6 +172,7 @@ static int encode_list(lua_State *L, struct encoder *c, lua_Integer count, int d
 {
     buf_append_char(&c->out, '[');
     for (lua_Integer i = 1; i <= count; i++) {
+        check_some(L, (size_t)i);
         if (i > 1)
             buf_append_char(&c->out, ',');
         lua_rawgeti(L, -1, i);
@@ -185,6 +197,7 @@ static int encode_table(lua_State *L, struct encoder *c, int depth)
     struct shape s;
     if (depth == JSON_DEPTH_MAX)
         return fail(c, "nested deeper than 512 levels (a table inside itself?)");
+    budget_check(L);
     if (lua_checkstack(L, 6) == 0 || read_shape(L, c, &s) != 0)
         return -1;
     bool marked = is_marked(L, c);

@@ -1,4 +1,5 @@
 /* native: digests and message authentication codes, by OpenSSL's libcrypto. */
+#include "script/budget.h"
 #include "script/native.h"
 
 #include <openssl/evp.h>
@@ -9,6 +10,7 @@ static const char *const names[] = {"md5", "sha1", "sha256", "sha512", NULL};
 static const EVP_MD *check_algorithm(lua_State *L, int arg)
 {
     const EVP_MD *const all[] = {EVP_md5(), EVP_sha1(), EVP_sha256(), EVP_sha512()};
+    budget_check(L);
     return all[luaL_checkoption(L, arg, NULL, names)];
 }
 

@@ -1,6 +1,7 @@
 /* native: log(level, message, fields). */
 #include "core/json_write.h"
 #include "core/log.h"
+#include "script/budget.h"
 #include "script/native.h"
 
 #include <stdio.h>
@@ -68,6 +69,7 @@ int native_l_log(lua_State *L)
 {
     struct native *n = native_self(L);
     enum log_level level = check_level(L);
+    budget_check(L); /* a line takes as long as its texts are */
     struct bytes message;
     message.data = luaL_checklstring(L, 2, &message.len);
     struct log_field fields[FIELDS_MAX + 2] = {LOG_BYTES("message", message)};

@@ -3,6 +3,7 @@
 #include "core/json_write.h"
 #include "core/nearest.h"
 #include "core/units.h"
+#include "script/budget.h"
 #include "script/native.h"
 
 #include <math.h>
@@ -12,6 +13,7 @@ enum { KEEP_MAX = 1 << 20 };
 static struct bytes check_bytes(lua_State *L, int arg)
 {
     struct bytes s;
+    budget_check(L); /* some take a few ns for each byte */
     s.data = luaL_checklstring(L, arg, &s.len);
     return s;
 }

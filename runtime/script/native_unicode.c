@@ -2,6 +2,7 @@
  * native: letters. Case is GNU libunistring's (Unicode's simple mappings: one code point to one, whatever the language,
  * as .NET's invariant culture has it); bytes that are no UTF-8 stay as they are.
  */
+#include "script/budget.h"
 #include "script/native.h"
 
 #include <string.h>
@@ -9,8 +10,18 @@
 #include <unictype.h>
 #include <unistr.h>
 
+enum { EVERY = 1 << 14 };
+
+/* Once a letter; `turns` counts them. */
+static void count(lua_State *L, unsigned *turns)
+{
+    if (++*turns % EVERY == 0)
+        budget_check(L);
+}
+
 static const uint8_t *check_text(lua_State *L, int arg, size_t *len)
 {
+    budget_check(L);
     return (const uint8_t *)luaL_checklstring(L, arg, len);
 }
 
@@ -70,6 +81,7 @@ static void change_ascii(struct buf *b, const uint8_t *s, size_t len, bool upper
 static int change_case(lua_State *L, ucs4_t (*map)(ucs4_t))
 {
     size_t len, n;
+    unsigned turns = 0;
     const uint8_t *s = check_text(L, 1, &len);
     struct buf *b = &native_self(L)->scratch;
     buf_clear(b);
@@ -77,7 +89,7 @@ static int change_case(lua_State *L, ucs4_t (*map)(ucs4_t))
         change_ascii(b, s, len, map == uc_toupper);
         return finish(L, b);
     }
-    for (size_t i = 0; i < len; i += n) {
+    for (size_t i = 0; i < len; i += n, count(L, &turns)) {
         ucs4_t c;
         n = next_letter(s + i, len - i, &c);
         put_letter(b, mapped(c, map), s + i);
@@ -122,12 +134,13 @@ static size_t stretch_end(const uint8_t *s, size_t len, size_t at, bool *small)
 
 /* The rest of a word behind its first letter: small, unless it has no small letter (an acronym). An apostrophe does not
  * end the word, and what follows it is small. */
-static size_t put_rest(struct buf *b, const uint8_t *s, size_t len, size_t at)
+static size_t put_rest(lua_State *L, struct buf *b, const uint8_t *s, size_t len, size_t at)
 {
     bool small = false;
+    unsigned turns = 0;
     for (;;) {
         size_t end = stretch_end(s, len, at, &small), n;
-        for (; at < end; at += n) {
+        for (; at < end; at += n, count(L, &turns)) {
             ucs4_t c;
             n = next_letter(s + at, len - at, &c);
             put_letter(b, small ? mapped(c, uc_tolower) : c, s + at);
@@ -144,14 +157,15 @@ static size_t put_rest(struct buf *b, const uint8_t *s, size_t len, size_t at)
 static int l_title(lua_State *L)
 {
     size_t len, n;
+    unsigned turns = 0;
     const uint8_t *s = check_text(L, 1, &len);
     struct buf *b = &native_self(L)->scratch;
     buf_clear(b);
-    for (size_t i = 0; i < len;) {
+    for (size_t i = 0; i < len; count(L, &turns)) {
         ucs4_t c;
         n = next_letter(s + i, len - i, &c);
         put_letter(b, is_letter(c) ? uc_totitle(c) : c, s + i);
-        i = is_letter(c) ? put_rest(b, s, len, i + n) : i + n;
+        i = is_letter(c) ? put_rest(L, b, s, len, i + n) : i + n;
     }
     return finish(L, b);
 }
@@ -160,8 +174,9 @@ static int l_title(lua_State *L)
 static int l_alnum_end(lua_State *L)
 {
     size_t len, n, end = 0;
+    unsigned turns = 0;
     const uint8_t *s = check_text(L, 1, &len);
-    for (size_t i = 0; i < len; i += n) {
+    for (size_t i = 0; i < len; i += n, count(L, &turns)) {
         ucs4_t c;
         n = next_letter(s + i, len - i, &c);
         if (is_letter(c) || (c != (ucs4_t)-1 && uc_is_general_category_withtable(c, UC_CATEGORY_MASK_Nd)))
@@ -171,9 +186,9 @@ static int l_alnum_end(lua_State *L)
     return 1;
 }
 
-static bool same_letters(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len)
+static bool same_letters(lua_State *L, const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len)
 {
-    while (a_len > 0 && b_len > 0) {
+    for (unsigned turns = 0; a_len > 0 && b_len > 0; count(L, &turns)) {
         ucs4_t x, y;
         size_t m = next_letter(a, a_len, &x), n = next_letter(b, b_len, &y);
         if (x != y && mapped(x, uc_toupper) != mapped(y, uc_toupper))
@@ -192,7 +207,7 @@ static int l_same_letters(lua_State *L)
     size_t a_len, b_len;
     const uint8_t *a = check_text(L, 1, &a_len), *b = check_text(L, 2, &b_len);
     bool possible = a_len == b_len || !is_ascii(a, a_len) || !is_ascii(b, b_len);
-    lua_pushboolean(L, possible && same_letters(a, a_len, b, b_len));
+    lua_pushboolean(L, possible && same_letters(L, a, a_len, b, b_len));
     return 1;
 }
 

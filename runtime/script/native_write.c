@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-enum { TEXT_MIB = 64, KEEP_MAX = 1 << 20, UP_RUN = 1, UP_FAIL, UP_ENCODE, UP_COUNT = UP_ENCODE };
+enum { TEXT_MAX = 64 << 20, KEEP_MAX = 1 << 20, UP_RUN = 1, UP_FAIL, UP_ENCODE, UP_COUNT = UP_ENCODE };
 
 /* Where a value stands; the names are those of stdlib/template/place.lua. */
 enum place { LITERAL, TEXT, JSON_TEXT, JSON_STRING, JSON, URL, FORM, URL_START, HEADER, XML };
@@ -202,14 +202,14 @@ static struct buf *write_run(lua_State *L)
     const struct run *run = lua_touserdata(L, lua_upvalueindex(UP_RUN));
     struct buf *b = run->out;
     int value = 0;
-    for (const struct op *op = run->ops, *end = op + run->op_count; op != end; op++)
+    for (const struct op *op = run->ops, *end = op + run->op_count; op != end && b->len <= TEXT_MAX; op++)
         if (op->place == LITERAL)
             buf_append_bytes(b, op->literal);
         else if (!put_value(L, b, op->place, ++value))
             refuse(L, run, op, value);
     if (buf_failed(b))
         raise_full(L, b);
-    if (b->len > (size_t)TEXT_MIB << 20)
+    if (b->len > TEXT_MAX)
         native_raise(L, "the text is larger than 64 MiB");
     return b;
 }
