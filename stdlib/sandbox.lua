@@ -246,8 +246,11 @@ local function script_require(name)
   return modules[name]
 end
 
--- With other depths it overruns the C stack; a module of one's own has the setters again.
-local CJSON_WITHOUT = { encode_max_depth = true, decode_max_depth = true, encode_keep_buffer = true, new = true }
+-- With other depths it overruns the C stack, and with other sparse arrays a table of one item becomes a text of all memory; a
+-- module of one's own has the setters again.
+local CJSON_WITHOUT = {
+  encode_max_depth = true, decode_max_depth = true, encode_keep_buffer = true, encode_sparse_array = true, new = true,
+}
 
 local function cjson()
   local loader = package and package.preload and package.preload["cjson"]

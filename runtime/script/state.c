@@ -1,5 +1,6 @@
 #include "script/state.h"
 
+#include "script/library.h"
 #include "script/stdlib.h"
 #include "script/trace.h"
 
@@ -9,6 +10,8 @@
 #include <string.h>
 
 #define TOO_MUCH "scripts use more than %d MiB"
+
+enum { LARGE = 1 << 20 };
 
 static void *allocate(void *ud, void *block, size_t old, size_t size)
 {
@@ -22,6 +25,8 @@ static void *allocate(void *ud, void *block, size_t old, size_t size)
     }
     if (size > old && size - old > s->cap - s->used)
         return NULL; /* Lua collects garbage and tries once more */
+    if (size > old && size > LARGE && budget_refuses(&s->budget))
+        return NULL; /* filling it may take longer than all the instructions between two looks of the hook */
     void *moved = realloc(block, size);
     if (moved != NULL)
         s->used += size - old;
@@ -79,6 +84,7 @@ static int open_libraries(lua_State *L)
     lua_pushcfunction(L, l_setmetatable);
     lua_setglobal(L, "setmetatable");
     open_os(L);
+    library_open(L);
     stdlib_open(L);
     return 0;
 }
@@ -134,6 +140,8 @@ int state_pcall(lua_State *L, int nargs, int nresults, int64_t budget_ms)
     lua_remove(L, handler);
     if (status != LUA_OK)
         explain(L, status, over, message);
+    if (over && status == LUA_ERRMEM)
+        status = LUA_ERRRUN; /* there is memory; it was refused for the time it would have taken */
     return status;
 }
 

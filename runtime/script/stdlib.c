@@ -1,7 +1,8 @@
 #include "script/stdlib.h"
 
+#include "script/library.h"
+
 #include <lauxlib.h>
-#include <lua-cjson.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -114,7 +115,7 @@ static int l_require(lua_State *L)
 void stdlib_open(lua_State *L)
 {
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
-    lua_pushcfunction(L, luaopen_cjson);
+    lua_pushcfunction(L, library_open_cjson);
     lua_setfield(L, -2, "cjson");
     lua_newtable(L);
     lua_insert(L, -2);

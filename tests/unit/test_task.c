@@ -335,22 +335,25 @@ static void assert_ends(struct generation *g, const char *flow, enum task_end en
 static void test_runaways(void **state)
 {
     (void)state;
-    struct generation *g =
-        load("flow 'good' { on = 'e', run = function() sleep(1) return 'good' end }\n"
-             "flow 'endless' { on = 'e', run = function()\n"
-             "  while true do end end }\n"
-             "flow 'stubborn' { on = 'e', run = function()\n"
-             "  while true do pcall(function() while true do end end) end end }\n"
-             "flow 'own' { on = 'e', run = function()\n"
-             "  coroutine.wrap(function() while true do end end)() end }\n"
-             "flow 'branch' { on = 'e', run = function()\n"
-             "  parallel(function() while true do end end) return end }\n"
-             "flow 'branches' { on = 'e', run = function()\n"
-             "  while true do parallel(function() end) end end }\n"
-             "flow 'deep' { on = 'e', run = function()\n"
-             "  local function f() parallel(f) return end f() return end }\n"
-             "flow 'bomb' { on = 'e', run = function()\n"
-             "  local t = {} while true do t[#t + 1] = ('x'):rep(1024):rep(2^14 // 1 + #t) end end }\n");
+    struct generation *g = load("flow 'good' { on = 'e', run = function() sleep(1) return 'good' end }\n"
+                                "flow 'endless' { on = 'e', run = function()\n"
+                                "  while true do end end }\n"
+                                "flow 'stubborn' { on = 'e', run = function()\n"
+                                "  while true do pcall(function() while true do end end) end end }\n"
+                                "flow 'own' { on = 'e', run = function()\n"
+                                "  coroutine.wrap(function() while true do end end)() end }\n"
+                                "flow 'branch' { on = 'e', run = function()\n"
+                                "  parallel(function() while true do end end) return end }\n"
+                                "flow 'branches' { on = 'e', run = function()\n"
+                                "  while true do parallel(function() end) end end }\n"
+                                "flow 'deep' { on = 'e', run = function()\n"
+                                "  local function f() parallel(f) return end f() return end }\n"
+                                "flow 'bomb' { on = 'e', run = function()\n"
+                                "  return ('x'):rep(2^28) end }\n"
+                                "flow 'pattern' { on = 'e', run = function()\n"
+                                "  while true do pcall(string.find, ('x'):rep(1e5), '.-.-.-y') end end }\n"
+                                "flow 'texts' { on = 'e', run = function()\n"
+                                "  local s = ('x'):rep(4e7) while true do local _ = s .. s end end }\n");
     struct task *good = start(g, "good");
     assert_int_equal(go(good), TASK_WAITING);
     assert_ends(g, "endless", TASK_FAILED, "s.lua:5: ran longer than 250 ms of CPU");
@@ -360,6 +363,8 @@ static void test_runaways(void **state)
     assert_ends(g, "branches", TASK_FAILED, "s.lua:13: more than 65535 branches in one run");
     assert_ends(g, "deep", TASK_FAILED, "s.lua:15: parallel() inside parallel(): more than 100 deep");
     assert_ends(g, "bomb", TASK_MEMORY, "scripts use more than 256 MiB");
+    assert_ends(g, "pattern", TASK_FAILED, "s.lua:19: ran longer than 250 ms of CPU");
+    assert_ends(g, "texts", TASK_FAILED, "ran longer than 250 ms of CPU");
     put(good, 1, STEP_SLEEP, "1", "1s", "null", NULL, NULL);
     assert_int_equal(go(good), TASK_SUCCEEDED);
     assert_text("\"good\"");
