@@ -8,7 +8,7 @@
 #   make figures    the load tests in full size: the figures of the README
 #   make crash-flows  flows, killed at each sync of the journal, at pairs of them, and KILLS=50 times at random
 #   make property   DOCUMENTS=100000 of random data through templates
-#   make fuzz       templates, for FUZZ_SECONDS=3600, on as many cores as JOBS=1
+#   make fuzz       templates, for FUZZ_SECONDS=3600, on as many cores as JOBS=1; fuzz-pattern: the patterns of Lua
 #   make bench      deliveries a second, CPU a delivery; bench-flows, bench-template, bench-store: parts of it
 #   make install    PREFIX=/usr/local, DESTDIR for packagers
 #   make clean
@@ -153,15 +153,19 @@ crash-flows: deps-test
 # libFuzzer; what it finds stays in build-fuzz/, and a crash ends it.
 JOBS    ?= 1
 FUZZ_SECONDS ?= 3600
-.PHONY: fuzz fuzz-build
+.PHONY: fuzz fuzz-pattern fuzz-build
 fuzz-build: deps-test
 	$(call install,$(DEBIAN_FUZZ))
 	@$(MAKE) --no-print-directory -j2 BUILD=build-fuzz CC=clang MODULES="core script" CFLAGS="-O1 -g -fno-omit-frame-pointer" \
-	    SANITIZE="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined" build-fuzz/fuzz_template
+	    SANITIZE="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined" build-fuzz/fuzz_template build-fuzz/fuzz_pattern
 fuzz: fuzz-build
 	@mkdir -p build-fuzz/corpus
 	cd build-fuzz && ./fuzz_template -max_total_time=$(FUZZ_SECONDS) -fork=$(JOBS) -timeout=10 -detect_leaks=0 -rss_limit_mb=1024 -max_len=4096 \
 	    -dict=../tests/fuzz/template.dict corpus ../tests/fuzz/template
+fuzz-pattern: fuzz-build
+	@mkdir -p build-fuzz/corpus-pattern
+	cd build-fuzz && ./fuzz_pattern -max_total_time=$(FUZZ_SECONDS) -fork=$(JOBS) -timeout=10 -detect_leaks=0 -rss_limit_mb=1024 -max_len=256 \
+	    corpus-pattern ../tests/fuzz/pattern
 
 $(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/libanzol.a
 	$(call say,cc  )$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
