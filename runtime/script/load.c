@@ -166,10 +166,15 @@ static int report(struct buf *errors, const char *path, const struct err *why, s
     return -1;
 }
 
+bool load_is_script(const char *name)
+{
+    size_t len = strlen(name);
+    return name[0] != '.' && len > 4 && strcmp(name + len - 4, ".lua") == 0;
+}
+
 static int is_script(const struct dirent *d)
 {
-    size_t len = strlen(d->d_name);
-    return d->d_name[0] != '.' && len > 4 && strcmp(d->d_name + len - 4, ".lua") == 0;
+    return load_is_script(d->d_name);
 }
 
 /* alphasort() asks the locale; the order of definitions must not depend on it. */

@@ -38,5 +38,7 @@ int load_add_module(struct load *l, const char *path, struct bytes text, struct 
 const struct buf *load_find_module(const struct load *l, const char *path);
 /* Appends the text of a file. -1: `e` says why, the path not named. A first line that begins with # is blanked. */
 int load_read_file(const char *path, struct buf *out, struct err *e);
+/* Whether a folder of scripts gives the file of that name. */
+bool load_is_script(const char *name);
 
 #endif
