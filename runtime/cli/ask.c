@@ -29,12 +29,18 @@ static int problem(const struct ask *q, const struct client_answer *a)
     return EXIT_FAILED;
 }
 
+int ask_runs(const char *state, struct err *e)
+{
+    if (!lockfile_is_free(state))
+        return 0;
+    return err_set(e, ERR_NET, 0, "no daemon runs in the state folder %s; start one with: anzol run scripts", state);
+}
+
 int ask_call(const struct ask *q, const char *path, struct client_answer *a, struct err *e)
 {
     /* An address may be left of one that was killed: whoever listens there now must not get the token. */
-    if (lockfile_is_free(q->state))
-        return err_set(e, ERR_NET, 0, "no daemon runs in the state folder %s; start one with: anzol run scripts",
-                       q->state);
+    if (ask_runs(q->state, e) != 0)
+        return -1;
     return client_call(q->state, q->method, path, q->type, q->body, q->timeout_ms, a, e);
 }
 

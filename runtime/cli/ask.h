@@ -20,6 +20,8 @@ struct ask {
     int fine;           /* another status that is an answer, as 404 */
 };
 
+/* 0 unless surely no daemon runs in the folder: ERR_NET, with what to do. */
+int ask_runs(const char *state, struct err *e);
 /* Any answer in `a` (buf_fini(&a->body) it), nothing said; -1: there is none. Every call goes through here. */
 int ask_call(const struct ask *q, const char *path, struct client_answer *a, struct err *e);
 /* An answer's JSON (json_decref() it); NULL: it is none. */

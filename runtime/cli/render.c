@@ -85,7 +85,7 @@ static const char *code_of(enum style style)
     return codes[style];
 }
 
-static void put_styled(const struct render *r, enum style style, struct bytes text)
+void render_styled(const struct render *r, enum style style, struct bytes text)
 {
     bool color = r->color && style != STYLE_PLAIN;
     if (color)
@@ -103,7 +103,7 @@ void render_text(const struct render *r, enum style style, const char *format, .
     va_start(args, format);
     buf_vprintf(&text, format, args);
     va_end(args);
-    put_styled(r, style, buf_view(&text));
+    render_styled(r, style, buf_view(&text));
     buf_fini(&text);
 }
 
@@ -112,7 +112,7 @@ void render_header(const struct render *r, struct bytes name, struct bytes value
     struct buf line;
     buf_init(&line);
     render_safe_line(&line, name);
-    put_styled(r, STYLE_NAME, buf_view(&line));
+    render_styled(r, STYLE_NAME, buf_view(&line));
     buf_clear(&line);
     buf_append_str(&line, ": ");
     render_safe_line(&line, value);
