@@ -22,9 +22,9 @@ CC      ?= cc
 CFLAGS  ?= -O2 -g
 MODULES ?= core store net script host cli
 
-PKG            = lua5.4 libcurl jansson sqlite3 libmicrohttpd libcrypto lua5.4-cjson
+PKG            = lua5.4 libcurl jansson sqlite3 libmicrohttpd libcrypto lua5.4-cjson libedit
 DEBIAN_BUILD   = gcc make pkg-config liblua5.4-dev libcurl4-openssl-dev libev-dev lua-cjson lua-cjson-dev libjansson-dev \
-                 libsqlite3-dev libmicrohttpd-dev libssl-dev libunistring-dev
+                 libsqlite3-dev libmicrohttpd-dev libssl-dev libunistring-dev libedit-dev
 DEBIAN_TEST    = libcmocka-dev lua5.4 lua-busted lua-check cppcheck clang-format luarocks python3 openssl curl procps
 DEBIAN_BENCH   = nginx-light wrk
 DEBIAN_FUZZ    = clang libclang-rt-14-dev

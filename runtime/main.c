@@ -5,6 +5,7 @@
 #define ENTERS  "what enters"
 #define LOG     "what became of it"
 #define BY_HAND "by hand"
+#define EXPLORE "to explore"
 #define BESIDE  "beside it"
 
 static const struct command commands[] = {
@@ -25,6 +26,8 @@ static const struct command commands[] = {
     {"resume", "ID…", "lets a failed or parked run go on", command_resume, BY_HAND},
     {"restart", "ID…", "begins a run that has ended once more", command_restart, BY_HAND},
     {"cancel", "ID…", "ends a run", command_cancel, BY_HAND},
+    {"attach", "", "talks Lua to the daemon, line by line", command_attach, EXPLORE},
+    {"eval", "CODE", "one piece of Lua evaluated in the daemon", command_eval, EXPLORE},
     {"listen", "", "a receiver that prints what it gets and answers as told", command_listen, BESIDE},
 };
 

@@ -66,6 +66,7 @@ check "layers: core is pure" core_is_pure
 check "layers: Lua in script alone" only '(lua|lauxlib|lualib|lua-cjson)' script
 check "layers: curl and microhttpd in net alone" only '(curl/|microhttpd)' net
 check "layers: SQLite in store alone" only 'sqlite3' store
+check "layers: libedit in cli alone" only 'histedit' cli
 check "layers: the loop in net, host and cli" only 'ev\.h' net host cli
 check "each folder has its README" documented
 check "the top level holds what it should" top_level

@@ -30,11 +30,13 @@ struct command {
     const char *group;                 /* its heading in the help; those of one stand together */
 };
 
+int command_attach(int argc, char **argv);
 int command_cancel(int argc, char **argv);
 int command_check(int argc, char **argv);
 int command_deliveries(int argc, char **argv);
 int command_dev(int argc, char **argv);
 int command_emit(int argc, char **argv);
+int command_eval(int argc, char **argv);
 int command_list(int argc, char **argv);
 int command_listen(int argc, char **argv);
 int command_preview(int argc, char **argv);
