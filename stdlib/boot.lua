@@ -7,6 +7,7 @@ package.loaded["stdlib.native"] = native
 local concat, find, format, ipairs, pairs, pcall, tostring, type =
   table.concat, string.find, string.format, ipairs, pairs, pcall, tostring, type
 
+local console = require "stdlib.console"
 local flow = require "stdlib.flow"
 local judge = require "stdlib.judge"
 local mistakes = require "stdlib.mistakes"
@@ -264,6 +265,12 @@ function boot.run_go(r)
 end
 
 flow.use(find_webhook, message_of)
+
+-- --- the console ----------------------------------------------------------------------------------------------------
+
+boot.console_new, boot.console_keep = console.new, console.keep
+boot.console_eval, boot.console_go = console.eval, console.go
+boot.console_answer, boot.console_cancel = console.answer, console.cancel
 
 -- One template rendered.
 function boot.template(text, as, raw)

@@ -1,6 +1,6 @@
 -- native: the seam of stdlib/README.md for specs: its own functions from build/native.so, and stand-ins for what reaches the
 -- host. `native.new()` gives a fresh one; what stdlib hands over is in its `emitted`, `failed`, `events`, `logged`, `runs`,
--- `keys` and `steps`; `waited` holds the forms in which events are waited for, by name.
+-- `keys`, `steps` and `shown` (the console's text); `line` is the console's coroutine that may be stopped; `waited` holds the forms in which events are waited for, by name.
 
 require "cjson" -- the binary has it preloaded
 
@@ -11,8 +11,8 @@ local real = assert(package.loadlib(path, "luaopen_native"))()
 
 local function where(level)
   local info = debug.getinfo(level + 2, "Sl")
-  if not info or info.what == "C" or info.currentline < 0 or string.sub(info.source, 1, 1) ~= "@" then return nil end
-  return string.sub(info.source, 2), info.currentline
+  if not info or info.what == "C" or info.currentline <= 0 then return nil end
+  return string.sub(info.source, 1, 1) == "@" and string.sub(info.source, 2) or info.short_src, info.currentline
 end
 
 -- Of a step, what the host learns.
@@ -35,7 +35,7 @@ end
 function module.new(options)
   options = options or {}
   local n = { ids = 0, time = 1700000000000 }
-  for _, list in ipairs { "emitted", "failed", "events", "logged", "runs", "keys", "steps", "waited" } do n[list] = {} end
+  for _, list in ipairs { "emitted", "failed", "events", "logged", "runs", "keys", "steps", "shown", "waited" } do n[list] = {} end
   for name, f in pairs(real) do n[name] = f end
   n.where, n.head, n.protected, n.patient = where, real.json_encode, protected, protected
   function n.secret(name) return (options.secrets or {})[name] == true end
@@ -64,6 +64,8 @@ function module.new(options)
     assert(has_delivery == (entry.delivery ~= nil))
     n.steps[#n.steps + 1] = step_of(kind, entry)
   end
+  function n.console_text(text) n.shown[#n.shown + 1] = text end
+  function n.console_line(co) n.line = co end
   function n.readfile(name)
     local text = (options.files or {})[name]
     if text then return text end

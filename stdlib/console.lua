@@ -1,0 +1,168 @@
+-- console: sessions: what a person has while attached. Each has variables of its own; behind them stand the console's words and
+-- the environment of the scripts. A session is a clone: nothing done in it reaches a delivery.
+
+local char, concat, error, find, format, getmetatable, gsub, ipairs, next, pcall, rawget, rawset, setmetatable, sort, sub =
+  string.char, table.concat, error, string.find, string.format, getmetatable, string.gsub, ipairs, next, pcall, rawget, rawset,
+  setmetatable, table.sort, string.sub
+local tonumber, tostring, type = tonumber, tostring, type
+
+local native = require "stdlib.native"
+local line = require "stdlib.console.line"
+local mistakes = require "stdlib.mistakes"
+local sandbox = require "stdlib.sandbox"
+local show = require "stdlib.console.show"
+local text = require "stdlib.text"
+local words = require "stdlib.console.words"
+
+local console = {}
+
+-- --- variables ----------------------------------------------------------------------------------------------------
+
+local function names_of(s)
+  local out = {}
+  for _, t in next, { s.env, words.all, sandbox.env } do
+    for name in next, t do
+      if type(name) == "string" then out[#out + 1] = name end
+    end
+  end
+  return out
+end
+
+-- What a name is that the session has not set itself.
+local function inherited(s, name)
+  local v = words.all[name]
+  if v == nil then v = rawget(sandbox.env, name) end
+  if v ~= nil or name == "_" then return v end
+  return error(format("undefined variable '%s'%s", tostring(name),
+    mistakes.hint(type(name) == "string" and native.nearest(name, names_of(s)) or nil)), 0)
+end
+
+local function environment(s)
+  return setmetatable({}, { __metatable = "environment", __index = function(_, name) return inherited(s, name) end })
+end
+
+-- --- what outlives a generation -----------------------------------------------------------------------------------
+
+-- JSON has no text that is not UTF-8, and no NUL in a key: such a text is kept as {"$bytes": HEX}, such a key as "$key" and
+-- HEX; a key that begins with "$" gets another one in front.
+local DEEPEST = 100
+
+local function packed_key(key)
+  if not native.utf8_valid(key) or find(key, "\0", 1, true) then return "$key" .. native.hex(key) end
+  return find(key, "^%$") and "$" .. key or key
+end
+
+local function is_plain(t)
+  return not text.is(t) and (getmetatable(t) == nil or native.json_is_array(t))
+end
+
+local packed
+
+-- The same table with everything in it packed; nil when JSON cannot hold all of it.
+local function packed_table(t, depth)
+  if not is_plain(t) or depth > DEEPEST then return nil end
+  local out = native.json_is_array(t) and native.json_array {} or {}
+  for key, v in next, t do
+    v = packed(v, depth + 1)
+    if v == nil then return nil end
+    if type(key) == "string" then key = packed_key(key) end
+    out[key] = v
+  end
+  return out
+end
+
+function packed(v, depth)
+  local t = type(v)
+  if t == "table" then return packed_table(v, depth) end
+  if t == "string" and not native.utf8_valid(v) then return { ["$bytes"] = native.hex(v) } end
+  if t == "string" or t == "number" or t == "boolean" or v == native.json_null then return v end
+end
+
+local function bytes_of(hex)
+  return (gsub(hex, "%x%x", function(pair) return char(tonumber(pair, 16)) end))
+end
+
+local function unpacked(v)
+  if type(v) ~= "table" then return v end
+  if type(v["$bytes"]) == "string" then return bytes_of(v["$bytes"]) end
+  local out = native.json_is_array(v) and native.json_array {} or {}
+  for key, inner in next, v do
+    if type(key) == "string" and sub(key, 1, 1) == "$" then
+      key = find(key, "^%$key") and bytes_of(sub(key, 5)) or sub(key, 2)
+    end
+    out[key] = unpacked(inner)
+  end
+  return out
+end
+
+-- The text of one variable; nil when it cannot be kept. Whole and not only encoded: what reads back differently is not kept.
+local function kept_text(v)
+  local v_packed = packed(v, 1)
+  if v_packed == nil then return nil end
+  local ok, made = pcall(native.json_encode, v_packed)
+  return ok and made or nil
+end
+
+-- The session's variables as JSON, and the names of those that it cannot hold.
+function console.keep(s)
+  local names, out, lost = {}, {}, {}
+  for name in next, s.env do
+    if type(name) == "string" and name ~= "_" then names[#names + 1] = name end
+  end
+  sort(names)
+  for _, name in ipairs(names) do
+    local made = kept_text(rawget(s.env, name))
+    if made then
+      out[#out + 1] = native.json_encode(packed_key(name)) .. ":" .. made
+    else
+      lost[#lost + 1] = name
+    end
+  end
+  return "{" .. concat(out, ",") .. "}", lost
+end
+
+-- A session; `kept`: what console.keep() gave of an earlier one, or nil.
+function console.new(kept)
+  local s = { ids = {} }
+  s.env = environment(s)
+  local variables = kept and native.json_decode(kept)
+  for name, v in next, unpacked(variables or {}) do rawset(s.env, name, v) end
+  return s
+end
+
+-- --- lines --------------------------------------------------------------------------------------------------------
+
+local function finisher(s, width, json)
+  return function(count, first, ...)
+    if first ~= nil then rawset(s.env, "_", first) end
+    return show.values(width, count, first, ...), json and show.json(width, count, first, ...) or nil
+  end
+end
+
+-- Begins a line: as console.go(), or "more" when the code is not complete.
+function console.eval(s, code, width, json)
+  local f, how, why = line.read(code, s.env)
+  if not f then return how, why end
+  s.line = line.new(f, code, width or 80, finisher(s, width or 80, json))
+  return console.go(s)
+end
+
+-- Goes on with the line: see line.go().
+function console.go(s)
+  if not s.line then return "failed", "no line is being run" end
+  words.begin(s)
+  local how, a, b = line.go(s.line)
+  if how == "done" or how == "failed" then s.line = nil end
+  return how, a, b
+end
+
+function console.answer(s, ok, answer)
+  if s.line then line.answer(s.line, ok, answer) end
+end
+
+function console.cancel(s)
+  if s.line then line.cancel(s.line) end
+  s.line = nil
+end
+
+return console
