@@ -8,6 +8,7 @@
 #   make figures    the load tests in full size: the figures of the README
 #   make crash-flows  flows, killed at each sync of the journal, at pairs of them, and KILLS=50 times at random
 #   make property   DOCUMENTS=100000 of random data through templates
+#   make api        writes scripts/API.md anew, from stdlib/api
 #   make fuzz       templates, for FUZZ_SECONDS=3600, on as many cores as JOBS=1; fuzz-pattern: the patterns of Lua
 #   make bench      deliveries a second, CPU a delivery; bench-flows, bench-template, bench-store: parts of it
 #   make install    PREFIX=/usr/local, DESTDIR for packagers
@@ -135,6 +136,11 @@ check-valgrind: deps-test
 	$(call install,valgrind)
 	@$(MAKE) --no-print-directory -j2 all unit $(BUILD)/crash.so
 	@WRAPPED=1 PATIENCE=300 BUILD=$(abspath $(BUILD)) ANZOL=$(abspath tests)/valgrind WRAP_UNIT="$(abspath tests)/valgrind-unit" tests/run unit e2e
+
+.PHONY: api
+api: deps-test
+	@$(MAKE) --no-print-directory -j2 $(BUILD)/native.so
+	@BUILD=$(abspath $(BUILD)) lua5.4 tests/lua/write_api.lua > $(BUILD)/API.md && mv $(BUILD)/API.md scripts/API.md
 
 # Random documents through templates; `make test` takes 2,000.
 DOCUMENTS ?= 100000

@@ -7,6 +7,7 @@ package.loaded["stdlib.native"] = native
 local concat, find, format, ipairs, pairs, pcall, tostring, type =
   table.concat, string.find, string.format, ipairs, pairs, pcall, tostring, type
 
+local api = require "stdlib.api"
 local console = require "stdlib.console"
 local flow = require "stdlib.flow"
 local judge = require "stdlib.judge"
@@ -271,6 +272,12 @@ flow.use(find_webhook, message_of)
 boot.console_new, boot.console_keep = console.new, console.keep
 boot.console_eval, boot.console_go = console.eval, console.go
 boot.console_answer, boot.console_cancel = console.answer, console.cancel
+boot.console_complete = console.complete
+
+console.use(function() return integrations, webhooks, flows end)
+
+-- What scripts may say, as texts: for people, for editors.
+boot.api_markdown, boot.api_stubs = api.markdown, api.stubs
 
 -- One template rendered.
 function boot.template(text, as, raw)

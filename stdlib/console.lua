@@ -7,14 +7,25 @@ local char, concat, error, find, format, getmetatable, gsub, ipairs, next, pcall
 local tonumber, tostring, type = tonumber, tostring, type
 
 local native = require "stdlib.native"
+local complete = require "stdlib.console.complete"
+local help = require "stdlib.console.help"
 local line = require "stdlib.console.line"
 local mistakes = require "stdlib.mistakes"
+local names = require "stdlib.console.names"
+local pretty = require "stdlib.console.pretty"
 local sandbox = require "stdlib.sandbox"
 local show = require "stdlib.console.show"
 local text = require "stdlib.text"
 local words = require "stdlib.console.words"
 
 local console = {}
+
+words.all.help = help.word
+words.nearest = names.nearest
+pretty.use(names.of)
+
+-- Tells how the definitions of the scripts are found: () -> integrations, webhooks, flows.
+console.use = names.use
 
 -- --- variables ----------------------------------------------------------------------------------------------------
 
@@ -105,12 +116,12 @@ end
 
 -- The session's variables as JSON, and the names of those that it cannot hold.
 function console.keep(s)
-  local names, out, lost = {}, {}, {}
+  local found, out, lost = {}, {}, {}
   for name in next, s.env do
-    if type(name) == "string" and name ~= "_" then names[#names + 1] = name end
+    if type(name) == "string" and name ~= "_" then found[#found + 1] = name end
   end
-  sort(names)
-  for _, name in ipairs(names) do
+  sort(found)
+  for _, name in ipairs(found) do
     local made = kept_text(rawget(s.env, name))
     if made then
       out[#out + 1] = native.json_encode(packed_key(name)) .. ":" .. made
@@ -143,6 +154,7 @@ end
 function console.eval(s, code, width, json)
   local f, how, why = line.read(code, s.env)
   if not f then return how, why end
+  names.forget()
   s.line = line.new(f, code, width or 80, finisher(s, width or 80, json))
   return console.go(s)
 end
@@ -164,5 +176,8 @@ function console.cancel(s)
   if s.line then line.cancel(s.line) end
   s.line = nil
 end
+
+-- What could stand at the cursor: see complete.at().
+console.complete = complete.at
 
 return console

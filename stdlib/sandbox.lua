@@ -4,7 +4,7 @@
 local concat, error, find, format, getmetatable, gsub, ipairs, match, next, pairs, pcall, rawget, select, setmetatable =
   table.concat, error, string.find, string.format, getmetatable, string.gsub, ipairs, string.match, next, pairs, pcall,
   rawget, select, setmetatable
-local sub, tostring, type, xpcall = string.sub, tostring, type, xpcall
+local sort, sub, tostring, type, xpcall = table.sort, string.sub, tostring, type, xpcall
 
 local native = require "stdlib.native"
 local deterministic = require "stdlib.deterministic"
@@ -317,5 +317,21 @@ end
 sandbox.env = env
 
 fill_environment()
+
+local own = {}
+for name in next, env do own[name] = true end
+
+-- Whether a name of the environment was there before the scripts were.
+function sandbox.is_own(name)
+  return own[name] == true
+end
+
+-- The modules that scripts have loaded, sorted.
+function sandbox.module_names()
+  local out = {}
+  for name in next, modules do out[#out + 1] = name end
+  sort(out)
+  return out
+end
 
 return sandbox

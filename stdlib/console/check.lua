@@ -69,12 +69,13 @@ function check.one_of(word, v, what, list)
     if v == known then return v end
   end
   local near = type(v) == "string" and native.nearest(v, list)
-  misuse(word, "unknown %s %s%s", what, dsl.shown(v), near and mistakes.hint(near) or "; there are " .. mistakes.listed(list))
+  misuse(word, "unknown %s %s%s", what, dsl.shown(v),
+    near and mistakes.hint(near) or "; there are " .. mistakes.listed(list))
 end
 
 function check.time(word, v, what)
-  return clock.since(v)
-    or misuse(word, '%s: expected a time such as "1h" (ago), "2026-11-23" or "2026-11-23T10:00:00Z", found %s', what, dsl.shown(v))
+  return clock.since(v) or misuse(word,
+    '%s: expected a time such as "1h" (ago), "2026-11-23" or "2026-11-23T10:00:00Z", found %s', what, dsl.shown(v))
 end
 
 function check.limit(word, v, what)
@@ -82,7 +83,8 @@ function check.limit(word, v, what)
   misuse(word, "%s: expected a whole number from 1 to 1000, found %s", what, dsl.shown(v))
 end
 
--- A table of filters. `known`: name -> function(word, value, name) that gives what is asked; a text stands for the filter `short`.
+-- A table of filters. `known`: name -> function(word, value, name) that gives what is asked; a text stands for the filter
+-- `short`.
 function check.filter(word, v, known, short)
   if v == nil then return {} end
   if type(v) == "string" then v = { [short] = v } end
@@ -127,7 +129,9 @@ end
 -- An id: whole, the beginning of one that was printed (`seen`), or what has one. `what`: "delivery".
 function check.id(word, v, seen, what)
   if type(v) == "table" and not text.is(v) then v = v.id or v.delivery_id or v end
-  if type(v) ~= "string" or v == "" then misuse(word, "expected the id of a %s, found %s", what, v == "" and "an empty text" or dsl.kind(v)) end
+  if type(v) ~= "string" or v == "" then
+    misuse(word, "expected the id of a %s, found %s", what, v == "" and "an empty text" or dsl.kind(v))
+  end
   local id = lower(v)
   if is_whole(id) then return id end
   if not find(id, "^[%x-]+$") then misuse(word, "expected the id of a %s, found '%s'", what, v) end

@@ -104,16 +104,18 @@ local function note(row)
 end
 
 local LISTS = {
-  webhooks = { { "name", value = field "name", least = 12 }, { "integration", value = field "integration", least = 11, drop = 3 },
-    { "on", value = field "on", least = 8, drop = 2 }, { "method", value = field "method" }, { "url", value = field "url", least = 16 },
+  webhooks = { { "name", value = field "name", least = 12 },
+    { "integration", value = field "integration", least = 11, drop = 3 }, { "on", value = field "on", least = 8, drop = 2 },
+    { "method", value = field "method" }, { "url", value = field "url", least = 16 },
     { "where", value = field "where", drop = 1 } },
   integrations = { { "name", value = field "name", least = 12 }, { "rate", value = rate }, { "queued", value = field "queued" },
     { "waiting", value = field "waiting" }, { "in flight", value = field "in_flight" }, { "paused", value = paused, drop = 9 },
     { "webhooks", value = field "webhooks", drop = 2 }, { "url", value = field "url", least = 12, drop = 3 } },
   flows = { { "name", value = field "name", least = 12 }, { "on", value = field "on", least = 8 },
     { "key", value = field "key", least = 8, drop = 2 }, { "where", value = field "where", least = 12, drop = 1 } },
-  deliveries = { { "id", value = field "id" }, { "webhook", value = field "webhook", least = 10 }, { "state", value = field "state" },
-    { "status", value = field "status" }, { "tries", value = field "attempt_count", drop = 1 },
+  deliveries = { { "id", value = field "id" }, { "webhook", value = field "webhook", least = 10 },
+    { "state", value = field "state" }, { "status", value = field "status" },
+    { "tries", value = field "attempt_count", drop = 1 },
     { "created", value = created, drop = 3 }, { "note", value = note, least = 10, drop = 2 } },
   runs = { { "id", value = field "id" }, { "flow", value = field "flow", least = 10 }, { "state", value = field "state" },
     { "steps", value = field "step_count", drop = 2 }, { "created", value = created, drop = 4 },
@@ -199,7 +201,9 @@ local function attempt_lines(a, out, width)
 end
 
 function printers.delivery(d, width)
-  local out = { pretty.one_line(format("%s  %s of %s: %s", tostring(d.id), tostring(d.webhook), tostring(d.integration), tostring(d.state))) }
+  local out = {}
+  out[1] = pretty.one_line(format("%s  %s of %s: %s", tostring(d.id), tostring(d.webhook), tostring(d.integration),
+    tostring(d.state)))
   out[2] = "created " .. (clock.ago(d.created_at) or "?")
     .. (d.finished_at and ", finished " .. clock.ago(d.finished_at) or "")
     .. (d.next_attempt_at and ", next attempt " .. clock.ago(d.next_attempt_at) or "")
@@ -212,7 +216,8 @@ end
 
 function printers.run(r, width)
   local out = { pretty.one_line(format("%s  %s: %s", tostring(r.id), tostring(r.flow), tostring(r.state))) }
-  out[2] = "created " .. (clock.ago(r.created_at) or "?") .. (r.finished_at and ", finished " .. clock.ago(r.finished_at) or "")
+  out[2] = "created " .. (clock.ago(r.created_at) or "?")
+    .. (r.finished_at and ", finished " .. clock.ago(r.finished_at) or "")
   if r.error then out[#out + 1] = "error: " .. pretty.one_line(error_text(r.error)) end
   for _, name in ipairs { "key", "event", "result" } do put_field(out, name, r[name], width) end
   if type(r.steps) == "table" and r.steps[1] then out[#out + 1] = columns.render(r.steps, STEPS, width) end
@@ -220,8 +225,9 @@ function printers.run(r, width)
 end
 
 function printers.loaded(r)
-  local out = { format("generation %s: %s integrations, %s webhooks, %s flows", tostring(r.generation), tostring(r.integrations),
-    tostring(r.webhooks), tostring(r.flows)) .. (type(r.changes) == "string" and " (" .. pretty.one_line(r.changes) .. ")" or "") }
+  local changes = type(r.changes) == "string" and r.changes ~= "" and " (" .. pretty.one_line(r.changes) .. ")" or ""
+  local out = { format("generation %s: %s integrations, %s webhooks, %s flows%s", tostring(r.generation),
+    tostring(r.integrations), tostring(r.webhooks), tostring(r.flows), changes) }
   for _, warning in ipairs(type(r.warnings) == "table" and r.warnings or {}) do
     out[#out + 1] = "warning: " .. pretty.one_line(tostring(warning))
   end

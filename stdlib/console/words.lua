@@ -1,7 +1,7 @@
 -- words: what there is to do at the console. Each checks what it is given, asks the host (line.ask), and gives plain tables.
 
-local concat, error, find, ipairs, next, select, setmetatable, tostring, type =
-  table.concat, error, string.find, ipairs, next, select, setmetatable, tostring, type
+local concat, error, find, ipairs, match, next, select, setmetatable, tostring, type =
+  table.concat, error, string.find, ipairs, string.match, next, select, setmetatable, tostring, type
 
 local native = require "stdlib.native"
 local check = require "stdlib.console.check"
@@ -26,9 +26,17 @@ end
 
 -- --- the host ---------------------------------------------------------------------------------------------------
 
+-- What the host says is not there may be near to something that the session's scripts have.
+local function with_hint(why)
+  local kind, name = match(why, "^no (%a+) '([^'\n]*)'$")
+  if kind ~= "webhook" and kind ~= "integration" and kind ~= "flow" then return why end
+  return why .. mistakes.hint(words.nearest(kind, name))
+end
+
 local function ask(word, op, args)
   local v, why = line.ask(word, op, args or {})
   if v ~= nil then return v end
+  why = with_hint(why)
   local separator = find(why, "\n", 1, true) and ":\n" or ": "
   return error(word .. separator .. why, 0)
 end
@@ -50,17 +58,17 @@ local function bare_fields(v)
   return v
 end
 
--- Notes an id that the person gets to see: from now on its beginning is enough.
-local function seen(id)
+-- Notes the id of a delivery or a run that the person gets to see: from now on its beginning is enough.
+local function seen(id, kind)
   if type(id) ~= "string" or session.ids[id] then return id end
   session.seen = (session.seen or 0) + 1
   if session.seen > SEEN_MAX then session.ids, session.seen = {}, 1 end
-  session.ids[id] = true
+  session.ids[id] = kind
   return id
 end
 
-local function all_seen(rows)
-  for _, row in ipairs(rows) do seen(type(row) == "table" and row.id or row) end
+local function all_seen(rows, kind)
+  for _, row in ipairs(rows) do seen(type(row) == "table" and row.id or row, kind) end
   return rows
 end
 
@@ -101,14 +109,14 @@ words.RUN_FILTERS = { flow = name_filter, state = state_filter(words.RUN_STATES)
 
 function all.deliveries(filter)
   local page = ask("deliveries", "deliveries", check.filter("deliveries", filter, words.DELIVERY_FILTERS, "webhook"))
-  return show.as("deliveries", all_seen(bare(page.deliveries)), has_more(page))
+  return show.as("deliveries", all_seen(bare(page.deliveries), "delivery"), has_more(page))
 end
 
 local function bare_delivery(d)
   local vars = d.vars
   d.vars = nil
   bare(d).vars = vars
-  seen(d.id)
+  seen(d.id, "delivery")
   return d
 end
 
@@ -127,7 +135,7 @@ function all.preview(name, data)
 end
 
 function all.send(name, data)
-  return seen(ask("send", "send", webhook_and_data("send", name, data)).id)
+  return seen(ask("send", "send", webhook_and_data("send", name, data)).id, "delivery")
 end
 
 local function header_text(headers)
@@ -155,14 +163,13 @@ function all.emit(name, data, id)
   local args = { name = check.name("emit", name, "the name of an event"), data = check.data("emit", data) }
   if id ~= nil then args.id = check.name("emit", id, "a text as the id") end
   local made = bare(ask("emit", "emit", args))
-  seen(made.id)
-  all_seen(made.deliveries or {})
-  all_seen(made.runs or {})
+  all_seen(made.deliveries or {}, "delivery")
+  all_seen(made.runs or {}, "run")
   return made
 end
 
 function all.resend(id)
-  return seen(ask("resend", "resend", { id = the_id("resend", id, "delivery") }).id)
+  return seen(ask("resend", "resend", { id = the_id("resend", id, "delivery") }).id, "delivery")
 end
 
 -- --- integrations -------------------------------------------------------------------------------------------------
@@ -193,17 +200,17 @@ end
 
 local function list_runs(filter)
   local page = ask("runs", "runs", check.filter("runs", filter, words.RUN_FILTERS, "flow"))
-  return show.as("runs", all_seen(bare(page.runs)), has_more(page))
+  return show.as("runs", all_seen(bare(page.runs), "run"), has_more(page))
 end
 
 local function get_run(id)
   local r = bare_fields(ask("runs.get", "run", { id = the_id("runs.get", id, "run") }))
   for _, step in ipairs(r.steps or {}) do
     bare_fields(step)
-    seen(step.delivery)
+    seen(step.delivery, "delivery")
   end
   if r.event then bare_fields(r.event) end
-  seen(r.id)
+  seen(r.id, "run")
   return show.as("run", r)
 end
 
@@ -213,7 +220,7 @@ local function told_run(word)
     local args = { id = the_id(name, id, "run") }
     if scripts ~= nil then args.scripts = check.one_of(name, scripts, "choice of scripts", { "current" }) end
     local made = bare(ask(name, "run_" .. word, args))
-    seen(made.id)
+    seen(made.id, "run")
     return made
   end
 end
@@ -232,7 +239,7 @@ function all.trace(name)
   if name ~= nil then args.webhook = check.name("trace", name, "the name of a webhook") end
   while true do
     local e = bare(ask("trace", "trace", args))
-    seen(e.delivery)
+    seen(e.delivery, "delivery")
     line.write(show.exchange(e, line.width()))
   end
 end

@@ -1,6 +1,7 @@
 -- native: the seam of stdlib/README.md for specs: its own functions from build/native.so, and stand-ins for what reaches the
 -- host. `native.new()` gives a fresh one; what stdlib hands over is in its `emitted`, `failed`, `events`, `logged`, `runs`,
--- `keys`, `steps` and `shown` (the console's text); `line` is the console's coroutine that may be stopped; `waited` holds the forms in which events are waited for, by name.
+-- `keys`, `steps` and `shown` (the console's text); `line` is the console's coroutine that may be stopped; `waited` holds the
+-- forms in which events are waited for, by name.
 
 require "cjson" -- the binary has it preloaded
 

@@ -1,0 +1,136 @@
+-- api: all that a script's author, and a person at the console, may call: the one table behind help(), the reference and the
+-- stubs for editors. Its entries are in api/.
+
+local concat, find, format, gsub, ipairs, match, sort =
+  table.concat, string.find, string.format, string.gsub, ipairs, string.match, table.sort
+
+local native = require "stdlib.native"
+local markdown = require "stdlib.api.markdown"
+local stubs = require "stdlib.api.stubs"
+
+local api = {}
+
+-- The words, in the order in which people read of them; the tables and their fields.
+api.words, api.tables = {}, require "stdlib.api.tables"
+for _, part in ipairs { "script", "console" } do
+  for _, entry in ipairs(require("stdlib.api." .. part)) do api.words[#api.words + 1] = entry end
+end
+
+-- What the groups are called.
+api.groups = {
+  { "look", "Looking (console)" }, { "act", "Acting (console)" },
+  { "steps", "Steps (flows and console)" }, { "flows", "Steps of flows alone" }, { "definitions", "Definitions (scripts)" },
+  { "values", "Values (scripts)" }, { "data", "Data, time, log" },
+}
+
+-- Whether an entry is for one of these places.
+function api.is_for(entry, place)
+  for _, known in ipairs(entry.where) do
+    if known == place then return true end
+  end
+  return false
+end
+
+-- How an entry is written: 'call(webhook, data?)'; `brief`: where there is little room.
+function api.form(entry, brief)
+  if brief and entry.brief then return entry.brief end
+  if entry.form then return entry.form end
+  if entry.value then return entry.name end
+  local names = {}
+  for i, param in ipairs(entry.params) do names[i] = param[1] end
+  return entry.name .. "(" .. concat(names, ", ") .. ")"
+end
+
+-- What it gives: "response", "nothing"; nil where that says little.
+function api.gives(entry)
+  if entry.value then return entry.value end
+  if find(entry.returns[1] or "", "^fun%(") then return nil end
+  return #entry.returns == 0 and "nothing" or concat(entry.returns, ", ")
+end
+
+-- The entries of a name: a word, or none; one name may be a word of scripts and, with more, of the console.
+function api.find(name)
+  for _, entry in ipairs(api.words) do
+    if entry.name == name then return entry end
+  end
+end
+
+function api.table(name)
+  for _, t in ipairs(api.tables) do
+    if t.name == name then return t end
+  end
+end
+
+-- "webhook.retry": the field, and the table that has it.
+function api.field(name)
+  local owner, key = match(name, "^([%w_]+)%.([%w_]+)$")
+  local t = owner and api.table(owner)
+  for _, field in ipairs(t and t.fields or {}) do
+    if field[1] == key then return field, t end
+  end
+end
+
+-- Tables that have a field of this name: their names, "webhook.retry".
+function api.owners(key)
+  local out = {}
+  for _, t in ipairs(api.tables) do
+    for _, field in ipairs(t.fields) do
+      if field[1] == key then out[#out + 1] = t.name .. "." .. key end
+    end
+  end
+  return out
+end
+
+-- The entries that belong to a word that is a table: "json." has six.
+function api.parts(name)
+  local out = {}
+  for _, entry in ipairs(api.words) do
+    if match(entry.name, "^([%w_]+)%.") == name then out[#out + 1] = entry end
+  end
+  return out
+end
+
+-- All names that help() knows, sorted.
+function api.names()
+  local seen, out = {}, {}
+  local function put(name)
+    if not seen[name] then
+      seen[name] = true
+      out[#out + 1] = name
+    end
+  end
+  for _, entry in ipairs(api.words) do
+    put(entry.name)
+    put((gsub(entry.name, "%..*", "")))
+  end
+  for _, t in ipairs(api.tables) do
+    put(t.name)
+    for _, field in ipairs(t.fields) do
+      if match(field[1], "^[%a_]") then put(t.name .. "." .. field[1]) end
+    end
+  end
+  sort(out)
+  return out
+end
+
+-- The nearest known name, or nil.
+function api.nearest(name)
+  return native.nearest(name, api.names())
+end
+
+-- What a field holds without being given: "without it: 64".
+function api.without(field)
+  return field.required and "required" or field.default and format("without it: %s", field.default) or nil
+end
+
+-- A reference for authors of scripts.
+function api.markdown()
+  return markdown.write(api)
+end
+
+-- Annotations for editors that check Lua by them (LuaLS, EmmyLua).
+function api.stubs()
+  return stubs.write(api)
+end
+
+return api
