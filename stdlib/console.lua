@@ -1,9 +1,10 @@
 -- console: sessions: what a person has while attached. Each has variables of its own; behind them stand the console's words and
 -- the environment of the scripts. A session is a clone: nothing done in it reaches a delivery.
 
-local char, concat, error, find, format, getmetatable, gsub, ipairs, next, pcall, rawget, rawset, setmetatable, sort, sub =
-  string.char, table.concat, error, string.find, string.format, getmetatable, string.gsub, ipairs, next, pcall, rawget, rawset,
-  setmetatable, table.sort, string.sub
+local char, concat, error, find, format, getmetatable, gmatch, gsub, ipairs, next, pcall, rawget, rawset =
+  string.char, table.concat, error, string.find, string.format, getmetatable, string.gmatch, string.gsub, ipairs, next, pcall,
+  rawget, rawset
+local setmetatable, sort, sub = setmetatable, table.sort, string.sub
 local tonumber, tostring, type = tonumber, tostring, type
 
 local native = require "stdlib.native"
@@ -39,13 +40,22 @@ local function names_of(s)
   return out
 end
 
+local LEAVING = { exit = true, quit = true, bye = true }
+
+-- What may have been meant by a name that stands for nothing.
+local function hint_of(s, name)
+  if type(name) ~= "string" then return "" end
+  if s.locals[name] then return "; a local is gone after its line: leave 'local' out" end
+  if LEAVING[name] then return "; Ctrl-D ends the session" end
+  return mistakes.hint(native.nearest(name, names_of(s)))
+end
+
 -- What a name is that the session has not set itself.
 local function inherited(s, name)
   local v = words.all[name]
   if v == nil then v = rawget(sandbox.env, name) end
   if v ~= nil or name == "_" then return v end
-  return error(format("undefined variable '%s'%s", tostring(name),
-    mistakes.hint(type(name) == "string" and native.nearest(name, names_of(s)) or nil)), 0)
+  return error(format("undefined variable '%s'%s", tostring(name), hint_of(s, name)), 0)
 end
 
 local function environment(s)
@@ -55,8 +65,8 @@ end
 -- --- what outlives a generation -----------------------------------------------------------------------------------
 
 -- JSON has no text that is not UTF-8, and no NUL in a key: such a text is kept as {"$bytes": HEX}, such a key as "$key" and
--- HEX; a key that begins with "$" gets another one in front.
-local DEEPEST = 100
+-- HEX; a key that begins with "$" gets another one in front. The ids that were printed are kept beside the variables.
+local DEEPEST, IDS, IDS_MAX = 100, "$ids", 2000
 
 local function packed_key(key)
   if not native.utf8_valid(key) or find(key, "\0", 1, true) then return "$key" .. native.hex(key) end
@@ -114,6 +124,16 @@ local function kept_text(v)
   return ok and made or nil
 end
 
+local function some_ids(s)
+  local out, n = {}, 0
+  for id, kind in next, s.ids do
+    n = n + 1
+    if n > IDS_MAX then break end
+    out[id] = kind
+  end
+  return out
+end
+
 -- The session's variables as JSON, and the names of those that it cannot hold.
 function console.keep(s)
   local found, out, lost = {}, {}, {}
@@ -129,15 +149,18 @@ function console.keep(s)
       lost[#lost + 1] = name
     end
   end
+  local ids = some_ids(s)
+  if next(ids) ~= nil then out[#out + 1] = native.json_encode(IDS) .. ":" .. native.json_encode(ids) end
   return "{" .. concat(out, ",") .. "}", lost
 end
 
 -- A session; `kept`: what console.keep() gave of an earlier one, or nil.
 function console.new(kept)
-  local s = { ids = {} }
+  local s = { ids = {}, locals = {} }
   s.env = environment(s)
-  local variables = kept and native.json_decode(kept)
-  for name, v in next, unpacked(variables or {}) do rawset(s.env, name, v) end
+  local variables = kept and native.json_decode(kept) or {}
+  s.ids, variables[IDS] = variables[IDS] or {}, nil
+  for name, v in next, unpacked(variables) do rawset(s.env, name, v) end
   return s
 end
 
@@ -150,11 +173,20 @@ local function finisher(s, width, json)
   end
 end
 
+-- Locals are gone after their line: those who miss them are told.
+local function note_locals(s, code)
+  s.locals = {}
+  for _, form in ipairs { "local%s+([%a_][%w_]*)", "local%s+function%s+([%a_][%w_]*)" } do
+    for name in gmatch(code, form) do s.locals[name] = true end
+  end
+end
+
 -- Begins a line: as console.go(), or "more" when the code is not complete.
 function console.eval(s, code, width, json)
   local f, how, why = line.read(code, s.env)
   if not f then return how, why end
   names.forget()
+  console.cancel(s)
   s.line = line.new(f, code, width or 80, finisher(s, width or 80, json))
   return console.go(s)
 end
@@ -164,7 +196,10 @@ function console.go(s)
   if not s.line then return "failed", "no line is being run" end
   words.begin(s)
   local how, a, b = line.go(s.line)
-  if how == "done" or how == "failed" then s.line = nil end
+  if how == "done" or how == "failed" then
+    if how == "done" then note_locals(s, s.line.code) end
+    s.line = nil
+  end
   return how, a, b
 end
 

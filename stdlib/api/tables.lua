@@ -142,7 +142,7 @@ comes to where it was: it must go the same way again, so no clock or chance but 
       { "webhook", "string", "of this webhook" },
       { "state", "string", "queued, sending, waiting, succeeded, failed, unknown or canceled" },
       { "since", "string|number", 'since a time, "2026-11-23" or "2026-11-23T10:00:00Z", or so long ago, "1h"' },
-      { "until", "string|number", "until then" },
+      { "before", "string|number", "until then" },
       { "limit", "integer", "how many at most; 1 to 1000", default = "as many as the log shows on a page" },
     },
   },

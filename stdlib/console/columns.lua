@@ -1,7 +1,8 @@
 -- columns: lists of rows as aligned tables that fit the terminal. A column is {title, value = row -> anything or nil, least =
 -- how narrow it may become, drop = which goes first when there is no room}; numbers stand to the right.
 
-local concat, ipairs, max, rep, tostring, type = table.concat, ipairs, math.max, string.rep, tostring, type
+local concat, gsub, ipairs, max, remove, rep, tostring, type =
+  table.concat, string.gsub, ipairs, math.max, table.remove, string.rep, tostring, type
 
 local pretty = require "stdlib.console.pretty"
 
@@ -44,7 +45,7 @@ local function drop_one(list)
   for i, col in ipairs(list) do
     if col.drop and (not at or col.drop < list[at].drop) then at = i end
   end
-  if at then table.remove(list, at) end
+  if at then remove(list, at) end
   return at ~= nil
 end
 
@@ -71,7 +72,7 @@ end
 local function line_of(list, get, width)
   local out = {}
   for i, col in ipairs(list) do out[i] = padded(get(col), col, i == #list) end
-  return pretty.fit((concat(out, rep(" ", GAP)):gsub(" +$", "")), width)
+  return pretty.fit((gsub(concat(out, rep(" ", GAP)), " +$", "")), width)
 end
 
 -- A table with a header line.

@@ -206,8 +206,7 @@ local function filter_items(tokens, prefix)
   if not known then return nil end
   local out = {}
   for name in next, known do
-    local written = pretty.is_name(name) and name or '["' .. name .. '"]'
-    if begins(name, prefix) then out[#out + 1] = written .. " = " end
+    if begins(name, prefix) then out[#out + 1] = name .. " = " end
   end
   return out
 end

@@ -34,11 +34,11 @@ end
 local HINTS = { { "near '!", "; 'not equal' is ~=" }, { "near '&&?'", "; it is written 'and'" },
   { "near '||?'", "; it is written 'or'" } }
 
-local function with_hint(why)
+local function with_hint(code, why)
   for _, hint in next, HINTS do
     if find(why, hint[1]) then return why .. hint[2] end
   end
-  return why
+  return find(code, "[{,]%s*until%s*=") and why .. "; 'until' is Lua's: write before = …" or why
 end
 
 -- The function of some code; or nil, "more" when it is not complete; or nil, "failed" and why. The line break at its end tells
@@ -50,7 +50,7 @@ function line.read(code, env)
   f, as_statement = native.compile(code .. "\n", CHUNK, env)
   if f then return f end
   if can_go_on(why) or can_go_on(as_statement) then return nil, "more" end
-  return nil, "failed", pretty.clean(with_hint(is_expression(code) and why or as_statement))
+  return nil, "failed", pretty.clean(with_hint(code, is_expression(code) and why or as_statement))
 end
 
 -- --- failing ----------------------------------------------------------------------------------------------------
@@ -91,7 +91,8 @@ end
 
 -- A line that is about to run; `finish(count, …)` makes text (and JSON) of its values.
 function line.new(f, code, width, finish)
-  return { co = create(body), args = { f, finish, n = 2 }, width = width, many = find(code, "\n", 1, true) ~= nil }
+  return { co = create(body), args = { f, finish, n = 2 }, code = code, width = width,
+    many = find(code, "\n", 1, true) ~= nil }
 end
 
 local YIELDED = "coroutine.yield() outside of a coroutine of one's own; sleep() lets a line wait"

@@ -62,35 +62,37 @@ function names.resolve(path)
   return v
 end
 
-local known -- values -> names
-
-local function put(v, name)
+local function put(out, v, name)
   local t = type(v)
-  if (t == "function" or t == "table") and known[v] == nil then known[v] = name end
+  if (t == "function" or t == "table") and out[v] == nil then out[v] = name end
 end
 
-local function put_fields(t, owner)
+local function put_fields(out, t, owner)
   for name, v in next, t do
-    if type(name) == "string" and type(v) == "function" then put(v, owner .. "." .. name) end
+    if type(name) == "string" and type(v) == "function" then put(out, v, owner .. "." .. name) end
   end
 end
 
--- Console words come first: where both have a name, the console's is meant.
-local function learn()
-  known = {}
+-- Values and their names. Console words come first: where both have a name, the console's is meant.
+local function learned()
+  local out = {}
   for _, env in ipairs { words.all, sandbox.env } do
     for _, name in ipairs(sorted(env)) do
-      local v = env[name]
-      put(v, name)
-      if type(v) == "table" and (env == words.all or sandbox.is_own(name)) then put_fields(v, name) end
+      local v = rawget(env, name)
+      put(out, v, name)
+      if type(v) == "table" and (env == words.all or sandbox.is_own(name)) then put_fields(out, v, name) end
     end
   end
+  return out
 end
+
+local known -- what was learned; nil: not yet
 
 -- What a function, or a table of words, is called; nil: nobody knows.
 function names.of(v)
-  if not known then learn() end
-  return known[v]
+  local all = known or learned()
+  known = all
+  return all[v]
 end
 
 -- What is known is looked up anew: a line may have changed it.

@@ -1,11 +1,13 @@
 -- show: the values of a line as text and as JSON. What the console's words return are plain tables; show remembers what they
 -- are, and prints them as that: lists as tables, requests and answers as such.
 
-local concat, find, format, getmetatable, gsub, ipairs, next, rawget, rep, select, setmetatable, sort, tostring, type =
-  table.concat, string.find, string.format, getmetatable, string.gsub, ipairs, next, rawget, string.rep, select, setmetatable,
-  table.sort, tostring, type
+local concat, find, format, getmetatable, gsub, ipairs, match, next, pcall, rawget, rep, select, setmetatable =
+  table.concat, string.find, string.format, getmetatable, string.gsub, ipairs, string.match, next, pcall, rawget, string.rep,
+  select, setmetatable
+local sort, sub, tostring, type = table.sort, string.sub, tostring, type
 
 local native = require "stdlib.native"
+local api = require "stdlib.api"
 local clock = require "stdlib.console.clock"
 local columns = require "stdlib.console.columns"
 local pretty = require "stdlib.console.pretty"
@@ -36,7 +38,7 @@ local function body_text(body, width)
   local json = #body <= BODY and find(body, "^%s*[{%[]") and pretty.json(body)
   if json and (#body > width or find(body, "\n", 1, true)) then return json end
   if #body <= BODY then return pretty.clean(body) end
-  return pretty.clean(body:sub(1, BODY)) .. format("\n… %s bytes more", pretty.count(#body - BODY))
+  return pretty.clean(sub(body, 1, BODY)) .. format("\n… %s bytes more", pretty.count(#body - BODY))
 end
 
 -- [{name, value}] as lines.
@@ -249,10 +251,18 @@ end
 
 -- --- values -----------------------------------------------------------------------------------------------------
 
+-- A word says what it does: perhaps its parentheses were forgotten.
+local function function_text(f)
+  local plainly = pretty.value(f)
+  local entry = api.find(match(plainly, "^function ([%w_.]+)$") or "")
+  return entry and format("function %s: %s", api.form(entry), entry.summary) or plainly
+end
+
 -- One value as text.
 function show.value(v, width)
   local known = type(v) == "table" and kinds[v]
   if known then return printers[known.kind](v, width, known.more) end
+  if type(v) == "function" then return function_text(v) end
   return pretty.value(v, width)
 end
 

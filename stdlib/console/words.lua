@@ -104,11 +104,17 @@ local function state_filter(states)
 end
 
 words.DELIVERY_FILTERS = { webhook = name_filter, state = state_filter(words.DELIVERY_STATES), since = check.time,
-  ["until"] = check.time, limit = check.limit }
+  before = check.time, limit = check.limit }
 words.RUN_FILTERS = { flow = name_filter, state = state_filter(words.RUN_STATES), limit = check.limit }
 
+-- The host says "until", which is a keyword of Lua.
+local ACCEPTED = { ["until"] = check.time }
+for name, read in next, words.DELIVERY_FILTERS do ACCEPTED[name] = read end
+
 function all.deliveries(filter)
-  local page = ask("deliveries", "deliveries", check.filter("deliveries", filter, words.DELIVERY_FILTERS, "webhook"))
+  local args = check.filter("deliveries", filter, ACCEPTED, "webhook")
+  args["until"], args.before = args.before or args["until"], nil
+  local page = ask("deliveries", "deliveries", args)
   return show.as("deliveries", all_seen(bare(page.deliveries), "delivery"), has_more(page))
 end
 

@@ -54,7 +54,7 @@ describe("completion", function()
     ["runs({ state = 'par|"] = { "parked'" },
     ["deliveries { state = 'par|"] = {}, ["deliveries { state = 's|"] = { "sending'", "succeeded'" },
     ["runs.list { state = 'sl|"] = { "sleeping'" }, ["x = { state = 's|"] = {},
-    ["deliveries { |"] = { "limit = ", "since = ", '["until"] = ', "state = ", "webhook = " },
+    ["deliveries { |"] = { "limit = ", "since = ", "before = ", "state = ", "webhook = " },
     ["deliveries { state = 'failed', s|"] = { "since = ", "state = " }, ["runs{ f|"] = { "flow = " },
     ["help('webhook.re|"] = { "webhook.redirects')", "webhook.response')", "webhook.retry')" }, ["help 'call|"] = { "call'" },
     ["help(call|"] = { "call)" },

@@ -41,7 +41,8 @@ describe("a line", function()
     ["1 != 2"] = "line:1: <eof> expected near '!'; 'not equal' is ~=", ["a\nb c"] = "line:2: syntax error near 'b'",
     ["webhoks()"] = "undefined variable 'webhoks'; did you mean 'webhooks'?",
     ["grosss(1)"] = "undefined variable 'grosss'; did you mean 'gross'?",
-    ["qqqqqqqq"] = "undefined variable 'qqqqqqqq'",
+    ["exit"] = "undefined variable 'exit'; Ctrl-D ends the session", ["{ until = 5 }"] =
+    "line:1: unexpected symbol near 'until'; 'until' is Lua's: write before = …", ["qqqqqqqq"] = "undefined variable 'qqqqqqqq'",
     ["error 'my own'"] = "line:1: my own", ["error('no place', 0)"] = "no place", ["error()"] = "error(nil)",
     ["error { code = 5 }"] = "error: {code = 5}", ["thrower()"] = "error: {code = 7}", ["nil + 1"] =
     "line:1: attempt to perform arithmetic on a nil value", ["broken()"] = "s.lua:5: attempt to perform arithmetic on a nil value",
@@ -60,6 +61,11 @@ describe("a line", function()
     for _, code in ipairs { "webhooks()", "runs.get(5)", "template(1)", "integration 'x'", "json.decode()", "trace {}" } do
       assert.falsy(c:fails(code):find("stdlib", 1, true), code)
     end
+  end)
+
+  it("tells who misses a local what became of it", function()
+    c:says "local mine = 5"
+    assert.equal("undefined variable 'mine'; a local is gone after its line: leave 'local' out", c:fails "mine")
   end)
 
   it("leaves its last result in _", function()
@@ -151,6 +157,14 @@ describe("a session's variables", function()
       c:says "i, big, f, s, t, e, l, n")
     assert.equal("true\n1\n2\n\"00\"\ntrue\ntrue",
       c:says [[bytes == "\xff\0\xfe", keys["\xff"], keys["$a"], keys["$bytes"], keys["a\0b"][1] == "\xfe", tiny == 5e-324]])
+  end)
+
+  it("have the ids that were printed beside them", function()
+    local first = console_host.new(SCRIPT):on("send", { id = "01900000-0000-7000-8000-0000000000aa" })
+    first:says "send 'order_paid'"
+    local second = console_host.new(SCRIPT, { kept = (first.boot.console_keep(first.session)) })
+    assert.matches("no answer to delivery", second:fails "delivery '01900'")
+    assert.matches("undefined variable", second:fails "ids")
   end)
 
   it("are named where it cannot", function()

@@ -26,7 +26,9 @@ describe("a value", function()
     ["hidden"] = 'secret "TOKEN" (***)', ["joined"] = '"Bearer " .. secret "TOKEN" (***) .. "!"',
     ["{ t = hidden }"] = '{t = secret "TOKEN" (***)}',
     ["{ [hidden] = 1 }"] = "{[table] = 1}", ["coroutine.create(print)"] = "thread", ["function() end"] = "function",
-    ["string.rep, pcall, call, runs.get"] = "function string.rep\nfunction pcall\nfunction call\nfunction runs.get",
+    ["string.rep, pcall, call, runs.get"] =
+      "function string.rep\nfunction pcall\nfunction call(webhook, data?): makes a delivery and waits for its outcome\n"
+      .. "function runs.get(id): a run with its steps",
     ["template.compile 'a'"] = "template", ["{ '\\27' }, { ['\\27'] = 1 }"] = "{\"\\x1b\"}\n{[\"\\x1b\"] = 1}",
   } do
     it("shows " .. code, function() assert.equal(text, c:says(code)) end)

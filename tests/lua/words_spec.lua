@@ -39,8 +39,9 @@ describe("the words", function()
     ["deliveries 'order_paid'"] = { "deliveries", { webhook = "order_paid" } },
     ["deliveries { state = 'failed', since = '1h', limit = 5 }"] = { "deliveries", { state = "failed",
       since = "2023-11-14T21:13:20Z", limit = 5 } },
-    ["deliveries { since = 60, ['until'] = '2026-11-23' }"] = { "deliveries", { since = "2023-11-14T22:12:20Z",
+    ["deliveries { since = 60, before = '2026-11-23' }"] = { "deliveries", { since = "2023-11-14T22:12:20Z",
     ["until"] = "2026-11-23" } },
+    ["deliveries { ['until'] = '2026-11-23' }"] = { "deliveries", { ["until"] = "2026-11-23" } },
     ["delivery('" .. ID:upper() .. "')"] = { "delivery", { id = ID } },
     ["delivery { id = '" .. ID .. "' }"] = { "delivery", { id = ID } },
     ["preview('order_paid', { a = { 1, json.null } })"] = { "preview", { webhook = "order_paid", data = { a = { 1, null } } } },
@@ -90,9 +91,9 @@ describe("the words", function()
     ["emit('e', {}, 5)"] = "emit: expected a text as the id, found a number",
     ["deliveries(5)"] =
       'deliveries: expected a table such as { webhook = "…", limit = 10 } or the name of a webhook, found a number',
-    ["deliveries { web = 1 }"] = "deliveries: unknown filter 'web'; there are limit, since, state, until and webhook",
+    ["deliveries { web = 1 }"] = "deliveries: unknown filter 'web'; there are before, limit, since, state, until and webhook",
     ["deliveries { stat = 1 }"] = "deliveries: unknown filter 'stat'; did you mean 'state'?",
-    ["deliveries { 'x' }"] = "deliveries: unknown filter 1; there are limit, since, state, until and webhook",
+    ["deliveries { 'x' }"] = "deliveries: unknown filter 1; there are before, limit, since, state, until and webhook",
     ["deliveries { state = 'faild' }"] = "deliveries: unknown state 'faild'; did you mean 'failed'?",
     ["deliveries { state = 5 }"] =
       "deliveries: unknown state 5; there are queued, sending, waiting, succeeded, failed, unknown and canceled",
