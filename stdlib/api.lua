@@ -41,11 +41,11 @@ function api.form(entry, brief)
   return entry.name .. "(" .. concat(names, ", ") .. ")"
 end
 
--- What it gives: "response", "nothing"; nil where that says little.
+-- What it gives: "response"; nil: nothing, or what says little.
 function api.gives(entry)
   if entry.value then return entry.value end
-  if find(entry.returns[1] or "", "^fun%(") then return nil end
-  return #entry.returns == 0 and "nothing" or concat(entry.returns, ", ")
+  if #entry.returns == 0 or find(entry.returns[1], "^fun%(") then return nil end
+  return concat(entry.returns, ", ")
 end
 
 -- The entries of a name: a word, or none; one name may be a word of scripts and, with more, of the console.

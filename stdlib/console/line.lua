@@ -9,6 +9,7 @@ local close, create, error, find, format, gsub, isyieldable, match, pack, resume
 local native = require "stdlib.native"
 local mistakes = require "stdlib.mistakes"
 local pretty = require "stdlib.console.pretty"
+local scan = require "stdlib.console.scan"
 
 local line = {}
 
@@ -41,6 +42,27 @@ local function with_hint(code, why)
   return find(code, "[{,]%s*until%s*=") and why .. "; 'until' is Lua's: write before = …" or why
 end
 
+local LAST_TRIES = 20
+
+-- With `return` before the expression that ends the code: "x = 1; x". nil where there is none, and whether one could follow.
+local function with_last(code, env)
+  local tokens, kind = scan.tokens(code)
+  local tries, unfinished = 0, false
+  for i = #tokens, 2, -1 do
+    local from, before = tokens[i].at, tokens[i - 1]
+    if kind ~= "code" or tries == LAST_TRIES then break end
+    if before.text == ";" or find(sub(code, before.stop + 1, from - 1), "\n", 1, true) then
+      tries = tries + 1
+      local last = "return " .. sub(code, from) .. "\n"
+      local alone, why_alone = native.compile(last, CHUNK, env) -- not so inside a block
+      local f, why = native.compile(sub(code, 1, from - 1) .. last, CHUNK, env)
+      if f and alone then return f end
+      unfinished = unfinished or not f and not alone and can_go_on(why) and can_go_on(why_alone)
+    end
+  end
+  return nil, unfinished
+end
+
 -- The function of some code; or nil, "more" when it is not complete; or nil, "failed" and why. The line break at its end tells
 -- a text that a quote should have closed.
 function line.read(code, env)
@@ -49,7 +71,9 @@ function line.read(code, env)
   local as_statement
   f, as_statement = native.compile(code .. "\n", CHUNK, env)
   if f then return f end
-  if can_go_on(why) or can_go_on(as_statement) then return nil, "more" end
+  local with_return, unfinished = with_last(code, env)
+  if with_return then return with_return end
+  if can_go_on(why) or can_go_on(as_statement) or unfinished then return nil, "more" end
   return nil, "failed", pretty.clean(with_hint(code, is_expression(code) and why or as_statement))
 end
 

@@ -21,14 +21,18 @@ describe("a line", function()
     ["1, nil, 3"] = "1\nnil\n3", ["do local a = 1 end"] = "", ["for i = 1, 3 do end"] = "", ["gross(100)"] = "120.0",
     ["string.upper 'a'"] = '"A"', ["('a'):rep(3)"] = '"aaa"', ["#'abc'"] = "3", ["if true then return 7 end"] = "7",
     ["x = 1; return x"] = "1", ["json.encode { a = 1 }"] = [["{\"a\":1}"]], ["function f() end"] = "",
+    ["x = 1; x"] = "1", ["local a = 2\n\na + 1"] = "3", ["x = 5; -- c\n(x)"] = "5", ["x = 1; { x }"] = "{1}",
     ["'a' --[[ b ]] .. 'c'"] = '"ac"', ["pcall(error, 'a')"] = 'false\n"a"',
   } do
     it("gives the values of " .. code, function() assert.equal(text, c:says(code)) end)
   end
 
   for _, code in ipairs {
-    "x = {", "for i = 1, 3 do", "'abc' ..", "--[[ comment", "[[ long string", "f(", "x =", "if x then", "function f()", "1 +", "not",
-    "call('a', {", "x = {\n  a = 1,", "return", "repeat", "local function f(", "'a\\", "a.b.", "x,", "x:",
+    "x = {", "for i = 1, 3 do", "'abc' ..", "--[[ comment", "[[ long string", "f(", "x =", "if x then", "function f()", "1 +",
+      "not",
+    "call('a', {", "x = {\n  a = 1,", "return", "repeat", "local function f(", "'a\\", "a.b.", "x,", "x:", "x = 1; y =",
+      "x = 1\nf(", "local a = 2\na +", "x = 1; {",
+    "if x then\nx",
   } do
     it((code == "return" and "ends with " or "goes on after ") .. code, function()
       assert.equal(code == "return" and "done" or "more", (c:run(code)))
@@ -41,11 +45,14 @@ describe("a line", function()
     ["1 != 2"] = "line:1: <eof> expected near '!'; 'not equal' is ~=", ["a\nb c"] = "line:2: syntax error near 'b'",
     ["webhoks()"] = "undefined variable 'webhoks'; did you mean 'webhooks'?",
     ["grosss(1)"] = "undefined variable 'grosss'; did you mean 'gross'?",
+    ["function f()\n  retrun end"] = "line:2: syntax error near 'end'",
     ["exit"] = "undefined variable 'exit'; Ctrl-D ends the session", ["{ until = 5 }"] =
-    "line:1: unexpected symbol near 'until'; 'until' is Lua's: write before = …", ["qqqqqqqq"] = "undefined variable 'qqqqqqqq'",
+    "line:1: unexpected symbol near 'until'; 'until' is Lua's: write before = …",
+    ["qqqqqqqq"] = "undefined variable 'qqqqqqqq'",
     ["error 'my own'"] = "line:1: my own", ["error('no place', 0)"] = "no place", ["error()"] = "error(nil)",
     ["error { code = 5 }"] = "error: {code = 5}", ["thrower()"] = "error: {code = 7}", ["nil + 1"] =
-    "line:1: attempt to perform arithmetic on a nil value", ["broken()"] = "s.lua:5: attempt to perform arithmetic on a nil value",
+    "line:1: attempt to perform arithmetic on a nil value",
+    ["broken()"] = "s.lua:5: attempt to perform arithmetic on a nil value",
     ["local a\n\na.b = 1"] = "line:3: attempt to index a nil value (local 'a')",
     ["coroutine.yield(1)"] = "coroutine.yield() outside of a coroutine of one's own; sleep() lets a line wait",
     ["('x'):rep(1, 2, 3, {}):foo()"] = "line:1: attempt to call a nil value (method 'foo')",
