@@ -7,8 +7,6 @@ package.loaded["stdlib.native"] = native
 local concat, find, format, ipairs, pairs, pcall, tostring, type =
   table.concat, string.find, string.format, ipairs, pairs, pcall, tostring, type
 
-local api = require "stdlib.api"
-local console = require "stdlib.console"
 local flow = require "stdlib.flow"
 local judge = require "stdlib.judge"
 local mistakes = require "stdlib.mistakes"
@@ -269,15 +267,26 @@ flow.use(find_webhook, message_of)
 
 -- --- the console ----------------------------------------------------------------------------------------------------
 
-boot.console_new, boot.console_keep = console.new, console.keep
-boot.console_eval, boot.console_go = console.eval, console.go
-boot.console_answer, boot.console_cancel = console.answer, console.cancel
-boot.console_complete = console.complete
+local function definitions()
+  return integrations, webhooks, flows
+end
 
-console.use(function() return integrations, webhooks, flows end)
+-- Most states never have a session: what only sessions need is loaded for the first.
+local function of_console(name)
+  return function(...)
+    local console = require "stdlib.console"
+    console.use(definitions)
+    return console[name](...)
+  end
+end
 
--- What scripts may say, as texts: for people, for editors.
-boot.api_markdown, boot.api_stubs = api.markdown, api.stubs
+for _, name in ipairs { "new", "keep", "eval", "go", "answer", "cancel", "complete" } do
+  boot["console_" .. name] = of_console(name)
+end
+
+-- What scripts may say, as text for people and for editors.
+function boot.api_markdown() return require("stdlib.api").markdown() end
+function boot.api_stubs() return require("stdlib.api").stubs() end
 
 -- One template rendered.
 function boot.template(text, as, raw)

@@ -4,6 +4,7 @@ local console_host = require "tests.lua.console_host"
 local helper = require "tests.lua.helper"
 
 helper.boot()
+require "stdlib.console"
 local api, fields = require "stdlib.api", require "stdlib.fields"
 local sandbox, words = require "stdlib.sandbox", require "stdlib.console.words"
 
