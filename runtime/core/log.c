@@ -288,3 +288,27 @@ void log_flush(struct log *l)
     if (l->out.len == 0 && l->dropped > 0)
         report_dropped(l);
 }
+
+void log_init_beside(struct log *l, const struct log *other)
+{
+    *l = (struct log){
+        .fd = -1, .level = other->level, .format = other->format, .color = other->color, .wall_ms = other->wall_ms};
+    buf_init(&l->out);
+}
+
+void log_take(struct log *l, struct log *from)
+{
+    size_t before = l->out.len;
+    if (buf_append_bytes(&l->out, buf_view(&from->out)) != 0) {
+        l->out.failed = false;
+        l->out.len = before;
+        l->dropped++;
+    }
+    if (l->secrets != NULL && l->out.len > before)
+        (void)secrets_mask(l->secrets, l->out.data + before, l->out.len - before);
+    l->dropped += from->dropped;
+    buf_clear(&from->out);
+    from->dropped = 0;
+    if (l->out.len >= GATHERED_MAX)
+        log_flush(l);
+}

@@ -61,5 +61,9 @@ void log_fini(struct log *l); /* flushes */
 /* `fields` ends with one whose key is NULL. */
 void log_fields(struct log *l, enum log_level level, const char *event, const struct log_field *fields);
 void log_flush(struct log *l);
+/* One that gathers for another: in its form, of its levels, for log_take(); it writes nothing itself. */
+void log_init_beside(struct log *l, const struct log *other);
+/* Takes over what `from` has gathered. */
+void log_take(struct log *l, struct log *from);
 
 #endif

@@ -302,6 +302,17 @@ int secrets_set(struct secrets *s, struct bytes name, struct bytes value, struct
     return 0;
 }
 
+int secrets_add_all(struct secrets *s, const struct secrets *from, struct err *e)
+{
+    for (size_t i = 0; i < from->count; i++) {
+        const struct entry *entry = &from->entries[i];
+        struct bytes name = {entry->name, entry->name_len};
+        if (find(s, name) == NULL && secrets_set(s, name, view(from, entry->offset, entry->len), e) != 0)
+            return -1;
+    }
+    return 0;
+}
+
 static size_t larger(size_t a, size_t b)
 {
     return a > b ? a : b;

@@ -21,6 +21,8 @@ void secrets_free(struct secrets *s); /* wipes; NULL is fine */
 
 /* Sets or replaces. The value is copied; the caller wipes its own. -1: memory. */
 int secrets_set(struct secrets *s, struct bytes name, struct bytes value, struct err *e);
+/* Sets those of `from` that are not known yet. -1: memory; some may be set then. */
+int secrets_add_all(struct secrets *s, const struct secrets *from, struct err *e);
 /* The value; data NULL: no such secret. Valid until the next secrets_set(). */
 struct bytes secrets_get(const struct secrets *s, struct bytes name);
 size_t secrets_count(const struct secrets *s);

@@ -1,4 +1,5 @@
 /* secrets_source: where secrets come from: the environment, systemd's credentials and files of NAME=VALUE lines. */
+#include "core/environment.h"
 #include "core/secrets.h"
 
 #include <errno.h>
@@ -81,7 +82,7 @@ static int read_file(const char *path, struct buf *out, size_t max, struct err *
 
 static int load_credential(struct secrets *s, const char *name, struct err *e)
 {
-    const char *folder = getenv("CREDENTIALS_DIRECTORY");
+    const char *folder = environment_get("CREDENTIALS_DIRECTORY");
     struct buf path, value;
     int rc = 1;
     if (folder == NULL || *folder == '\0')
@@ -111,7 +112,7 @@ int secrets_load(struct secrets *s, const char *name, struct err *e)
         return err_set(e, ERR_SCRIPT, 0, "'%s' cannot name a secret: letters, digits and '_', no digit first", name);
     if (secrets_get(s, key).data != NULL)
         return 0;
-    const char *value = getenv(name);
+    const char *value = environment_get(name);
     if (value != NULL && *value != '\0')
         return secrets_set(s, key, bytes_of(value), e);
     return load_credential(s, name, e);
@@ -169,7 +170,7 @@ static int keep(const char *name, struct buf *value, struct err *e)
 {
     if (buf_cstr(value) == NULL)
         return err_memory(e);
-    return setenv(name, value->data, 0) == 0 ? 0 : err_system(e, errno, "cannot set %s", name);
+    return environment_add(name, value->data) == 0 ? 0 : err_system(e, errno, "cannot set %s", name);
 }
 
 static int read_pair(struct bytes line, const struct place *at, struct err *e)

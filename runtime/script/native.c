@@ -1,5 +1,6 @@
 #include "script/native.h"
 
+#include "core/environment.h"
 #include "core/secrets.h"
 #include "script/generation.h"
 #include "script/json.h"
@@ -99,7 +100,7 @@ static int l_secret(lua_State *L)
 
 static int l_env(lua_State *L)
 {
-    lua_pushstring(L, getenv(luaL_checkstring(L, 1)));
+    lua_pushstring(L, environment_get(luaL_checkstring(L, 1)));
     return 1;
 }
 
