@@ -7,6 +7,7 @@ package.loaded["stdlib.native"] = native
 local concat, find, format, ipairs, pairs, pcall, tostring, type =
   table.concat, string.find, string.format, ipairs, pairs, pcall, tostring, type
 
+local digest = require "stdlib.digest"
 local flow = require "stdlib.flow"
 local judge = require "stdlib.judge"
 local mistakes = require "stdlib.mistakes"
@@ -75,6 +76,17 @@ end
 
 function boot.flow_count()
   return #flows
+end
+
+-- What is defined, one a line: kind, name and digest, with tabs between; by kind, then name.
+function boot.digests()
+  local out = {}
+  for _, list in ipairs { flows, integrations, webhooks } do
+    for _, r in ipairs(list) do
+      out[#out + 1] = concat({ r.def.kind, r.def.name, digest.of(r.def) }, "\t") .. "\n"
+    end
+  end
+  return concat(out)
 end
 
 local function place_of(r)

@@ -168,6 +168,7 @@ local function runtime_mistake(path, what)
   dsl.forget_open(path)
   if what == REPORTED then return end
   if type(what) == "table" then return mistakes.add(what.path or path, what.line, nil, what.message) end
+  if what == "not enough memory" then what = "while this file ran, the scripts came to use more than 256 MiB" end
   mistakes.add(path, 1, nil, tostring(what))
 end
 

@@ -1,16 +1,34 @@
 -- source: finds where a field of a definition stands in a script, for messages. A tolerant scanner of Lua's tokens: what it
 -- cannot follow it gives up on, and the line of the nearest thing around it is used.
 
-local byte, char, find, gsub, match, sub = string.byte, string.char, string.find, string.gsub, string.match, string.sub
+local byte, char, find, gmatch, gsub, match, sub =
+  string.byte, string.char, string.find, string.gmatch, string.gsub, string.match, string.sub
 local ipairs, setmetatable, tonumber, type, utf8_char = ipairs, setmetatable, tonumber, type, utf8.char
 
 local source = {}
 
-local texts, scanned = {}, {}
+local texts, scanned, starts = {}, {}, {}
 
 -- Remembers a script's text.
 function source.add(path, text)
-  texts[path], scanned[path] = text, nil
+  texts[path], scanned[path], starts[path] = text, nil, nil
+end
+
+local function line_starts(path)
+  local list = starts[path]
+  if list then return list end
+  list = { 1 }
+  for at in gmatch(texts[path], "\n()") do list[#list + 1] = at end
+  starts[path] = list
+  return list
+end
+
+-- The text of some lines of a script; nil of what is none.
+function source.lines(path, first, last)
+  local text = texts[path]
+  if not text then return nil end
+  local list = line_starts(path)
+  return sub(text, list[first] or #text + 1, (list[last + 1] or #text + 1) - 1)
 end
 
 local SIMPLE = { n = "\n", t = "\t", r = "\r", a = "\a", b = "\b", f = "\f", v = "\v" }

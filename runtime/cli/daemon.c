@@ -20,6 +20,7 @@ void daemon_options_init(struct daemon_options *o, struct cli_option out[DAEMON_
         CLI_STATE(&o->state),
         {.name = "listen", .letter = 'l', .text = &o->listen},
         {.name = "env-file", .texts = &o->env_files},
+        {.name = "watch", .letter = 'w', .flag = &o->watch},
         {.name = "keep", .text = &o->keep},
         {.name = "ca-file", .text = &o->ca_file},
         {.name = "log-level", .text = &o->log_level},
@@ -65,7 +66,7 @@ static void on_hangup(struct ev_loop *loop, struct ev_signal *w, int events)
 {
     (void)loop, (void)events;
     struct daemon *d = w->data;
-    (void)host_reload(d->host, NULL, NULL); /* it says itself how it went */
+    host_reload(d->host, "SIGHUP");
 }
 
 static void start_signals(struct daemon *d, struct ev_loop *loop, bool hangup_ends)
@@ -107,6 +108,7 @@ static int start_host(struct daemon *d, const struct daemon_options *o, int64_t 
         .path_count = o->path_count,
         .env_files = o->env_files.items,
         .env_file_count = o->env_files.count,
+        .watch = o->watch,
         .keep_ms = keep_ms,
         .ca_file = o->ca_file,
         .log = &d->log,

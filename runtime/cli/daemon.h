@@ -7,10 +7,11 @@
 #include "cli/cli.h"
 #include "host/host.h"
 
-enum { DAEMON_OPTIONS = 7 };
+enum { DAEMON_OPTIONS = 8 };
 
 struct daemon_options {
     const char *state, *listen, *ca_file, *keep, *log_level, *log_format;
+    bool watch;
     struct cli_texts env_files;
     const char *const *paths;
     size_t path_count;

@@ -11,20 +11,21 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const char help[] =
-    "anzol dev scripts                         the daemon and a receiver, on this terminal\n"
-    "anzol dev scripts --status 503,200        the receiver refuses the first request\n"
-    "anzol dev scripts --emit order.paid --data order.json\n"
-    "\n"
-    "What to start with: runs the scripts, receives what they send on 127.0.0.1:8021 and shows both sides.\n"
-    "\n"
-    "  PATH…                   scripts: files, or folders of *.lua\n"
-    "      --receiver ADDRESS  where the receiver listens (default 127.0.0.1:8021)\n"
-    "      --status LIST       what it answers in turn, the last from then on (default 200)\n"
-    "      --delay DURATION    before each of its answers\n"
-    "      --emit EVENT        an event to send once everything runs\n"
-    "      --data FILE         its data (JSON)\n"
-    "  -h, --help              and all options of 'anzol run'\n";
+static const char help[] = "anzol dev scripts                         the daemon and a receiver, on this terminal\n"
+                           "anzol dev scripts --status 503,200        the receiver refuses the first request\n"
+                           "anzol dev scripts --emit order.paid --data order.json\n"
+                           "\n"
+                           "What to start with: runs the scripts, receives what they send on 127.0.0.1:8021 and shows "
+                           "both sides. What you save\n"
+                           "is in force a moment later.\n"
+                           "\n"
+                           "  PATH…                   scripts: files, or folders of *.lua\n"
+                           "      --receiver ADDRESS  where the receiver listens (default 127.0.0.1:8021)\n"
+                           "      --status LIST       what it answers in turn, the last from then on (default 200)\n"
+                           "      --delay DURATION    before each of its answers\n"
+                           "      --emit EVENT        an event to send once everything runs\n"
+                           "      --data FILE         its data (JSON)\n"
+                           "  -h, --help              and all options of 'anzol run'\n";
 
 enum { OWN_OPTIONS = 5 };
 
@@ -210,6 +211,7 @@ static int parse(struct dev *d, int argc, char **argv)
         {.name = "data", .text = &d->data},
     };
     daemon_options_init(&d->daemon, options);
+    d->daemon.watch = true;
     memcpy(options + DAEMON_OPTIONS, own, sizeof own);
     const struct cli_line line = {
         .command = "dev",

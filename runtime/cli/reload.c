@@ -4,17 +4,19 @@
 
 #include <jansson.h>
 
-static const char help[] = "anzol reload\n"
-                           "anzol check scripts && anzol reload       the mistakes first\n"
-                           "\n"
-                           "Has the daemon load its scripts anew. With a mistake in them it goes on with those it has. "
-                           "What is under way goes on as it began.\n"
-                           "\n"
-                           "  -s, --state DIR         the daemon's folder (default .anzol, or $ANZOL_STATE)\n"
-                           "      --json              the daemon's answer as it is\n"
-                           "  -h, --help\n"
-                           "\n"
-                           "Exit codes: 0 loaded, 78 there are mistakes.\n";
+static const char help[] =
+    "anzol reload\n"
+    "anzol reload --json | jq .changed\n"
+    "\n"
+    "Has the daemon load its scripts anew. With a mistake in them it goes on with those it has. "
+    "What is under way goes on as it began.\n"
+    "\n"
+    "  -s, --state DIR         the daemon's folder (default .anzol, or $ANZOL_STATE)\n"
+    "      --wait              until they are in force, or refused, and say which: it always does\n"
+    "      --json              the daemon's answer as it is\n"
+    "  -h, --help\n"
+    "\n"
+    "Exit codes: 0 loaded, 78 there are mistakes.\n";
 
 /* As `anzol check` says them. Returns how many. */
 static size_t say_lines(const json_t *lines)
@@ -36,10 +38,13 @@ static void print_loaded(const struct client_answer *a)
 {
     json_t *root = ask_parse(a);
     say_lines(json_object_get(root, "warnings"));
+    printf("%s\n", ask_text(root, "changes"));
     print_count(root, "integrations", "integration", ", ");
     print_count(root, "webhooks", "webhook", ", ");
     print_count(root, "flows", "flow", ": ");
-    printf("generation %" JSON_INTEGER_FORMAT "\n", json_integer_value(json_object_get(root, "generation")));
+    printf("generation %" JSON_INTEGER_FORMAT " after %.0f ms\n",
+           json_integer_value(json_object_get(root, "generation")),
+           json_number_value(json_object_get(root, "took_ms")));
     json_decref(root);
 }
 
@@ -54,9 +59,9 @@ static void say_mistakes(const struct client_answer *a)
 int command_reload(int argc, char **argv)
 {
     const char *state = cli_default_state();
-    bool json = false;
+    bool json = false, wait;
     struct client_answer a;
-    const struct cli_option options[] = {CLI_STATE(&state), CLI_JSON(&json)};
+    const struct cli_option options[] = {{.name = "wait", .flag = &wait}, CLI_STATE(&state), CLI_JSON(&json)};
     const struct cli_line line = {
         .command = "reload",
         .help = help,

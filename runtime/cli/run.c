@@ -11,6 +11,7 @@ static const char help[] =
     "  PATH…                   scripts: files, or folders of *.lua\n"
     "  -l, --listen ADDRESS    where the API listens (default 127.0.0.1:8020)\n"
     "  -s, --state DIR         database, token, address (default .anzol, or $ANZOL_STATE)\n"
+    "  -w, --watch             load the scripts anew when their files change\n"
     "      --env-file FILE     NAME=VALUE lines for secret and env; may be given again\n"
     "      --keep DURATION     how long finished deliveries are kept (default 30d; 0: for ever)\n"
     "      --ca-file FILE      certificates to trust instead of the system's\n"
@@ -18,6 +19,7 @@ static const char help[] =
     "      --log-format FORMAT text or json (default: text on a terminal)\n"
     "  -h, --help\n"
     "\n"
+    "SIGHUP and 'anzol reload' load the scripts anew; with a mistake in them, those in force stay.\n"
     "SIGTERM and SIGINT end it when what is in flight has ended; a second one ends it at once.\n"
     "Exit codes: 0 ended as asked, 1 failed, 2 usage, 78 the scripts do not load.\n";
 

@@ -51,6 +51,21 @@ static void print_scripts(const struct render *r, const json_t *g)
                 int_at(g, "number"), time);
 }
 
+/* Only when the last one failed. */
+static void print_failed_reload(const struct render *r, const json_t *reloads)
+{
+    char time[RENDER_TIME_SIZE];
+    const json_t *mistakes = json_object_get(reloads, "mistakes");
+    size_t n = json_array_size(mistakes);
+    render_time_text(r, ask_text(reloads, "failed_at"), time);
+    if (time[0] == '\0')
+        return;
+    render_text(r, STYLE_BAD, "%-12sfailed %s, %zu mistake%s; those before are in force still\n", "reload", time, n,
+                plural((json_int_t)n));
+    for (size_t i = 0; i < n; i++)
+        render_text(r, STYLE_PLAIN, "%-12s%s\n", "", ask_text_of(json_array_get(mistakes, i)));
+}
+
 static void print_counters(const struct render *r, const json_t *c)
 {
     json_int_t duplicates = int_at(c, "duplicates"), retries = int_at(c, "retries"), unknown = int_at(c, "unknown");
@@ -137,6 +152,7 @@ static int print(const json_t *s)
     render_init(&r, stdout);
     print_head(&r, s);
     print_scripts(&r, json_object_get(s, "generation"));
+    print_failed_reload(&r, json_object_get(s, "reloads"));
     print_counters(&r, json_object_get(s, "counters"));
     print_runs(&r, json_object_get(s, "runs"));
     if (pending > 0)

@@ -58,7 +58,7 @@ static void on_run_order(void *ud, struct uuid id, enum api_order order, struct 
 
 /* --- what enters ---------------------------------------------------------------------------------------------- */
 
-/* A call, or a line of a batch, whose commit is awaited. */
+/* A call, or a line of a batch, whose commit (or, of a reload, whose build) is awaited. */
 struct entering {
     struct api *api;
     struct api_call *call;
@@ -227,11 +227,12 @@ static struct view_status status_of(struct api *a, struct err *reason)
         .version = ANZOL_VERSION,
         .pid = (int)getpid(),
         .started_ms = a->started_ms,
-        .loaded_ms = a->intake->scripts->loaded_ms,
+        .scripts = a->intake->scripts,
+        .reload = a->reload,
         .not_ready = ready(a, reason) == 0 ? NULL : reason->message,
-        .generation = a->intake->scripts->current,
         .dispatch = a->dispatch,
         .runs = a->intake->runs,
+        .turns = a->turns,
     };
 }
 
@@ -256,20 +257,33 @@ static void on_listing(void *ud, enum api_listing what, struct api_call *c)
         api_reply(c, 200, &json);
 }
 
+static void on_reloaded(void *ud, const struct reload_result *r)
+{
+    struct entering *x = ud;
+    struct api_call *c = x->call;
+    const struct scripts *s = x->api->intake->scripts;
+    struct buf json;
+    free(x);
+    if (r->failure != NULL) {
+        api_problem_lines(c, r->failure, r->lines);
+        return;
+    }
+    buf_init(&json);
+    view_loaded(&json, s, r);
+    api_reply(c, 200, &json);
+}
+
 static void on_reload(void *ud, struct api_call *c)
 {
     struct api *a = ud;
-    struct buf json, lines;
+    struct entering *x = entering_new(a);
     struct err e;
-    buf_init(&json);
-    buf_init(&lines);
-    if (a->reload(a->reload_ud, &lines, &e) != 0)
-        api_problem_lines(c, &e, buf_view(&lines));
-    else {
-        view_loaded(&json, a->intake->scripts->current, buf_view(&lines));
-        api_reply(c, 200, &json);
+    if (x != NULL)
+        x->call = c;
+    if ((x == NULL ? err_memory(&e) : reload_ask(a->reload, "api", on_reloaded, x, &e)) != 0) {
+        free(x);
+        api_problem(c, &e);
     }
-    buf_fini(&lines);
 }
 
 static void on_metrics(void *ud, struct buf *out)
@@ -297,9 +311,10 @@ const struct api_ops api_ops = {
     .metrics = on_metrics,
 };
 
-void api_init(struct api *a, struct env *env, struct dispatch *dispatch, struct intake *intake)
+void api_init(struct api *a, struct env *env, struct dispatch *dispatch, struct intake *intake, struct reload *reload)
 {
-    *a = (struct api){.env = env, .dispatch = dispatch, .intake = intake, .started_ms = env->wall_ms()};
+    *a = (struct api){
+        .env = env, .dispatch = dispatch, .intake = intake, .reload = reload, .started_ms = env->wall_ms()};
     waiters_init(&a->waiters, env->timers);
     a->waiters.on_end = on_waited;
     a->waiters.ud = a;

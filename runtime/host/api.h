@@ -5,26 +5,28 @@
 #define ANZOL_HOST_API_H
 
 #include "host/intake.h"
+#include "host/reload.h"
 #include "host/waiters.h"
 #include "net/server.h"
 
 enum { API_WRITES_MAX = 8192, API_WRITES_BYTES_MAX = 8 << 20 }; /* not yet committed: more get 503 */
 
+struct loop;
+
 struct api {
     struct env *env;
     struct dispatch *dispatch;
     struct intake *intake;
+    struct reload *reload;
     struct waiters waiters;
+    const struct loop *turns;
     struct server *server; /* to be told when it may accept again */
     bool holding;          /* may_accept() said no */
     bool stopping;
     int64_t started_ms;
-    /* The host's: loads the scripts anew; `lines` gets the mistakes, or the warnings. */
-    int (*reload)(void *ud, struct buf *lines, struct err *e);
-    void *reload_ud;
 };
 
-void api_init(struct api *a, struct env *env, struct dispatch *dispatch, struct intake *intake);
+void api_init(struct api *a, struct env *env, struct dispatch *dispatch, struct intake *intake, struct reload *reload);
 /* After the server is freed. */
 void api_fini(struct api *a);
 extern const struct api_ops api_ops; /* ud: struct api */

@@ -6,8 +6,11 @@
 #include "host/folder.h"
 #include "host/loop.h"
 #include "host/manage.h"
+#include "host/rates.h"
 #include "host/recall.h"
+#include "host/reload.h"
 #include "host/scripts.h"
+#include "host/watching.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,9 +26,12 @@ struct host {
     struct timers timers;
     struct env env;
     struct dispatch dispatch;
+    struct builder *builder;
     struct scripts scripts;
     struct runs runs;
     struct intake intake;
+    struct reload reload;
+    struct watching watching;
     struct api api;
     struct server *server;
     struct loop turns;
@@ -38,7 +44,7 @@ static const int64_t STOP_WITHIN_NS = 40 * NS_PER_S;
 
 /* --- the loop ----------------------------------------------------------------------------------------------------- */
 
-/* On a store thread. */
+/* On a thread of the store or the builder. */
 static void wake_loop(void *ud)
 {
     struct host *h = ud;
@@ -59,11 +65,12 @@ static void on_stop_by(struct timer *t, int64_t now_ns)
     (void)t, (void)now_ns; /* stop_when_idle() looks once a turn */
 }
 
-static void on_store(void *ud)
+static void on_woken(void *ud)
 {
     struct host *h = ud;
     (void)store_dispatch(h->env.store);
     api_relax(&h->api);
+    builder_dispatch(h->builder);
 }
 
 static void before_sleep(void *ud)
@@ -117,21 +124,6 @@ static size_t tell(const struct buf *lines)
     return n;
 }
 
-/* Every integration of the scripts gets its lane with its rate; of earlier scripts, those that have none yet. */
-static int set_rates(struct host *h, const struct generation *g, bool earlier, struct err *e)
-{
-    for (size_t i = 0; i < generation_integration_count(g); i++) {
-        struct integration_info info = generation_integration(g, i);
-        struct lane *lane = dispatch_lane(&h->dispatch, info.name);
-        if (lane == NULL)
-            return err_memory(e);
-        if (earlier && lane->per_ms != 0)
-            continue;
-        lane_set_rate(lane, info.rate, info.per_ms, info.concurrency);
-    }
-    return 0;
-}
-
 static struct bytes script_forms(void *ud, struct bytes name)
 {
     struct host *h = ud;
@@ -142,10 +134,18 @@ static void on_scripts_found(void *ud, const struct generation *g)
 {
     struct host *h = ud;
     struct err e;
-    if (g != NULL && set_rates(h, g, true, &e) != 0)
+    if (g != NULL && rates_prepare(&h->dispatch, g, &e) != 0)
         log_line(h->log, LOG_ERROR, "scripts.earlier", LOG_STR("error", e.message));
+    if (g != NULL)
+        rates_set(&h->dispatch, g, true);
     runs_scripts_found(&h->runs);
     dispatch_go_on(&h->dispatch);
+}
+
+static void on_discard(void *ud, struct generation *g)
+{
+    struct host *h = ud;
+    builder_discard(h->builder, g);
 }
 
 static void init_scripts(struct host *h, const struct host_options *o)
@@ -153,14 +153,16 @@ static void init_scripts(struct host *h, const struct host_options *o)
     struct generation_options g = {
         .paths = o->paths,
         .path_count = o->path_count,
+        .seen = &h->reload.seen,
         .secrets = h->secrets,
         .log = h->log,
         .new_id = new_delivery_id,
         .wall_ms = script_wall_ms,
         .forms = script_forms,
+        .discard = on_discard,
         .ud = h,
     };
-    scripts_init(&h->scripts, &h->env, &g);
+    scripts_init(&h->scripts, &h->env, h->builder, &g);
     h->scripts.on_found = on_scripts_found;
     h->scripts.ud = h;
 }
@@ -268,20 +270,30 @@ static int judge(void *ud, const struct live *l, const struct attempt *a, struct
     return generation_judge(g != NULL ? g : h->scripts.current, l->webhook, a, out, message, e);
 }
 
-static int on_reload(void *ud, struct buf *lines, struct err *e);
+static void on_reloaded(void *ud, const struct reload_result *r)
+{
+    struct host *h = ud;
+    (void)r;
+    watching_set(&h->watching);
+}
 
 static int start_all(struct host *h, const struct host_options *o, struct err *e)
 {
-    if (loop_start(&h->turns, e) != 0 || folder_make(h->state, e) != 0 || start_secrets(h, o, e) != 0 ||
-        start_scripts(h, o, e) != 0 || start_store(h, o, e) != 0)
+    h->builder = builder_new(wake_loop, h, e);
+    h->reload.builder = h->builder;
+    if (h->builder == NULL || loop_start(&h->turns, e) != 0 || folder_make(h->state, e) != 0 ||
+        start_secrets(h, o, e) != 0 || start_scripts(h, o, e) != 0 || start_store(h, o, e) != 0)
         return -1;
     folder_remove_address(h->state); /* of one that was killed: another program may listen there by now */
     if (folder_token(h->state, h->token, e) != 0 || start_transport(h, o, e) != 0)
         return -1;
-    api_init(&h->api, &h->env, &h->dispatch, &h->intake);
-    h->api.reload = on_reload;
-    h->api.reload_ud = h;
-    if (set_rates(h, h->scripts.current, false, e) != 0 || start_recalled(h, e) != 0 || start_server(h, o, e) != 0)
+    api_init(&h->api, &h->env, &h->dispatch, &h->intake, &h->reload);
+    h->api.turns = &h->turns;
+    if (rates_prepare(&h->dispatch, h->scripts.current, e) != 0)
+        return -1;
+    rates_set(&h->dispatch, h->scripts.current, false);
+    if (start_recalled(h, e) != 0 || start_server(h, o, e) != 0 ||
+        (o->watch && watching_start(&h->watching, &h->reload, h->loop, e) != 0))
         return -1;
     dispatch_begin(&h->dispatch);
     runs_begin(&h->runs);
@@ -307,7 +319,7 @@ struct host *host_start(const struct host_options *o, struct err *e)
     h->turns = (struct loop){.ev = o->loop,
                              .timers = &h->timers,
                              .log = o->log,
-                             .on_store = on_store,
+                             .on_woken = on_woken,
                              .before_sleep = before_sleep,
                              .ud = h,
                              .timer_fd = -1};
@@ -321,6 +333,11 @@ struct host *host_start(const struct host_options *o, struct err *e)
     h->dispatch.ud = h;
     h->dispatch.on_step_end = on_step_end;
     h->intake = (struct intake){.env = &h->env, .dispatch = &h->dispatch, .scripts = &h->scripts, .runs = &h->runs};
+    reload_init(&h->reload, &h->env, &h->intake);
+    h->reload.env_files = o->env_files;
+    h->reload.env_file_count = o->env_file_count;
+    h->reload.on_end = on_reloaded;
+    h->reload.ud = h;
     if (start_all(h, o, e) != 0) {
         host_free(h);
         return NULL;
@@ -330,41 +347,11 @@ struct host *host_start(const struct host_options *o, struct err *e)
 
 /* --- reloading ---------------------------------------------------------------------------------------------------- */
 
-static int reload(struct host *h, struct buf *lines, struct err *e)
+void host_reload(struct host *h, const char *by)
 {
-    int rc = scripts_load(&h->scripts, lines, e);
-    size_t count = tell(lines);
-    if (rc != 0) {
-        log_line(h->log, LOG_ERROR, "reload.failed", LOG_INT("mistakes", (int64_t)count),
-                 LOG_STR("message", e->message));
-        e->domain = ERR_INPUT;
-        e->code = 422;
-        return -1;
-    }
-    runs_let_go(&h->runs);
-    return scripts_keep(&h->scripts, e) != 0 || set_rates(h, h->scripts.current, false, e) != 0 ? -1 : 0;
-}
-
-int host_reload(struct host *h, struct buf *lines, struct err *e)
-{
-    struct err why;
-    struct buf own;
-    buf_init(&own);
-    int rc = reload(h, lines != NULL ? lines : &own, e != NULL ? e : &why);
-    buf_fini(&own);
-    if (rc != 0)
-        return -1;
-    const struct generation *g = h->scripts.current;
-    log_line(h->log, LOG_INFO, "reloaded", LOG_INT("generation", (int64_t)generation_number(g)),
-             LOG_INT("integrations", (int64_t)generation_integration_count(g)),
-             LOG_INT("webhooks", (int64_t)generation_webhook_count(g)),
-             LOG_INT("flows", (int64_t)generation_flow_count(g)));
-    return 0;
-}
-
-static int on_reload(void *ud, struct buf *lines, struct err *e)
-{
-    return host_reload(ud, lines, e);
+    struct err e;
+    if (!h->stopping && reload_ask(&h->reload, by, NULL, NULL, &e) != 0)
+        log_line(h->log, LOG_ERROR, "reload.failed", LOG_STR("by", by), LOG_STR("message", e.message));
 }
 
 /* --- stopping ----------------------------------------------------------------------------------------------------- */
@@ -382,6 +369,7 @@ void host_stop(struct host *h)
     folder_remove_address(h->state);
     h->stop_by_ns = env_mono_ns() + STOP_WITHIN_NS;
     (void)timer_start(&h->timers, &h->stop_by, h->stop_by_ns);
+    watching_stop(&h->watching);
     server_stop(h->server);
     api_stop(&h->api);
     runs_stop(&h->runs);
@@ -398,10 +386,14 @@ void host_free(struct host *h)
     transport_free(h->env.transport);
     if (h->env.store != NULL)
         store_close(h->env.store);
+    watching_stop(&h->watching);
+    builder_stop(h->builder);
+    reload_fini(&h->reload);
     api_fini(&h->api);
     dispatch_fini(&h->dispatch);
     runs_fini(&h->runs);
     scripts_fini(&h->scripts);
+    builder_free(h->builder);
     h->log->secrets = NULL;
     secrets_free(h->secrets);
     timers_fini(&h->timers);

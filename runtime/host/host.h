@@ -20,6 +20,7 @@ struct host_options {
     size_t path_count;
     const char *const *env_files;
     size_t env_file_count;
+    bool watch;          /* load the scripts anew when their files change */
     int64_t keep_ms;     /* retention of finished deliveries; 0: for ever */
     const char *ca_file; /* NULL: the system's */
     struct log *log;     /* the caller's; outlives the host */
@@ -31,11 +32,10 @@ struct host_options {
  */
 struct host *host_start(const struct host_options *o, struct err *e);
 /*
- * Loads the scripts anew. They take the place of the old ones at once, or, when there is a mistake in them, not at all:
- * -1, and `e` says so (ERR_INPUT 422). Each mistake or warning is a line on stderr and, unless it is NULL, in `lines`.
- * Work in flight goes on as it began.
+ * Loads the scripts anew, while everything goes on. They take the place of the old ones in one step, or, when there is
+ * a mistake in them, not at all; the log says which. `by`: who asks, for the log.
  */
-int host_reload(struct host *h, struct buf *lines, struct err *e);
+void host_reload(struct host *h, const char *by);
 /*
  * Begins to stop: no new call, no new attempt; what is in flight ends and is recorded, then the loop is broken. A
  * second call ends what is in flight at once.

@@ -11,14 +11,14 @@
 
 void loop_wake(struct loop *l)
 {
-    ev_async_send(l->ev, &l->store_woken);
+    ev_async_send(l->ev, &l->woken);
 }
 
-static void on_store_woken(struct ev_loop *ev, struct ev_async *w, int events)
+static void on_async(struct ev_loop *ev, struct ev_async *w, int events)
 {
     (void)ev, (void)events;
     struct loop *l = w->data;
-    l->on_store(l->ud);
+    l->on_woken(l->ud);
 }
 
 static void on_timer(struct ev_loop *ev, struct ev_io *w, int events)
@@ -46,6 +46,20 @@ static void set_timer(struct loop *l)
         log_line(l->log, LOG_ERROR, "timer", LOG_STR("error", strerror(errno)));
 }
 
+static void on_waking(struct ev_loop *ev, struct ev_check *w, int events)
+{
+    (void)ev, (void)events;
+    struct loop *l = w->data;
+    l->woke_ns = env_mono_ns();
+}
+
+static void note_turn(struct loop *l)
+{
+    int64_t ns = l->woke_ns == 0 ? 0 : env_mono_ns() - l->woke_ns;
+    if (ns > l->longest_ns)
+        l->longest_ns = ns;
+}
+
 /* Once a turn: whatever the turn decided takes effect before the loop sleeps. */
 static void on_sleeping(struct ev_loop *ev, struct ev_prepare *w, int events)
 {
@@ -53,6 +67,7 @@ static void on_sleeping(struct ev_loop *ev, struct ev_prepare *w, int events)
     struct loop *l = w->data;
     set_timer(l);
     l->before_sleep(l->ud);
+    note_turn(l);
 }
 
 int loop_start(struct loop *l, struct err *e)
@@ -61,13 +76,16 @@ int loop_start(struct loop *l, struct err *e)
     if (l->timer_fd < 0)
         return err_system(e, errno, "cannot make a timer");
     l->timer_set_ns = INT64_MAX;
-    ev_async_init(&l->store_woken, on_store_woken);
+    ev_async_init(&l->woken, on_async);
     ev_io_init(&l->timer_fired, on_timer, l->timer_fd, EV_READ);
     ev_prepare_init(&l->sleeping, on_sleeping);
-    l->store_woken.data = l->timer_fired.data = l->sleeping.data = l;
-    ev_async_start(l->ev, &l->store_woken);
+    ev_check_init(&l->waking, on_waking);
+    ev_set_priority(&l->waking, EV_MAXPRI); /* before what has happened is looked at */
+    l->woken.data = l->timer_fired.data = l->sleeping.data = l->waking.data = l;
+    ev_async_start(l->ev, &l->woken);
     ev_io_start(l->ev, &l->timer_fired);
     ev_prepare_start(l->ev, &l->sleeping);
+    ev_check_start(l->ev, &l->waking);
     return 0;
 }
 
@@ -75,9 +93,10 @@ void loop_stop(struct loop *l)
 {
     if (l->timer_fd < 0)
         return;
-    ev_async_stop(l->ev, &l->store_woken);
+    ev_async_stop(l->ev, &l->woken);
     ev_io_stop(l->ev, &l->timer_fired);
     ev_prepare_stop(l->ev, &l->sleeping);
+    ev_check_stop(l->ev, &l->waking);
     close(l->timer_fd);
     l->timer_fd = -1;
 }

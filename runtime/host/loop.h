@@ -1,5 +1,5 @@
 /*
- * loop: what ties the store's threads and the heap of timers to the event loop.
+ * loop: what ties the threads of the store and the builder, and the heap of timers to the event loop.
  */
 #ifndef ANZOL_HOST_LOOP_H
 #define ANZOL_HOST_LOOP_H
@@ -15,12 +15,15 @@ struct loop {
     struct ev_loop *ev;
     struct timers *timers;
     struct log *log;
-    void (*on_store)(void *ud);     /* the store has completed something */
+    void (*on_woken)(void *ud);     /* by loop_wake() */
     void (*before_sleep)(void *ud); /* once a turn, after the timers are set */
     void *ud;
-    struct ev_async store_woken;
+    int64_t longest_ns; /* of the turns so far: how long something that was ready may have waited */
+    struct ev_async woken;
     struct ev_io timer_fired;
+    struct ev_check waking;
     struct ev_prepare sleeping;
+    int64_t woke_ns;      /* 0: it has not slept yet */
     int timer_fd;         /* -1: not started */
     int64_t timer_set_ns; /* what it is set to; INT64_MAX: nothing */
 };
@@ -29,7 +32,7 @@ struct loop {
 int loop_start(struct loop *l, struct err *e);
 /* Not started is fine. */
 void loop_stop(struct loop *l);
-/* On any thread: on_store will be called. */
+/* On any thread: on_woken will be called. */
 void loop_wake(struct loop *l);
 
 #endif

@@ -1,18 +1,23 @@
 #include "host/scripts.h"
 
 #include "core/units.h"
+#include "host/builder.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { PINNED_MAX = 8, AGAIN_MS = 1000 }; /* earlier generations in memory, beside those that runs at work hold */
+/* Earlier generations in memory, beside those that runs at work hold; at least one stays until its time is up. */
+enum { PINNED_MAX = 8, PINNED_BYTES = 64 << 20, PINNED_MS = 60000, AGAIN_MS = 1000 };
 
 struct pinned {
     struct store_read_script read; /* first: a read's callback gets it */
+    struct build build;
     struct scripts *scripts;
     struct pinned *next;
     int64_t seq;
-    bool reading;
+    int64_t used_ns; /* asked for last */
+    bool reading;    /* from the store, or being built */
+    bool building;
     struct generation *generation;
     struct err failure; /* domain ERR_NONE: none */
 };
@@ -24,14 +29,19 @@ static void on_again(struct timer *t, int64_t now_ns)
     s->on_found(s->ud, NULL);
 }
 
-void scripts_init(struct scripts *s, struct env *env, const struct generation_options *o)
+static void on_let_go(struct timer *t, int64_t now_ns);
+
+void scripts_init(struct scripts *s, struct env *env, struct builder *builder, const struct generation_options *o)
 {
-    *s = (struct scripts){.env = env, .options = *o};
+    *s = (struct scripts){.env = env, .builder = builder, .options = *o};
     timer_init(&s->again, on_again);
+    timer_init(&s->let_go, on_let_go);
 }
 
 static void pinned_free(struct pinned *p)
 {
+    if (p->building)
+        build_fini(&p->build);
     store_read_fini(&p->read.base);
     generation_unref(p->generation);
     free(p);
@@ -48,6 +58,8 @@ static void put_first(struct scripts *s, struct pinned *p)
 {
     p->next = s->pinned;
     s->pinned = p;
+    p->used_ns = s->env->mono_ns();
+    (void)timer_start(s->env->timers, &s->let_go, p->used_ns + PINNED_MS * NS_PER_MS);
 }
 
 void scripts_fini(struct scripts *s)
@@ -61,15 +73,28 @@ void scripts_fini(struct scripts *s)
 /* Lets go of what was used longest ago. */
 static void trim(struct scripts *s)
 {
-    size_t count = 0;
-    struct pinned **oldest = NULL;
-    for (struct pinned **at = &s->pinned; *at != NULL; at = &(*at)->next) {
+    size_t count = 0, bytes = 0;
+    for (struct pinned **at = &s->pinned; *at != NULL;) {
+        struct pinned *p = *at;
+        bytes += p->generation == NULL ? 0 : generation_memory(p->generation);
         count++;
-        if (!(*at)->reading)
-            oldest = at;
+        if (!p->reading && count > 1 && (count > PINNED_MAX || bytes > PINNED_BYTES))
+            pinned_free(take(at));
+        else
+            at = &p->next;
     }
-    if (count > PINNED_MAX && oldest != NULL)
-        pinned_free(take(oldest));
+}
+
+static void on_let_go(struct timer *t, int64_t now_ns)
+{
+    struct scripts *s = (struct scripts *)((char *)t - offsetof(struct scripts, let_go));
+    for (struct pinned **at = &s->pinned; *at != NULL;)
+        if ((*at)->reading || now_ns - (*at)->used_ns < PINNED_MS * NS_PER_MS)
+            at = &(*at)->next;
+        else
+            pinned_free(take(at));
+    if (s->pinned != NULL)
+        (void)timer_start(s->env->timers, t, now_ns + PINNED_MS * NS_PER_MS);
 }
 
 /* --- the current one ------------------------------------------------------------------------------------------- */
@@ -83,9 +108,17 @@ static void retire(struct scripts *s, const struct generation *next)
         generation_unref(s->current);
         return;
     }
-    trim(s);
     *p = (struct pinned){.scripts = s, .seq = s->seq, .generation = s->current};
     put_first(s, p);
+    trim(s);
+}
+
+static void put_in_force(struct scripts *s, struct generation *g)
+{
+    retire(s, g);
+    s->current = g;
+    s->number++;
+    s->loaded_ms = s->env->wall_ms();
 }
 
 int scripts_load(struct scripts *s, struct buf *errors, struct err *e)
@@ -93,9 +126,7 @@ int scripts_load(struct scripts *s, struct buf *errors, struct err *e)
     struct generation *g;
     if (generation_load(&s->options, &g, errors, e) != 0)
         return -1;
-    retire(s, g);
-    s->current = g;
-    s->loaded_ms = s->env->wall_ms();
+    put_in_force(s, g);
     return 0;
 }
 
@@ -121,48 +152,76 @@ static void on_kept(struct store_write *w, const struct err *failure)
     free(k);
 }
 
-static int keep(struct scripts *s, struct err *e)
+/* Whether the store is to get the text of `g`: when runs may need it, and the newest there is another. */
+static bool must_keep(const struct scripts *s, const struct generation *g)
 {
-    struct keeping *k = calloc(1, sizeof *k);
-    if (k == NULL)
-        return err_memory(e);
-    generation_ref(s->current);
-    k->generation = s->current;
-    k->log = s->env->log;
-    k->write = (struct store_script_write){
-        .base = {.kind = STORE_SCRIPT, .done = on_kept},
-        .seq = env_new_seq(s->env),
-        .hash = generation_hash(s->current),
-        .archive = generation_archive(s->current),
-    };
-    scripts_know(s, k->write.seq, k->write.hash);
-    store_submit(s->env->store, &k->write.base);
-    return 0;
+    struct bytes newest = {s->newest_hash, sizeof s->newest_hash};
+    return generation_flow_count(g) > 0 && (s->newest == 0 || !bytes_equal(newest, generation_hash(g)));
+}
+
+/* `k`: NULL when the store has it. */
+static void keep(struct scripts *s, struct keeping *k)
+{
+    if (k != NULL) {
+        generation_ref(s->current);
+        k->generation = s->current;
+        k->log = s->env->log;
+        k->write = (struct store_script_write){
+            .base = {.kind = STORE_SCRIPT, .done = on_kept},
+            .seq = env_new_seq(s->env),
+            .hash = generation_hash(s->current),
+            .archive = generation_archive(s->current),
+        };
+        scripts_know(s, k->write.seq, k->write.hash);
+        store_submit(s->env->store, &k->write.base);
+    }
+    s->seq = generation_flow_count(s->current) > 0 ? s->newest : 0;
 }
 
 int scripts_keep(struct scripts *s, struct err *e)
 {
-    s->seq = 0;
-    if (generation_flow_count(s->current) == 0)
-        return 0;
-    struct bytes newest = {s->newest_hash, sizeof s->newest_hash};
-    if ((s->newest == 0 || !bytes_equal(newest, generation_hash(s->current))) && keep(s, e) != 0)
-        return -1;
-    s->seq = s->newest;
+    struct keeping *k = NULL;
+    if (must_keep(s, s->current) && (k = calloc(1, sizeof *k)) == NULL)
+        return err_memory(e);
+    keep(s, k);
+    return 0;
+}
+
+int scripts_use(struct scripts *s, struct generation *g, struct err *e)
+{
+    struct keeping *k = NULL;
+    if (must_keep(s, g) && (k = calloc(1, sizeof *k)) == NULL)
+        return err_memory(e);
+    put_in_force(s, g);
+    keep(s, k);
     return 0;
 }
 
 /* --- earlier ones ------------------------------------------------------------------------------------------------ */
 
+static void on_built(struct build *b)
+{
+    struct pinned *p = (struct pinned *)((char *)b - offsetof(struct pinned, build));
+    struct scripts *s = p->scripts;
+    p->generation = builder_take(b);
+    if (p->generation == NULL) {
+        p->failure = b->failure;
+        log_line(s->env->log, LOG_ERROR, "scripts.earlier", LOG_STR("error", p->failure.message));
+    }
+    build_fini(b);
+    store_read_fini(&p->read.base);
+    p->building = p->reading = false;
+    trim(s);
+    s->on_found(s->ud, p->generation);
+}
+
 static void load_archive(struct pinned *p, struct bytes archive)
 {
-    struct generation_options o = p->scripts->options;
-    struct buf errors;
-    o.archive = archive;
-    buf_init(&errors);
-    if (generation_load(&o, &p->generation, &errors, &p->failure) != 0)
-        log_line(p->scripts->env->log, LOG_ERROR, "scripts.earlier", LOG_STR("error", p->failure.message));
-    buf_fini(&errors);
+    struct scripts *s = p->scripts;
+    p->build = (struct build){.options = s->options, .done = on_built};
+    p->build.options.archive = archive;
+    p->build.options.seen = NULL;
+    p->building = p->reading = builder_start(s->builder, &p->build, &p->failure) == 0;
 }
 
 static void forget(struct scripts *s, struct pinned *p)
@@ -198,6 +257,8 @@ static void on_read(struct store_read *r, const struct err *failure)
         p->generation = s->current;
     } else
         load_archive(p, p->read.archive);
+    if (p->reading)
+        return;
     store_read_fini(r);
     s->on_found(s->ud, p->generation);
 }
@@ -207,7 +268,6 @@ static struct pinned *fetch(struct scripts *s, int64_t seq)
     struct pinned *p = calloc(1, sizeof *p);
     if (p == NULL)
         return NULL;
-    trim(s);
     p->scripts = s;
     p->seq = seq;
     p->reading = true;

@@ -8,12 +8,15 @@
 #include "host/env.h"
 #include "script/generation.h"
 
+struct builder;
 struct pinned;
 
 struct scripts {
     struct env *env;
+    struct builder *builder;
     struct generation_options options;
     struct generation *current; /* NULL: not loaded yet */
+    uint64_t number;            /* of `current`: how many have been in force */
     int64_t seq;                /* under which the store has its text; 0: not at all, it has no flows */
     int64_t newest;             /* the newest in the store, … */
     char newest_hash[32];       /* … and its hash */
@@ -21,23 +24,23 @@ struct scripts {
     /* An earlier generation is loaded now, is known not to load, or is to be asked for again (`g` NULL). */
     void (*on_found)(void *ud, const struct generation *g);
     void *ud;
-    struct timer again; /* after a read that failed */
-    int64_t loaded_ms;  /* when `current` was */
+    struct timer again;  /* after a read that failed */
+    struct timer let_go; /* of what was not used for a while */
+    int64_t loaded_ms;   /* when `current` was */
 };
 
 /* `o`: how scripts are loaded; the views in it must stay. */
-void scripts_init(struct scripts *s, struct env *env, const struct generation_options *o);
-/* Reads must have ended (the store is closed), and tasks be freed. */
+void scripts_init(struct scripts *s, struct env *env, struct builder *builder, const struct generation_options *o);
+/* Reads and builds must have ended (the store is closed, the builder stopped), and tasks be freed. */
 void scripts_fini(struct scripts *s);
-/*
- * Loads the files and, when they are good, makes them the current generation. -1: `errors` has the mistakes, the old
- * one stays. The first call may come before the store is open; then scripts_keep() follows.
- */
+/* The first load, before the store is open; scripts_keep() follows. -1: `errors` has the mistakes. */
 int scripts_load(struct scripts *s, struct buf *errors, struct err *e);
 /* What the store holds newest: told once, before scripts_keep(). */
 void scripts_know(struct scripts *s, int64_t seq, struct bytes hash);
 /* Has the current text written into the store when it has flows, unless it is the newest there. -1: memory. */
 int scripts_keep(struct scripts *s, struct err *e);
+/* Takes `g` over and makes it the current one. -1: memory; the old one stays, and `g` the caller's. */
+int scripts_use(struct scripts *s, struct generation *g, struct err *e);
 /*
  * The generation that the store has as `seq`. NULL: `*failure` says why it cannot be had (valid until the next call),
  * or is NULL: it is being read, on_found() follows.

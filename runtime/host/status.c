@@ -3,6 +3,7 @@
 #include "core/units.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 static void put_counters(struct json_write *w, const struct counters *c)
 {
@@ -48,17 +49,61 @@ static void put_lane(struct json_write *w, const struct lane *lane, const struct
     json_write_end(w);
 }
 
-void view_loaded(struct buf *out, const struct generation *g, struct bytes warnings)
+static void put_changes(struct json_write *w, const struct changes *c)
+{
+    json_write_object(w, "changed");
+    for (int i = 0; i < CHANGES_KINDS; i++) {
+        char key[32];
+        snprintf(key, sizeof key, "%ss", c->of[i].kind);
+        json_write_object(w, key);
+        json_write_lines(w, "added", buf_view(&c->of[i].added.lines));
+        json_write_lines(w, "changed", buf_view(&c->of[i].changed.lines));
+        json_write_lines(w, "removed", buf_view(&c->of[i].removed.lines));
+        json_write_end(w);
+    }
+    json_write_end(w);
+}
+
+void view_loaded(struct buf *out, const struct scripts *s, const struct reload_result *r)
 {
     struct json_write w;
+    struct buf changes;
+    buf_init(&changes);
+    changes_describe(r->changes, &changes);
     json_write_init(&w, out);
     json_write_object(&w, NULL);
-    json_write_int(&w, "generation", (int64_t)generation_number(g));
-    json_write_int(&w, "integrations", (int64_t)generation_integration_count(g));
-    json_write_int(&w, "webhooks", (int64_t)generation_webhook_count(g));
-    json_write_int(&w, "flows", (int64_t)generation_flow_count(g));
-    json_write_lines(&w, "warnings", warnings);
+    json_write_int(&w, "generation", (int64_t)s->number);
+    json_write_int(&w, "integrations", (int64_t)generation_integration_count(s->current));
+    json_write_int(&w, "webhooks", (int64_t)generation_webhook_count(s->current));
+    json_write_int(&w, "flows", (int64_t)generation_flow_count(s->current));
+    json_write_double(&w, "took_ms", (double)r->took_us / 1000);
+    json_write_bytes(&w, "changes", buf_view(&changes));
+    put_changes(&w, r->changes);
+    json_write_lines(&w, "warnings", r->lines);
     json_write_end(&w);
+    buf_fini(&changes);
+}
+
+static void put_generation(struct json_write *w, const struct scripts *s)
+{
+    json_write_object(w, "generation");
+    json_write_int(w, "number", (int64_t)s->number);
+    json_write_time(w, "loaded_at", s->loaded_ms);
+    json_write_int(w, "webhooks", (int64_t)generation_webhook_count(s->current));
+    json_write_int(w, "integrations", (int64_t)generation_integration_count(s->current));
+    json_write_int(w, "flows", (int64_t)generation_flow_count(s->current));
+    json_write_end(w);
+}
+
+/* "failed_at" is null when the last one went well. */
+static void put_reloads(struct json_write *w, const struct reload *r)
+{
+    json_write_object(w, "reloads");
+    json_write_int(w, "loaded", (int64_t)r->loaded);
+    json_write_int(w, "failed", (int64_t)r->failed);
+    json_write_time(w, "failed_at", r->failed_ms);
+    json_write_lines(w, "mistakes", buf_view(&r->mistakes));
+    json_write_end(w);
 }
 
 void view_status(struct buf *out, const struct view_status *s)
@@ -72,13 +117,8 @@ void view_status(struct buf *out, const struct view_status *s)
     json_write_time(&w, "started_at", s->started_ms);
     json_write_bool(&w, "ready", s->not_ready == NULL);
     json_write_str(&w, "reason", s->not_ready);
-    json_write_object(&w, "generation");
-    json_write_int(&w, "number", (int64_t)generation_number(s->generation));
-    json_write_time(&w, "loaded_at", s->loaded_ms);
-    json_write_int(&w, "webhooks", (int64_t)generation_webhook_count(s->generation));
-    json_write_int(&w, "integrations", (int64_t)generation_integration_count(s->generation));
-    json_write_int(&w, "flows", (int64_t)generation_flow_count(s->generation));
-    json_write_end(&w);
+    put_generation(&w, s->scripts);
+    put_reloads(&w, s->reload);
     put_counters(&w, &env->counters);
     put_runs(&w, s->runs);
     json_write_object(&w, "store");
@@ -141,7 +181,13 @@ void view_metrics(struct buf *out, const struct view_status *s)
     counter(out, "runs_canceled_total", "Runs canceled.", c->runs_canceled);
     counter(out, "log_dropped_total", "Log lines dropped because nobody took them.", s->dispatch->env->log->dropped);
     gauge(out, "ready", "1 when events are accepted.", s->not_ready == NULL);
-    gauge(out, "generation", "Number of the scripts in force.", generation_number(s->generation));
+    gauge(out, "generation", "Number of the scripts in force.", s->scripts->number);
+    head(out, "turn_seconds_max", "The longest turn of the loop since the start: how long others may have waited.",
+         "gauge");
+    buf_printf(out, "anzol_turn_seconds_max %.6f\n", (double)s->turns->longest_ns / NS_PER_S);
+    counter(out, "reloads_total", "Scripts loaded anew.", s->reload->loaded);
+    counter(out, "reloads_failed_total", "Reloads that changed nothing, because of a mistake.", s->reload->failed);
+    gauge(out, "reload_failed", "1 while the last reload is one that failed.", s->reload->failed_ms != 0);
     gauge(out, "store_pending_writes", "Writes not yet committed.", store_pending(s->dispatch->env->store));
     gauge(out, "runs_in_memory", "Runs in memory; those that sleep are in the store.", s->runs->count);
     lane_gauge(out, s->dispatch, "queued", "Deliveries not yet sent.", offsetof(struct lane, queued_total), true);

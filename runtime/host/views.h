@@ -5,7 +5,9 @@
 #define ANZOL_HOST_VIEWS_H
 
 #include "core/json_write.h"
-#include "host/intake.h"
+#include "host/loop.h"
+#include "host/reload.h"
+#include "host/scripts.h"
 #include "script/generation.h"
 
 /* {"id", "deliveries", "runs", "woken", "duplicate"} */
@@ -24,17 +26,20 @@ void view_runs(struct buf *out, const struct store_read_runs *r);
 /* One run with its event, its result and its steps. */
 void view_run(struct buf *out, const struct store_read_runs *r);
 
-/* {"generation", "integrations", "webhooks", "flows", "warnings"}: what a reload has loaded; `warnings` are lines. */
-void view_loaded(struct buf *out, const struct generation *g, struct bytes warnings);
+/* {"generation", "integrations", "webhooks", "flows", "changes", "webhook_changes": {"added", "changed", "removed"}, …,
+ * "warnings"}: what a reload has put in force. */
+void view_loaded(struct buf *out, const struct scripts *s, const struct reload_result *r);
 
 struct view_status {
     const char *version;
     int pid;
-    int64_t started_ms, loaded_ms;
+    int64_t started_ms;
     const char *not_ready; /* NULL: ready */
-    const struct generation *generation;
+    const struct scripts *scripts;
+    const struct reload *reload;
     const struct dispatch *dispatch;
     const struct runs *runs;
+    const struct loop *turns;
 };
 void view_status(struct buf *out, const struct view_status *s);
 /* Prometheus text exposition format, version 0.0.4. */

@@ -5,6 +5,7 @@
 #include "script/generation_internal.h"
 #include "script/judge.h"
 #include "script/load.h"
+#include "script/seen.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -95,6 +96,10 @@ static int run_read(lua_State *L)
     boot_push(L, "flow_count");
     lua_call(L, 0, 1);
     g->flow_count = (size_t)luaL_checkinteger(L, -1);
+    boot_push(L, "digests");
+    lua_call(L, 0, 1);
+    if (buf_append_bytes(&g->digests, native_string_at(L, -1)) != 0)
+        return luaL_error(L, "not enough memory");
     boot_push(L, "integrations");
     lua_call(L, 0, 1);
     luaL_checktype(L, -1, LUA_TTABLE);
@@ -142,13 +147,14 @@ static int load_scripts(struct generation *g, struct load *scripts, struct buf *
     return rc;
 }
 
-static void generation_free(struct generation *g)
+void generation_free(struct generation *g)
 {
     state_fini(&g->state);
     native_fini(&g->native);
     for (size_t i = 0; i < g->integration_count; i++)
         free(g->integrations[i].name);
     free(g->integrations);
+    buf_fini(&g->digests);
     buf_fini(&g->archive);
     free(g);
 }
@@ -169,9 +175,15 @@ static int build(struct generation *g, struct load *scripts, struct buf *errors,
     return -1;
 }
 
+static int read_scripts(const struct generation_options *o, struct load *scripts, struct buf *errors, struct err *e)
+{
+    if (o->archive.data != NULL)
+        return archive_read(scripts, o->archive, e);
+    return load_paths(scripts, o->paths, o->path_count, errors, e);
+}
+
 int generation_load(const struct generation_options *o, struct generation **out, struct buf *errors, struct err *e)
 {
-    static uint64_t last_number;
     struct err ignored = {.code = 0};
     e = e != NULL ? e : &ignored;
     err_clear(e);
@@ -181,19 +193,31 @@ int generation_load(const struct generation_options *o, struct generation **out,
     struct load scripts;
     load_init(&scripts);
     g->refs = 1;
+    g->discard = o->discard;
+    g->ud = o->ud;
     native_init(&g->native, o);
-    int rc = o->archive.data != NULL ? archive_read(&scripts, o->archive, e)
-                                     : load_paths(&scripts, o->paths, o->path_count, errors, e);
+    size_t start = errors->len;
+    int rc = read_scripts(o, &scripts, errors, e);
+    size_t read = errors->len;
     if (rc == 0)
         rc = build(g, &scripts, errors, e);
+    struct bytes unread = {errors->data != NULL ? errors->data + start : NULL, read - start};
+    if (o->seen != NULL && seen_note(o->seen, &scripts, unread, e) != 0)
+        rc = -1;
     load_fini(&scripts);
     if (rc != 0) {
         generation_free(g);
         return -1;
     }
-    g->number = ++last_number;
     *out = g;
     return 0;
+}
+
+void generation_adopt(struct generation *g, const struct generation_options *o)
+{
+    native_use(&g->native, o);
+    g->discard = o->discard;
+    g->ud = o->ud;
 }
 
 void generation_ref(struct generation *g)
@@ -203,15 +227,19 @@ void generation_ref(struct generation *g)
 
 void generation_unref(struct generation *g)
 {
-    if (g != NULL && --g->refs == 0)
+    if (g == NULL || --g->refs > 0)
+        return;
+    if (g->discard != NULL)
+        g->discard(g->ud, g);
+    else
         generation_free(g);
 }
 
 /* --- what it holds --------------------------------------------------------------------------------------------- */
 
-uint64_t generation_number(const struct generation *g)
+struct bytes generation_digests(const struct generation *g)
 {
-    return g->number;
+    return buf_view(&g->digests);
 }
 
 size_t generation_integration_count(const struct generation *g)

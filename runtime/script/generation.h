@@ -3,7 +3,8 @@
  *
  * Loading runs the scripts in registration-only mode and validates everything; all mistakes come back together.
  * Rendering is synchronous and bounded (CPU and memory): a body function that runs away fails that delivery alone. No
- * function here does I/O but generation_load(), which reads files. Single-threaded.
+ * function here does I/O but generation_load(), which reads files. One thread at a time: one generation may be loaded
+ * on another thread than those at work, with secrets and a log of its own, and is handed over by generation_adopt().
  */
 #ifndef ANZOL_SCRIPT_GENERATION_H
 #define ANZOL_SCRIPT_GENERATION_H
@@ -16,12 +17,14 @@
 
 struct generation;
 struct secrets;
+struct seen;
 struct log;
 
 struct generation_options {
     const char *const *paths; /* files, or folders of *.lua */
     size_t path_count;
     struct bytes archive;            /* given: instead of the paths, what generation_archive() said once */
+    struct seen *seen;               /* gets what the load has read, also of one that fails; NULL: not wanted */
     struct secrets *secrets;         /* secret "NAME" is looked up here (secrets_load) while loading */
     bool secrets_optional;           /* `check --no-secrets`: a missing secret is no error */
     struct log *log;                 /* where the scripts' log() goes; NULL: nowhere */
@@ -30,6 +33,8 @@ struct generation_options {
     /* The forms (store/runs.h) in which events of that name are waited for, with a NUL between each; data NULL: nobody
      * waits. NULL: as if nobody ever did. */
     struct bytes (*forms)(void *ud, struct bytes name);
+    /* The last reference has ended: generation_free(), at once or later, on any thread. NULL: at once. */
+    void (*discard)(void *ud, struct generation *g);
     void *ud;
 };
 
@@ -38,13 +43,16 @@ struct generation_options {
  * not stop a load are appended to `errors` too when it succeeds.
  */
 int generation_load(const struct generation_options *o, struct generation **out, struct buf *errors, struct err *e);
+/* From here on it works with the callbacks, secrets and log of `o`: for one that was loaded on another thread. */
+void generation_adopt(struct generation *g, const struct generation_options *o);
 void generation_ref(struct generation *g);
 void generation_unref(struct generation *g);
+void generation_free(struct generation *g); /* for discard() */
 /* The texts it was loaded from, in one run of bytes, and their SHA-256; live as long as the generation. */
 struct bytes generation_archive(const struct generation *g);
 struct bytes generation_hash(const struct generation *g);
-/* Increasing over the life of the process. */
-uint64_t generation_number(const struct generation *g);
+/* What is defined, one a line, sorted: kind, name and digest, with tabs between. Lives as long as the generation. */
+struct bytes generation_digests(const struct generation *g);
 
 struct integration_info { /* views live as long as the generation */
     struct bytes name;

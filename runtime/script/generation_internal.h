@@ -19,13 +19,15 @@ struct integration {
 
 struct generation {
     unsigned refs;
-    uint64_t number;
     struct state state;
     struct native native;
     struct integration *integrations;
     size_t integration_count;
     size_t webhook_count;
     size_t flow_count;
+    struct buf digests;
+    void (*discard)(void *ud, struct generation *g);
+    void *ud;
     struct buf archive;
     uint8_t hash[ARCHIVE_HASH_SIZE];
 };

@@ -33,6 +33,9 @@ void load_fini(struct load *l)
     }
     free(l->dirs);
     free(l->real_dirs);
+    for (size_t i = 0; i < l->looked_count; i++)
+        free(l->looked[i]);
+    free(l->looked);
     load_init(l);
 }
 
@@ -131,6 +134,19 @@ int load_add_module(struct load *l, const char *path, struct bytes text, struct 
         return 0;
     struct load_file *f = append(&l->modules, &l->module_count, path);
     return f == NULL || buf_append_bytes(&f->text, text) != 0 ? err_memory(e) : 0;
+}
+
+int load_note_looked(struct load *l, const char *path, struct err *e)
+{
+    char **more = realloc(l->looked, (l->looked_count + 1) * sizeof *more);
+    if (more == NULL)
+        return err_memory(e);
+    l->looked = more;
+    more[l->looked_count] = strdup(path);
+    if (more[l->looked_count] == NULL)
+        return err_memory(e);
+    l->looked_count++;
+    return 0;
 }
 
 /* Takes `dir` over. */

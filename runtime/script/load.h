@@ -22,6 +22,8 @@ struct load {
     size_t dir_count;
     struct load_file *modules; /* what `require` has read beside them */
     size_t module_count;
+    char **looked; /* the paths where `require` has looked for modules, found or not */
+    size_t looked_count;
     bool archived; /* out of an archive: no file is looked at */
 };
 
@@ -34,6 +36,8 @@ void load_fini(struct load *l);
 int load_paths(struct load *l, const char *const *paths, size_t count, struct buf *errors, struct err *e);
 /* Notes the text of a module under the path by which it was asked for. */
 int load_add_module(struct load *l, const char *path, struct bytes text, struct err *e);
+/* Notes a path where a module was looked for. */
+int load_note_looked(struct load *l, const char *path, struct err *e);
 /* The text noted under that path; NULL: none. */
 const struct buf *load_find_module(const struct load *l, const char *path);
 /* Appends the text of a file. -1: `e` says why, the path not named. A first line that begins with # is blanked. */

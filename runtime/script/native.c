@@ -129,17 +129,21 @@ void native_push(lua_State *L, struct native *n)
 
 void native_init(struct native *n, const struct generation_options *o)
 {
-    *n = (struct native){
-        .secrets = o->secrets,
-        .secrets_optional = o->secrets_optional,
-        .log = o->log,
-        .new_id = o->new_id,
-        .wall_ms = o->wall_ms,
-        .forms = o->forms,
-        .ud = o->ud,
-    };
+    *n = (struct native){.sink = NULL};
+    native_use(n, o);
     buf_init(&n->scratch);
     buf_init(&n->text);
+}
+
+void native_use(struct native *n, const struct generation_options *o)
+{
+    n->secrets = o->secrets;
+    n->secrets_optional = o->secrets_optional;
+    n->log = o->log;
+    n->new_id = o->new_id;
+    n->wall_ms = o->wall_ms;
+    n->forms = o->forms;
+    n->ud = o->ud;
 }
 
 void native_fini(struct native *n)

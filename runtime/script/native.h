@@ -43,6 +43,8 @@ struct native {
 };
 
 void native_init(struct native *n, const struct generation_options *o);
+/* Takes the callbacks, secrets and log of `o` in the place of those it has. */
+void native_use(struct native *n, const struct generation_options *o);
 void native_fini(struct native *n);
 /* Pushes the table. May raise. `n` must stay where it is. */
 void native_push(lua_State *L, struct native *n);

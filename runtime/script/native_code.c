@@ -42,6 +42,8 @@ static int l_readfile(lua_State *L)
     free(real);
     if (found && !allowed)
         return fail(L, "the file is outside the folders of the scripts");
+    if (load_note_looked(n->loading, path, &e) != 0)
+        return fail(L, e.message);
     buf_clear(&n->scratch);
     if (load_read_file(path, &n->scratch, &e) != 0 || load_add_module(n->loading, path, buf_view(&n->scratch), &e) != 0)
         return fail(L, e.message);
@@ -60,6 +62,29 @@ static int l_where(lua_State *L)
     lua_pushstring(L, *ar.source == '@' ? ar.source + 1 : ar.short_src);
     lua_pushinteger(L, ar.currentline);
     return 2;
+}
+
+/* closure(f): path, first and last line, {name = upvalue} of a function of a script; nothing of one in C. */
+static int l_closure(lua_State *L)
+{
+    lua_Debug ar;
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    lua_settop(L, 1);
+    lua_pushvalue(L, 1);
+    if (lua_getinfo(L, ">S", &ar) == 0 || *ar.source != '@')
+        return 0;
+    lua_pushstring(L, ar.source + 1);
+    lua_pushinteger(L, ar.linedefined);
+    lua_pushinteger(L, ar.lastlinedefined);
+    lua_newtable(L);
+    const char *name;
+    for (int i = 1; (name = lua_getupvalue(L, 1, i)) != NULL; i++) {
+        if (strcmp(name, "_ENV") == 0)
+            lua_pop(L, 1);
+        else
+            lua_setfield(L, -2, name);
+    }
+    return 4;
 }
 
 static int l_compile(lua_State *L)
@@ -119,10 +144,6 @@ static int l_call_plain(lua_State *L)
     return 1;
 }
 
-const struct luaL_Reg native_code_functions[] = {{"readfile", l_readfile},
-                                                 {"where", l_where},
-                                                 {"compile", l_compile},
-                                                 {"protected", l_protected},
-                                                 {"patient", l_patient},
-                                                 {"call_plain", l_call_plain},
-                                                 {NULL, NULL}};
+const struct luaL_Reg native_code_functions[] = {
+    {"readfile", l_readfile},   {"where", l_where},     {"closure", l_closure},       {"compile", l_compile},
+    {"protected", l_protected}, {"patient", l_patient}, {"call_plain", l_call_plain}, {NULL, NULL}};

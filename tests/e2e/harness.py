@@ -186,7 +186,7 @@ webhook "{webhook}" {{ integration = "{name}", on = "{event}", url = "orders{suf
 class Daemon:
     """`anzol run` on the text of a script, in a state folder of its own."""
 
-    def __init__(self, text, options=(), env=None, state=None, start=True, wrap=()):
+    def __init__(self, text, options=(), env=None, state=None, start=True, wrap=(), paths=None):
         self.wrap = list(wrap)  # a command in front of the daemon's
         self.folder = tempfile.mkdtemp(prefix="anzol-test-")
         self.state = state or os.path.join(self.folder, "state")
@@ -195,6 +195,7 @@ class Daemon:
         self.options, self.env = list(options), dict(os.environ, ANZOL_LOG="json", **(env or {}))
         self.process = None
         self.write(text)
+        self.paths = paths or [self.script]
         if start:
             self.start()
 
@@ -205,7 +206,7 @@ class Daemon:
     def start(self, ready=True):
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [*self.wrap, ANZOL, "run", self.script, "--state", self.state, "--listen", "127.0.0.1:0", *self.options],
+                [*self.wrap, ANZOL, "run", *self.paths, "--state", self.state, "--listen", "127.0.0.1:0", *self.options],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.env)
         if ready:
             wait_until(self.is_ready, f"the daemon starts; its log:\n{self.log_text()}")
@@ -301,6 +302,10 @@ class Daemon:
             lanes = status["integrations"]
             return status["store"]["pending_writes"] == 0 and all(x["queued"] == x["waiting"] == x["in_flight"] == 0 for x in lanes)
         wait_until(done, "nothing is pending", patience)
+
+    def metric(self, name):
+        text = self.call("GET", "/metrics", token=False)[2].decode()
+        return float(re.search(rf"^anzol_{name} (\S+)$", text, re.M).group(1))
 
     def rss_mb(self, what="VmRSS"):
         with open(f"/proc/{self.process.pid}/status") as f:

@@ -377,6 +377,13 @@ class Repair(Case):
     def test_reload(self):
         number = self.d.status()["generation"]["number"]
         loaded = self.reload(breaking("return 1") + 'flow "more" { on = "more", run = function() return 2 end }')
+        same = {"added": [], "changed": [], "removed": []}
+        self.assertGreater(loaded.pop("took_ms"), 0)
+        flows = loaded.pop("changed")
+        self.assertEqual(flows.pop("webhooks"), same)
+        self.assertEqual(flows.pop("integrations"), same)
+        self.assertIn("more", flows["flows"]["added"])
+        self.assertRegex(loaded.pop("changes"), r"^\+1 flow, ~1, -\d$")
         self.assertEqual(loaded, {"generation": number + 1, "integrations": 1, "webhooks": 3, "flows": 2, "warnings": []})
         self.assertEqual([x["name"] for x in self.get("/v1/flows")["flows"]], ["breaks", "more"])
         self.assertEqual(self.wait_run(self.start("more"), "succeeded")["result"], 2)
@@ -583,7 +590,7 @@ class CommandLine(Case):
         self.assertEqual(err.splitlines()[2], "anzol reload: 2 mistakes; the daemon goes on with the scripts that it has")
         self.assertEqual(len(json.loads(self.anzol("reload", "--json", code=78)[0])["errors"]), 2)
         self.d.write(self.base + FLOWS + breaking("return 'mended'"))
-        self.assertRegex(self.anzol("reload")[0], r"^1 integration, 3 webhooks, 6 flows: generation \d+\n$")
+        self.assertRegex(self.anzol("reload")[0], r"^\+0 flows, ~1, -0\n1 integration, 3 webhooks, 6 flows: generation \d+ after \d+ ms\n$")
         self.assertEqual(self.anzol("resume", id, "--current")[0], f"{id}  running\n")
         self.wait_run(id, "succeeded")
         self.assertEqual(self.r.count_of("/pay", "cli"), 1)

@@ -647,7 +647,6 @@ static void generations_are_apart(void **state)
     struct generation *a = load("count = 1 integration 'i' { url = 'https://a/' } webhook 'w' { integration = 'i' }");
     struct generation *b = load("assert(not pcall(function() return count end)) integration 'i' { url = 'https://b/' } "
                                 "webhook 'w' { integration = 'i' }");
-    assert_true(generation_number(b) > generation_number(a));
     generation_ref(a);
     generation_unref(a);
     assert_int_equal(run_call(a, "w", "{}"), 0);

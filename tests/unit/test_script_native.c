@@ -24,7 +24,8 @@ static const char STUB[] = "local native = ...\n"
                            "  return errors, env.warnings or {}\n"
                            "end\n"
                            "function boot.integrations() return env.list_of_integrations or {} end\n"
-                           "function boot.webhook_count() return 7 end function boot.flow_count() return 3 end\n"
+                           "function boot.webhook_count() return 7 end function boot.flow_count() return 3 end "
+                           "function boot.digests() return 'webhook\\tw\\t0\\n' end\n"
                            "function boot.event(raw)\n"
                            "  if env.event then return env.event(raw) end\n"
                            "  for _, f in ipairs(env.events) do\n"
@@ -210,13 +211,11 @@ static void a_load_tells_what_it_found(void **state)
     assert_true(in.rate == 0.5);
     assert_int_equal(in.per_ms, 60000);
     assert_int_equal(in.concurrency, 1);
-    uint64_t number = generation_number(g);
     generation_ref(g);
     generation_unref(g);
     assert_true(generation_memory(g) > 1000);
     generation_unref(g);
     g = load("");
-    assert_true(generation_number(g) > number);
     generation_unref(g);
 }
 

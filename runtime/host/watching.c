@@ -1,0 +1,77 @@
+#include "host/watching.h"
+
+#include "core/units.h"
+#include "host/scripts.h"
+
+/* An editor writes in several steps; while changes go on and on, they are looked at all the same. */
+static const int64_t QUIET_NS = 50 * NS_PER_MS, PATIENCE_NS = 1000 * NS_PER_MS, BLIND_NS = 2000 * NS_PER_MS;
+
+static void look_in(struct watching *w, int64_t wait_ns)
+{
+    (void)timer_start(w->env->timers, &w->settled, w->env->mono_ns() + wait_ns);
+}
+
+static void on_settled(struct timer *t, int64_t now_ns)
+{
+    (void)now_ns;
+    struct watching *w = (struct watching *)((char *)t - offsetof(struct watching, settled));
+    w->first_ns = 0;
+    reload_look(w->reload);
+    if (w->blind)
+        look_in(w, BLIND_NS);
+}
+
+static void on_readable(struct ev_loop *loop, struct ev_io *io, int events)
+{
+    (void)loop, (void)events;
+    struct watching *w = io->data;
+    if (!watch_read(w->watch))
+        return;
+    int64_t now = w->env->mono_ns();
+    if (w->first_ns == 0)
+        w->first_ns = now;
+    int64_t left = w->first_ns + PATIENCE_NS - now;
+    look_in(w, left < QUIET_NS ? (left > 0 ? left : 0) : QUIET_NS);
+}
+
+void watching_set(struct watching *w)
+{
+    if (w->watch == NULL)
+        return;
+    struct err e;
+    const struct generation_options *o = &w->reload->intake->scripts->options;
+    const struct seen *seen = &w->reload->seen;
+    bool was_blind = w->blind;
+    w->blind =
+        watch_set(w->watch, o->paths, o->path_count, (const char *const *)seen->looked, seen->looked_count, &e) != 0;
+    if (w->blind && !was_blind) {
+        log_line(w->env->log, LOG_WARN, "watch", LOG_STR("error", e.message),
+                 LOG_STR("message", "the files are looked at every 2 s instead"));
+        look_in(w, BLIND_NS);
+    }
+    reload_look(w->reload); /* what changed since it was read, where nobody looked yet */
+}
+
+int watching_start(struct watching *w, struct reload *r, struct ev_loop *loop, struct err *e)
+{
+    *w = (struct watching){.env = r->env, .reload = r, .loop = loop};
+    w->watch = watch_new(e);
+    if (w->watch == NULL)
+        return -1;
+    timer_init(&w->settled, on_settled);
+    ev_io_init(&w->readable, on_readable, watch_fd(w->watch), EV_READ);
+    w->readable.data = w;
+    ev_io_start(loop, &w->readable);
+    watching_set(w);
+    return 0;
+}
+
+void watching_stop(struct watching *w)
+{
+    if (w->watch == NULL)
+        return;
+    timer_stop(w->env->timers, &w->settled);
+    ev_io_stop(w->loop, &w->readable);
+    watch_free(w->watch);
+    w->watch = NULL;
+}
