@@ -25,6 +25,11 @@ static int64_t clock_ns(clockid_t clock)
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
+int64_t budget_cpu_ns(void)
+{
+    return clock_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
 /* `place`: "file:line", or "". */
 static void describe(struct budget *b, const char *place)
 {
@@ -50,7 +55,7 @@ static bool is_spent(struct budget *b)
     if (tick == b->tick)
         return false;
     b->tick = tick;
-    int64_t now = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    int64_t now = budget_cpu_ns();
     if (b->start_ns < 0)
         b->start_ns = now;
     return now - b->start_ns >= b->limit_ms * 1000000;
@@ -98,10 +103,32 @@ void budget_check(lua_State *L)
     set_hook(L, EVERY); /* it may be 1 still */
 }
 
+/* Inside a sort, or whatever else is C, it cannot be stopped: there the budget is the bound. */
+static bool slice_is_spent(lua_State *L, struct budget *b)
+{
+    if (b->sliced != L || b->over || b->refused)
+        return false;
+    int64_t tick = clock_ns(CLOCK_MONOTONIC_COARSE);
+    if (b->slice_end < 0)
+        b->slice_end = tick + b->slice_ns;
+    return tick >= b->slice_end && lua_isyieldable(L);
+}
+
+void budget_slice(lua_State *L, lua_State *co, int64_t ms)
+{
+    struct budget *b = budget_of(L);
+    b->sliced = co;
+    b->slice_ns = ms * 1000000;
+    b->slice_end = -1;
+}
+
 static void on_count(lua_State *L, lua_Debug *ar)
 {
     (void)ar;
-    budget_check(L);
+    if (slice_is_spent(L, budget_of(L)))
+        lua_yield(L, 0);
+    else
+        budget_check(L);
 }
 
 bool budget_refuses(struct budget *b)

@@ -19,6 +19,9 @@ struct budget {
     int64_t tick;     /* of the coarse clock, when the CPU clock was read last */
     bool over;
     bool refused;      /* over, and as yet only told by budget_refuses() */
+    lua_State *sliced; /* the coroutine that may be stopped in between; NULL: none */
+    int64_t slice_ns;  /* how long it may run at a time, … */
+    int64_t slice_end; /* … and until when, by the coarse clock; -1: not read yet */
     char message[256]; /* once over: "file:line: ran longer than 250 ms of CPU" */
 };
 
@@ -37,5 +40,11 @@ int budget_raise(lua_State *L);
 /* For those who catch errors: when what failed was refused for the time it takes, pushes that and returns true. */
 bool budget_explain(lua_State *L);
 struct budget *budget_of(lua_State *L);
+
+/* From here on the hook yields the coroutine `co`, without values, when it has run for `ms` and can be yielded; `co`
+ * NULL: none any more. Whoever resumes it calls this before. */
+void budget_slice(lua_State *L, lua_State *co, int64_t ms);
+/* The thread's CPU clock. */
+int64_t budget_cpu_ns(void);
 
 #endif

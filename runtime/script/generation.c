@@ -349,6 +349,11 @@ int generation_template(struct generation *g, struct bytes text, const char *as,
     return call(g, "template", args, 3, out, e);
 }
 
+int generation_api(struct generation *g, const char *as, struct buf *out, struct err *e)
+{
+    return boot_call(&g->state, as, NULL, 0, STATE_LOAD_MS, out, e);
+}
+
 int generation_list(struct generation *g, const char *what, struct buf *json, struct err *e)
 {
     const struct boot_arg args[] = {TEXT(bytes_of(what))};

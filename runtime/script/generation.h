@@ -124,6 +124,8 @@ int generation_preview(struct generation *g, const char *webhook, struct bytes d
  * may be a generation without scripts. */
 int generation_template(struct generation *g, struct bytes text, const char *as, struct bytes data, struct buf *out,
                         struct err *e);
+/* What scripts may say, as a text: `as` is "api_markdown" or "api_stubs" (for editors). */
+int generation_api(struct generation *g, const char *as, struct buf *out, struct err *e);
 /* {"integrations": […]}, {"webhooks": […]} or {"flows": […]}: what is defined, headers masked. */
 int generation_list(struct generation *g, const char *what, struct buf *json, struct err *e);
 /*

@@ -117,7 +117,8 @@ void native_push(lua_State *L, struct native *n)
                                           native_hash_functions,
                                           native_emit_functions,
                                           native_code_functions,
-                                          native_flow_functions};
+                                          native_flow_functions,
+                                          native_console_functions};
     lua_newtable(L);
     json_open(L);
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {

@@ -31,6 +31,8 @@ struct native {
     void *ud;
     struct bytes (*forms)(void *ud, struct bytes name); /* NULL: nobody waits for events */
     const struct render_sink *sink;                     /* during an event, a call, or a task's turn */
+    void (*on_text)(void *ud, struct bytes text);       /* of a console: what its lines print */
+    void *on_text_ud;
     struct load *loading; /* where readfile() may read and notes what it read; NULL: scripts are loaded */
 
     struct uuid id; /* of the next delivery */
@@ -68,6 +70,7 @@ extern const struct luaL_Reg native_hash_functions[];    /* native_hash.c: diges
 extern const struct luaL_Reg native_emit_functions[];    /* native_emit.c: deliveries */
 extern const struct luaL_Reg native_code_functions[];    /* native_code.c: loading and running Lua */
 extern const struct luaL_Reg native_flow_functions[];    /* native_flow.c: runs, their steps, events waited for */
+extern const struct luaL_Reg native_console_functions[]; /* native_console.c: lines of a console */
 void native_open_write(lua_State *L, struct native *n);  /* native_write.c: the writing of templates */
 int native_l_log(lua_State *L);                          /* native_log.c */
 
