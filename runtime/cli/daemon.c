@@ -108,9 +108,11 @@ static int start_host(struct daemon *d, const struct daemon_options *o, int64_t 
         .path_count = o->path_count,
         .env_files = o->env_files.items,
         .env_file_count = o->env_files.count,
+        .alone = o->alone,
         .watch = o->watch,
         .keep_ms = keep_ms,
         .ca_file = o->ca_file,
+        .divert = o->divert,
         .log = &d->log,
     };
     struct err e;

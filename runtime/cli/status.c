@@ -126,7 +126,7 @@ static void add_lane(struct table *t, const struct render *r, const json_t *lane
         table_add(t, STYLE_PLAIN, "%.6g/s", json_number_value(rate));
     else
         table_add(t, STYLE_DIM, "no limit");
-    table_add(t, STYLE_WARN, "%s", paused);
+    table_add(t, STYLE_WARN, "%s", json_is_true(json_object_get(lane, "paused")) ? "it is resumed" : paused);
 }
 
 /* "waiting" is for a retry. */

@@ -85,6 +85,7 @@ static struct flight *flight_new(struct dispatch *d, struct live *l)
 static void send_now(struct lane *lane, struct live *l)
 {
     lane->in_flight++;
+    meter_add(&lane->sent, lane->env->mono_ns());
     l->flight->sending = true;
     transport_start(lane->env->transport, &l->flight->exchange);
 }
@@ -170,6 +171,8 @@ static bool step(struct lane *lane)
         return false;
     int64_t now = lane->env->mono_ns();
     bool marked = l == lane->marked.head;
+    if (lane->paused && !marked) /* what is written down as sending goes */
+        return false;
     if (!marked && window_passed(lane, l)) {
         if (!take(lane, l))
             return false;

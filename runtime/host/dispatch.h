@@ -11,6 +11,8 @@
 #include "core/request.h"
 #include "host/lane.h"
 
+struct flight;
+
 struct dispatch {
     struct env *env;
     struct lane *lanes;
@@ -28,7 +30,10 @@ struct dispatch {
     /* What the webhook's own rule makes of an answer, as generation_judge(). NULL: no webhook has one. */
     int (*judge)(void *ud, const struct live *l, const struct attempt *a, struct retry_judgement *out,
                  struct buf *message, struct err *e);
-    void *ud;
+    /* An exchange has ended, and its outcome is on its way into the record. NULL: nobody looks on. */
+    void (*on_exchange)(void *ud, const struct flight *f);
+    void *on_exchange_ud;
+    void *ud; /* of the others */
 };
 
 /* Held: what is offered stays where it is until dispatch_begin(). */

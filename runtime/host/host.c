@@ -10,6 +10,7 @@
 #include "host/recall.h"
 #include "host/reload.h"
 #include "host/scripts.h"
+#include "host/sessions.h"
 #include "host/watching.h"
 
 #include <stdio.h>
@@ -33,6 +34,7 @@ struct host {
     struct reload reload;
     struct watching watching;
     struct api api;
+    struct sessions sessions;
     struct server *server;
     struct loop turns;
     bool stopping;
@@ -55,7 +57,8 @@ static void stop_when_idle(struct host *h)
 {
     if (!h->stopping)
         return;
-    bool idle = h->dispatch.in_flight == 0 && store_pending(h->env.store) == 0 && server_open_calls(h->server) == 0;
+    bool idle = h->sessions.asking == 0 && h->dispatch.in_flight == 0 && store_pending(h->env.store) == 0 &&
+                server_open_calls(h->server) == 0;
     if (idle || env_mono_ns() >= h->stop_by_ns)
         ev_break(h->loop, EVBREAK_ALL);
 }
@@ -204,7 +207,7 @@ static int start_store(struct host *h, const struct host_options *o, struct err 
 
 static int start_transport(struct host *h, const struct host_options *o, struct err *e)
 {
-    struct transport_options t = {.loop = h->loop, .secrets = h->secrets, .ca_file = o->ca_file};
+    struct transport_options t = {.loop = h->loop, .secrets = h->secrets, .ca_file = o->ca_file, .divert = o->divert};
     h->env.transport = transport_new(&t, e);
     return h->env.transport == NULL ? -1 : 0;
 }
@@ -273,7 +276,8 @@ static int judge(void *ud, const struct live *l, const struct attempt *a, struct
 static void on_reloaded(void *ud, const struct reload_result *r)
 {
     struct host *h = ud;
-    (void)r;
+    if (r->failure == NULL)
+        sessions_reloaded(&h->sessions, r->changes);
     watching_set(&h->watching);
 }
 
@@ -287,17 +291,20 @@ static int start_all(struct host *h, const struct host_options *o, struct err *e
     folder_remove_address(h->state); /* of one that was killed: another program may listen there by now */
     if (folder_token(h->state, h->token, e) != 0 || start_transport(h, o, e) != 0)
         return -1;
+    h->sessions = (struct sessions){.env = &h->env, .api = &h->api, .builder = h->builder, .alone = o->alone};
     api_init(&h->api, &h->env, &h->dispatch, &h->intake, &h->reload);
     h->api.turns = &h->turns;
     if (rates_prepare(&h->dispatch, h->scripts.current, e) != 0)
         return -1;
     rates_set(&h->dispatch, h->scripts.current, false);
     if (start_recalled(h, e) != 0 || start_server(h, o, e) != 0 ||
+        sessions_start(&h->sessions, h->loop, h->state, e) != 0 ||
         (o->watch && watching_start(&h->watching, &h->reload, h->loop, e) != 0))
         return -1;
     dispatch_begin(&h->dispatch);
     runs_begin(&h->runs);
-    log_line(h->log, LOG_INFO, "ready", LOG_STR("listen", server_address(h->server)), LOG_STR("state", h->state),
+    log_line(h->log, o->alone ? LOG_DEBUG : LOG_INFO, "ready", LOG_STR("listen", server_address(h->server)),
+             LOG_STR("state", h->state),
              LOG_INT("integrations", (int64_t)generation_integration_count(h->scripts.current)),
              LOG_INT("webhooks", (int64_t)generation_webhook_count(h->scripts.current)),
              LOG_INT("flows", (int64_t)generation_flow_count(h->scripts.current)));
@@ -371,6 +378,7 @@ void host_stop(struct host *h)
     (void)timer_start(&h->timers, &h->stop_by, h->stop_by_ns);
     watching_stop(&h->watching);
     server_stop(h->server);
+    sessions_stop(&h->sessions);
     api_stop(&h->api);
     runs_stop(&h->runs);
     dispatch_drain(&h->dispatch);
@@ -386,9 +394,11 @@ void host_free(struct host *h)
     transport_free(h->env.transport);
     if (h->env.store != NULL)
         store_close(h->env.store);
+    sessions_close(&h->sessions);
     watching_stop(&h->watching);
     builder_stop(h->builder);
     reload_fini(&h->reload);
+    sessions_fini(&h->sessions);
     api_fini(&h->api);
     dispatch_fini(&h->dispatch);
     runs_fini(&h->runs);

@@ -20,9 +20,11 @@ struct host_options {
     size_t path_count;
     const char *const *env_files;
     size_t env_file_count;
+    bool alone;          /* for one person's console: the log does not say that it is ready, and who did what */
     bool watch;          /* load the scripts anew when their files change */
     int64_t keep_ms;     /* retention of finished deliveries; 0: for ever */
     const char *ca_file; /* NULL: the system's */
+    const char *divert;  /* where every request goes instead; NULL: where it should */
     struct log *log;     /* the caller's; outlives the host */
 };
 

@@ -83,6 +83,26 @@ void lane_set_rate(struct lane *lane, double rate, int64_t per_ms, int concurren
     lane->concurrency = concurrency;
 }
 
+void lane_pause(struct lane *lane, int64_t until_ns)
+{
+    if (until_ns == INT64_MAX)
+        lane->paused = true;
+    else
+        limiter_pause(&lane->limiter, until_ns);
+}
+
+void lane_resume(struct lane *lane)
+{
+    lane->paused = false;
+    limiter_resume(&lane->limiter);
+    lane->on_supply(lane);
+}
+
+bool lane_is_idle(const struct lane *lane)
+{
+    return lane->in_flight == 0 && lane->marking == 0 && lane->marked.count == 0;
+}
+
 /* Keeps `l` in memory, known by its seq. -1: memory is short; it is freed and stays in the store. */
 static int keep(struct lane *lane, struct live_queue *q, struct live *l)
 {

@@ -200,6 +200,8 @@ void outcome_of_exchange(struct exchange *x)
     if (r.pause_ms > 0)
         pause_lane(lane, r.pause_ms,
                    j.pause_ms > 0 ? "on_response asked for it" : "the receiver asked for it (Retry-After)");
+    if (f->dispatch->on_exchange != NULL)
+        f->dispatch->on_exchange(f->dispatch->on_exchange_ud, f);
     outcome_record(f);
     lane->on_supply(lane);
 }

@@ -33,20 +33,38 @@ static void put_runs(struct json_write *w, const struct runs *r)
     json_write_end(w);
 }
 
-static void put_lane(struct json_write *w, const struct lane *lane, const struct env *env)
+/* What a lane is doing: the members of an object. */
+static void put_state(struct json_write *w, const struct lane *lane)
 {
-    int64_t pause_ns = limiter_pause_left(&lane->limiter, env->mono_ns());
-    json_write_object(w, NULL);
-    json_write_str(w, "name", lane->name);
+    int64_t now_ns = lane->env->mono_ns(), pause_ns = limiter_pause_left(&lane->limiter, now_ns);
     json_write_int(w, "queued", lane->queued_total);
     json_write_int(w, "waiting", lane->waiting_total);
     json_write_int(w, "in_flight", lane->in_flight);
+    json_write_int(w, "used", meter_read(&lane->sent, now_ns));
+    json_write_bool(w, "paused", lane->paused);
+    json_write_time(w, "paused_until", pause_ns > 0 ? lane->env->wall_ms() + pause_ns / NS_PER_MS : 0);
+}
+
+static void put_lane(struct json_write *w, const struct lane *lane)
+{
+    json_write_object(w, NULL);
+    json_write_str(w, "name", lane->name);
     if (lane->rate > 0)
         json_write_double(w, "rate", lane->rate * 1000 / (double)lane->per_ms);
     else
         json_write_null(w, "rate");
-    json_write_time(w, "paused_until", pause_ns > 0 ? env->wall_ms() + pause_ns / NS_PER_MS : 0);
+    put_state(w, lane);
     json_write_end(w);
+}
+
+void view_integration(struct buf *out, const struct lane *lane)
+{
+    struct json_write w;
+    json_write_init(&w, out);
+    json_write_object(&w, NULL);
+    json_write_str(&w, "integration", lane->name);
+    put_state(&w, lane);
+    json_write_end(&w);
 }
 
 static void put_changes(struct json_write *w, const struct changes *c)
@@ -126,7 +144,7 @@ void view_status(struct buf *out, const struct view_status *s)
     json_write_end(&w);
     json_write_array(&w, "integrations");
     for (const struct lane *lane = s->dispatch->lanes; lane != NULL; lane = lane->next)
-        put_lane(&w, lane, env);
+        put_lane(&w, lane);
     json_write_end(&w);
     json_write_end(&w);
 }

@@ -1,5 +1,7 @@
 #include "host/view_parts.h"
 
+#include "core/request.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -68,4 +70,57 @@ void view_put_next(struct json_write *w, bool more, int64_t before_seq)
     char cursor[24];
     snprintf(cursor, sizeof cursor, "%" PRId64, before_seq);
     json_write_str(w, "next", more ? cursor : NULL);
+}
+
+void view_put_error(struct json_write *w, enum attempt_error error, struct bytes message)
+{
+    if (error == ATTEMPT_OK) {
+        json_write_null(w, "error");
+        return;
+    }
+    json_write_object(w, "error");
+    json_write_str(w, "kind", attempt_error_name(error));
+    json_write_bytes(w, "message", message);
+    json_write_end(w);
+}
+
+static void put_text(struct json_write *w, const char *key, const struct request_view_text *text)
+{
+    struct buf b;
+    buf_init(&b);
+    request_masked(&b, text);
+    json_write_bytes(w, key, buf_view(&b));
+    buf_fini(&b);
+}
+
+void view_put_response(struct json_write *w, const struct attempt *a)
+{
+    if (a->status == 0) {
+        json_write_null(w, "response");
+        return;
+    }
+    json_write_object(w, "response");
+    view_put_answer(w, a);
+    json_write_end(w);
+}
+
+void view_put_request(struct json_write *w, struct bytes stored, const char *headers, const char *body)
+{
+    struct request_view v;
+    if (request_view_read(&v, stored, NULL) != 0)
+        return;
+    json_write_bytes(w, "method", v.method);
+    put_text(w, "url", &v.url);
+    json_write_array(w, headers);
+    for (size_t i = 0; i < v.header_count; i++) {
+        json_write_object(w, NULL);
+        json_write_bytes(w, "name", v.headers[i].name);
+        put_text(w, "value", &v.headers[i].value);
+        json_write_end(w);
+    }
+    json_write_end(w);
+    if (v.options.flags & REQUEST_HAS_BODY)
+        put_text(w, body, &v.body);
+    else
+        json_write_null(w, body);
 }

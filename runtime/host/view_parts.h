@@ -16,6 +16,13 @@ void view_put_text(struct json_write *w, const char *key, struct bytes text);
 void view_put_status(struct json_write *w, int status);
 /* "headers": [{"name", "value"}], "body", "truncated" of an answer. */
 void view_put_answer(struct json_write *w, const struct attempt *a);
+/* "error": {"kind", "message"}, or null. */
+void view_put_error(struct json_write *w, enum attempt_error error, struct bytes message);
+/* "response": what an answer had, or null. */
+void view_put_response(struct json_write *w, const struct attempt *a);
+/* "method", "url", headers and body of a request (core/request.h) under these names, masked; nothing of damaged bytes.
+ */
+void view_put_request(struct json_write *w, struct bytes stored, const char *headers, const char *body);
 /* "next": the cursor of the next page, or null. */
 void view_put_next(struct json_write *w, bool more, int64_t before_seq);
 

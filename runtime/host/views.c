@@ -35,18 +35,6 @@ void view_id(struct buf *out, const struct uuid *id, const char *state)
     json_write_end(&w);
 }
 
-static void put_error(struct json_write *w, enum attempt_error error, struct bytes message)
-{
-    if (error == ATTEMPT_OK) {
-        json_write_null(w, "error");
-        return;
-    }
-    json_write_object(w, "error");
-    json_write_str(w, "kind", attempt_error_name(error));
-    json_write_bytes(w, "message", message);
-    json_write_end(w);
-}
-
 static bool is_sending(const struct dispatch *d, const struct store_delivery *row)
 {
     return !delivery_state_final(row->state) && dispatch_sending(d, row->seq);
@@ -68,7 +56,7 @@ static void put_summary(struct json_write *w, const struct dispatch *d, const st
     json_write_time(w, "next_attempt_at", is_sending(d, row) ? 0 : row->due_ms);
     json_write_time(w, "finished_at", row->finished_ms);
     view_put_status(w, row->status);
-    put_error(w, row->error, row->message);
+    view_put_error(w, row->error, row->message);
 }
 
 void view_deliveries(struct buf *out, const struct dispatch *d, const struct store_read *r)
@@ -87,49 +75,16 @@ void view_deliveries(struct buf *out, const struct dispatch *d, const struct sto
     json_write_end(&w);
 }
 
-static void put_text(struct json_write *w, const char *key, const struct request_view_text *text)
-{
-    struct buf b;
-    buf_init(&b);
-    request_masked(&b, text);
-    json_write_bytes(w, key, buf_view(&b));
-    buf_fini(&b);
-}
-
 static void put_request(struct json_write *w, struct bytes stored)
 {
-    struct request_view v;
-    if (stored.len == 0 || request_view_read(&v, stored, NULL) != 0) {
+    struct request_options o;
+    if (stored.len == 0 || request_options_read(&o, stored, NULL) != 0) {
         json_write_null(w, "request");
         return;
     }
     json_write_object(w, "request");
-    json_write_bytes(w, "method", v.method);
-    put_text(w, "url", &v.url);
-    json_write_array(w, "headers");
-    for (size_t i = 0; i < v.header_count; i++) {
-        json_write_object(w, NULL);
-        json_write_bytes(w, "name", v.headers[i].name);
-        put_text(w, "value", &v.headers[i].value);
-        json_write_end(w);
-    }
-    json_write_end(w);
-    if (v.options.flags & REQUEST_HAS_BODY)
-        put_text(w, "body", &v.body);
-    else
-        json_write_null(w, "body");
-    json_write_bool(w, "idempotent", (v.options.flags & REQUEST_HAS_KEY) != 0);
-    json_write_end(w);
-}
-
-static void put_response(struct json_write *w, const struct attempt *a)
-{
-    if (a->status == 0) {
-        json_write_null(w, "response");
-        return;
-    }
-    json_write_object(w, "response");
-    view_put_answer(w, a);
+    view_put_request(w, stored, "headers", "body");
+    json_write_bool(w, "idempotent", (o.flags & REQUEST_HAS_KEY) != 0);
     json_write_end(w);
 }
 
@@ -141,8 +96,8 @@ static void put_attempt(struct json_write *w, const struct attempt *a)
     json_write_time(w, "started_at", a->started_ms);
     json_write_double(w, "duration_ms", (double)a->duration_us / 1000);
     view_put_status(w, a->status);
-    put_error(w, a->error, bytes_of(a->message));
-    put_response(w, a);
+    view_put_error(w, a->error, bytes_of(a->message));
+    view_put_response(w, a);
     json_write_end(w);
 }
 

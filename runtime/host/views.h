@@ -30,6 +30,9 @@ void view_run(struct buf *out, const struct store_read_runs *r);
  * "warnings"}: what a reload has put in force. */
 void view_loaded(struct buf *out, const struct scripts *s, const struct reload_result *r);
 
+/* {"integration", "queued", "waiting", "in_flight", "used", "paused", "paused_until"}: how it stands with one. */
+void view_integration(struct buf *out, const struct lane *lane);
+
 struct view_status {
     const char *version;
     int pid;

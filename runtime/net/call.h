@@ -34,6 +34,8 @@ struct api_call {
     bool asked; /* handed to the ops */
     bool suspended;
     bool in_handler; /* libmicrohttpd is calling us: what is answered now needs no resume */
+    api_done *done;  /* of a local one, which has none of the above; NULL: it came over HTTP */
+    void *ud;
 };
 
 struct server {

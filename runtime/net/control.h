@@ -79,6 +79,8 @@ void control_text(struct control_client *c, int64_t id, struct bytes text);
 void control_end(struct control_client *c, int64_t id, enum control_end end, struct bytes text,
                  struct bytes values_json);
 void control_items(struct control_client *c, int64_t id, size_t from, const struct bytes *items, size_t count);
+/* Bytes it has not taken yet: whoever has much to say waits while they are many. */
+size_t control_unsent(const struct control_client *c);
 /* Something the person should know, unasked. */
 void control_note(struct control_client *c, struct bytes text);
 

@@ -360,3 +360,8 @@ void control_client_close(struct control_client *c)
     link_into(c, &control->gone);
     end_session(c);
 }
+
+size_t control_unsent(const struct control_client *c)
+{
+    return c->out.len - c->sent;
+}

@@ -191,6 +191,17 @@ static bool set_callbacks(struct easy *x)
            curl_easy_setopt(c, CURLOPT_PREREQDATA, x) == CURLE_OK;
 }
 
+/* Whatever host and port a URL has, the connection is made to the one. */
+static bool set_divert(struct easy *x)
+{
+    char everywhere[128];
+    if (x->options->divert == NULL)
+        return true;
+    snprintf(everywhere, sizeof everywhere, "::%s", x->options->divert);
+    x->connect_to = curl_slist_append(NULL, everywhere);
+    return x->connect_to != NULL && curl_easy_setopt(x->curl, CURLOPT_CONNECT_TO, x->connect_to) == CURLE_OK;
+}
+
 struct easy *easy_new(const struct transport_options *o)
 {
     struct easy *x = calloc(1, sizeof *x);
@@ -199,10 +210,9 @@ struct easy *easy_new(const struct transport_options *o)
     wire_init(&x->wire);
     x->options = o;
     x->curl = curl_easy_init();
-    if (x->curl != NULL && set_rules(x->curl) && set_trust(x->curl, o) && set_callbacks(x))
+    if (x->curl != NULL && set_rules(x->curl) && set_trust(x->curl, o) && set_divert(x) && set_callbacks(x))
         return x;
-    curl_easy_cleanup(x->curl);
-    free(x);
+    easy_free(x);
     return NULL;
 }
 
@@ -211,6 +221,7 @@ void easy_free(struct easy *x)
     if (x == NULL)
         return;
     curl_easy_cleanup(x->curl);
+    curl_slist_free_all(x->connect_to);
     wire_fini(&x->wire);
     free(x);
 }
@@ -249,6 +260,8 @@ int easy_begin(struct easy *x, struct exchange *exchange)
     exchange->attempt.started_ms = x->options->wall_ms();
     err_clear(&e);
     int rc = wire_fill(&x->wire, exchange->request, x->options->secrets, &e);
+    if (rc == 0 && x->options->divert != NULL)
+        wire_make_plain(&x->wire);
     if (rc == 0 && !set_request(x->curl, &x->wire))
         rc = err_memory(&e);
     if (rc == 0)

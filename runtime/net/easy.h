@@ -15,6 +15,7 @@
 struct easy {
     struct easy *next, *prev; /* the transport's: idle ones, open ones */
     CURL *curl;
+    struct curl_slist *connect_to;           /* when requests are diverted */
     const struct transport_options *options; /* the transport's, with every default filled in */
     struct exchange *exchange;
     struct wire wire;

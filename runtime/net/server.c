@@ -47,9 +47,30 @@ static struct MHD_Response *response_of(struct buf *text, const char *type, int 
     return r;
 }
 
+struct api_call *api_call_local(api_done *done, void *ud)
+{
+    struct api_call *c = calloc(1, sizeof *c);
+    if (c == NULL)
+        return NULL;
+    c->done = done;
+    c->ud = ud;
+    return c;
+}
+
+static void answer_local(struct api_call *c, int status, struct buf *text)
+{
+    c->done(c->ud, buf_failed(text) ? 500 : status, buf_view(text));
+    buf_fini(text);
+    free(c);
+}
+
 /* `allow` is the header of a 405. */
 static void answer(struct api_call *c, int status, const char *type, struct buf *text, const char *allow)
 {
+    if (c->done != NULL) {
+        answer_local(c, status, text);
+        return;
+    }
     struct MHD_Response *r = response_of(text, type, &status);
     c->answered = true;
     c->response = r;

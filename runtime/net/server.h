@@ -93,6 +93,13 @@ void api_problem(struct api_call *c, const struct err *e);
 /* The same with a member "errors": the lines, each a text. */
 void api_problem_lines(struct api_call *c, const struct err *e, struct bytes lines);
 
+/*
+ * A call that did not come over HTTP, for the same ops: `done` gets the answer (a problem too), once, at once or later,
+ * and the call is gone then. NULL: memory.
+ */
+typedef void api_done(void *ud, int status, struct bytes json);
+struct api_call *api_call_local(api_done *done, void *ud);
+
 enum api_line_result { API_LINE_ACCEPTED, API_LINE_DUPLICATE, API_LINE_REJECTED };
 void api_batch_line(struct api_batch *b, uint64_t line, enum api_line_result result, const struct err *e);
 

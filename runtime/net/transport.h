@@ -36,6 +36,7 @@ struct transport_options {
     size_t body_cap;          /* bytes of a response body kept; 0: 256 KiB */
     const char *ca_file;      /* NULL: the system's; for tests */
     int64_t (*wall_ms)(void); /* NULL: the system clock */
+    const char *divert; /* "127.0.0.1:8021": every request goes there instead, in plain HTTP; NULL: where it should */
 };
 
 struct transport *transport_new(const struct transport_options *o, struct err *e);

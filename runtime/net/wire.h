@@ -37,5 +37,7 @@ void wire_fini(struct wire *w);
 int wire_fill(struct wire *w, struct bytes stored, const struct secrets *secrets, struct err *e);
 /* Forgets and overwrites what was filled. Nobody may point into it any more. */
 void wire_wipe(struct wire *w);
+/* An https URL becomes an http one. */
+void wire_make_plain(struct wire *w);
 
 #endif

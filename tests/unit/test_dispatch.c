@@ -465,6 +465,44 @@ static void test_retry_after_pauses_the_lane(void **state)
     assert_int_equal(w->sent, 3);
 }
 
+static void test_a_lane_is_paused_by_hand(void **state)
+{
+    (void)state;
+    struct lane *lane = shop(100, 2);
+    for (int i = 0; i < 4; i++)
+        accept(lane, i % 2 == 0, 3); /* some without the key: marked first */
+    run_for(25, 1000, false);
+    assert_int_equal(w->sent, 2);
+    lane_pause(lane, INT64_MAX);
+    run_for(1000, 1000, true);
+    assert_int_equal(w->sent, 2);
+    assert_true(lane_is_idle(lane));
+    assert_int_equal(lane->queued_total, 2);
+    lane_resume(lane);
+    run_for(1000, 1000, true);
+    assert_int_equal(w->sent, 4);
+    lane_pause(lane, w->now_ns + 3 * NS_PER_S);
+    accept(lane, true, 3);
+    run_for(2900, 1000, true);
+    assert_int_equal(w->sent, 4);
+    run_for(200, 1000, true);
+    assert_int_equal(w->sent, 5);
+}
+
+static void test_a_pause_lets_what_is_marked_go(void **state)
+{
+    (void)state;
+    struct lane *lane = shop(10, 64);
+    int64_t seq = accept(lane, false, 3);
+    run_for(97, 1000, false); /* marked, not yet allowed to leave */
+    lane_pause(lane, INT64_MAX);
+    assert_false(lane_is_idle(lane));
+    run_for(100, 1000, true);
+    assert_int_equal(w->sent, 1);
+    assert_int_equal(w->final[seq], 1);
+    assert_true(lane_is_idle(lane));
+}
+
 static void test_window_that_passed_gives_up_without_sending(void **state)
 {
     (void)state;
@@ -698,6 +736,8 @@ int main(void)
         test(test_thousands_of_retries_are_each_sent_once_a_round),
         test(test_ambiguous_without_the_key_is_unknown),
         test(test_retry_after_pauses_the_lane),
+        test(test_a_lane_is_paused_by_hand),
+        test(test_a_pause_lets_what_is_marked_go),
         test(test_window_that_passed_gives_up_without_sending),
         test(test_refusing_store_bounds_what_is_sent),
         test(test_drain_puts_marked_ones_back),

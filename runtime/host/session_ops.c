@@ -1,0 +1,505 @@
+/* session_ops: what lines of a console ask the host for. Most of it is what the API offers too, and is asked of the
+ * same ops; what changes something is logged with who did it. */
+#include "core/units.h"
+#include "host/scripts.h"
+#include "host/session.h"
+#include "host/views.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const int64_t FOR_EVER_MS = 30LL * 24 * 3600 * MS_PER_S, LOOK_AGAIN_NS = 20 * NS_PER_MS;
+
+/* --- answers ------------------------------------------------------------------------------------------------------ */
+
+void asking_leave(struct asking *q)
+{
+    q->session = NULL;
+    if (!q->ours)
+        return; /* its answer will come, and find nobody */
+    timer_stop(q->all->env->timers, &q->timer);
+    q->all->asking--;
+    free(q);
+}
+
+void asking_answer(struct asking *q, bool ok, struct bytes text)
+{
+    struct session *s = q->session;
+    q->all->asking--;
+    free(q);
+    if (s != NULL)
+        session_answered(s, ok, text);
+}
+
+static void answer_json(struct asking *q, struct buf *json)
+{
+    if (buf_failed(json))
+        asking_answer(q, false, bytes_of("out of memory"));
+    else
+        asking_answer(q, true, buf_view(json));
+    buf_fini(json);
+}
+
+static const char *text_at(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text != NULL ? text : "";
+}
+
+/* A problem as the API words it: its lines, or its detail. */
+static void answer_problem(struct asking *q, struct bytes json)
+{
+    json_t *root = json_loadb(json.len == 0 ? "" : json.data, json.len, JSON_ALLOW_NUL, NULL);
+    const json_t *lines = json_object_get(root, "errors");
+    struct buf text;
+    buf_init(&text);
+    for (size_t i = 0; i < json_array_size(lines); i++)
+        buf_printf(&text, "%s%s", i == 0 ? "" : "\n", json_string_value(json_array_get(lines, i)));
+    if (text.len == 0)
+        buf_append_str(&text, root != NULL ? text_at(root, "detail") : "out of memory");
+    asking_answer(q, false, buf_view(&text));
+    buf_fini(&text);
+    json_decref(root);
+}
+
+static void on_answer(void *ud, int status, struct bytes json)
+{
+    struct asking *q = ud;
+    if (status >= 200 && status < 300)
+        asking_answer(q, true, json);
+    else
+        answer_problem(q, json);
+}
+
+/* --- what the API does -------------------------------------------------------------------------------------------- */
+
+struct call { /* what an op gets */
+    struct asking *asking;
+    struct api *api;
+    const json_t *args;
+    struct api_call *call; /* to be answered; made for those ops that say so */
+};
+
+static struct bytes data_of(const struct call *c, struct buf *out)
+{
+    json_t *data = json_object_get(c->args, "data");
+    char *text = data == NULL ? NULL : json_dumps(data, JSON_COMPACT | JSON_ENCODE_ANY);
+    if (text != NULL)
+        buf_append_str(out, text);
+    free(text);
+    return buf_view(out);
+}
+
+static int read_id(const struct call *c, struct uuid *id, struct err *e)
+{
+    const char *text = text_at(c->args, "id");
+    if (uuid_parse(bytes_of(text), id) == 0)
+        return 0;
+    return err_set(e, ERR_INPUT, 400, "'%.80s' is no id; expected a UUID", text);
+}
+
+static int list(struct call *c, enum api_listing what)
+{
+    api_ops.listing(c->api, what, c->call);
+    return 0;
+}
+
+static int op_webhooks(struct call *c, struct err *e)
+{
+    (void)e;
+    return list(c, API_WEBHOOKS);
+}
+
+static int op_flows(struct call *c, struct err *e)
+{
+    (void)e;
+    return list(c, API_FLOWS);
+}
+
+static int op_status(struct call *c, struct err *e)
+{
+    (void)e;
+    return list(c, API_STATUS);
+}
+
+static int read_time(const struct call *c, const char *name, int64_t *ms, struct err *e)
+{
+    const char *text = text_at(c->args, name);
+    int64_t now_ms = c->api->env->wall_ms();
+    if (*text == '\0' || units_parse_time(bytes_of(text), now_ms, ms) == 0)
+        return 0;
+    return err_set(e, ERR_INPUT, 400, "%s: '%.80s' is no time; expected one as in 2026-11-23T10:00:00Z", name, text);
+}
+
+static int read_filter(const struct call *c, const char *name, struct api_filter *f, struct err *e)
+{
+    json_int_t limit = json_integer_value(json_object_get(c->args, "limit"));
+    *f = (struct api_filter){.name = bytes_of(text_at(c->args, name)), .state = -1, .limit = 20};
+    if (limit > 0)
+        f->limit = limit < API_PAGE_MAX ? (int)limit : API_PAGE_MAX;
+    return read_time(c, "since", &f->since_ms, e) != 0 || read_time(c, "until", &f->until_ms, e) != 0 ? -1 : 0;
+}
+
+static int op_deliveries(struct call *c, struct err *e)
+{
+    struct api_filter f;
+    enum delivery_state state;
+    const char *wanted = text_at(c->args, "state");
+    if (read_filter(c, "webhook", &f, e) != 0)
+        return -1;
+    if (*wanted != '\0') {
+        if (delivery_state_parse(bytes_of(wanted), &state) != 0)
+            return err_set(e, ERR_INPUT, 400, "no state '%.80s'", wanted);
+        f.state = (int)state;
+    }
+    api_ops.deliveries(c->api, &f, c->call);
+    return 0;
+}
+
+static int op_runs(struct call *c, struct err *e)
+{
+    struct api_filter f;
+    enum run_state state;
+    const char *wanted = text_at(c->args, "state");
+    if (read_filter(c, "flow", &f, e) != 0)
+        return -1;
+    if (*wanted != '\0') {
+        if (run_state_parse(bytes_of(wanted), &state) != 0)
+            return err_set(e, ERR_INPUT, 400, "no state '%.80s'", wanted);
+        f.state = (int)state;
+    }
+    api_ops.runs(c->api, &f, c->call);
+    return 0;
+}
+
+static int op_delivery(struct call *c, struct err *e)
+{
+    struct uuid id;
+    if (read_id(c, &id, e) != 0)
+        return -1;
+    api_ops.delivery(c->api, id, c->call);
+    return 0;
+}
+
+static int op_run(struct call *c, struct err *e)
+{
+    struct uuid id;
+    if (read_id(c, &id, e) != 0)
+        return -1;
+    api_ops.run(c->api, id, c->call);
+    return 0;
+}
+
+static int op_preview(struct call *c, struct err *e)
+{
+    struct buf data;
+    (void)e;
+    buf_init(&data);
+    api_ops.preview(c->api, text_at(c->args, "webhook"), data_of(c, &data), c->call);
+    buf_fini(&data);
+    return 0;
+}
+
+static int deliver(struct call *c, int64_t wait_ms, struct err *e)
+{
+    struct buf data;
+    if (!api_ops.may_accept(c->api, e))
+        return -1;
+    buf_init(&data);
+    api_ops.webhook(c->api, text_at(c->args, "webhook"), data_of(c, &data), wait_ms, c->call);
+    buf_fini(&data);
+    return 0;
+}
+
+static int op_send(struct call *c, struct err *e)
+{
+    return deliver(c, -1, e);
+}
+
+static int op_call(struct call *c, struct err *e)
+{
+    return deliver(c, FOR_EVER_MS, e);
+}
+
+/* The arguments are an event's envelope as they are. */
+static int op_emit(struct call *c, struct err *e)
+{
+    if (!api_ops.may_accept(c->api, e))
+        return -1;
+    char *envelope = json_dumps(c->args, JSON_COMPACT);
+    if (envelope == NULL)
+        return err_memory(e);
+    api_ops.event(c->api, bytes_of(envelope), c->call);
+    free(envelope);
+    return 0;
+}
+
+static int op_resend(struct call *c, struct err *e)
+{
+    struct uuid id;
+    if (read_id(c, &id, e) != 0 || !api_ops.may_accept(c->api, e))
+        return -1;
+    api_ops.resend(c->api, id, c->call);
+    return 0;
+}
+
+static int order(struct call *c, enum api_order what, struct err *e)
+{
+    struct uuid id;
+    if (read_id(c, &id, e) != 0 || !api_ops.may_accept(c->api, e))
+        return -1;
+    api_ops.run_order(c->api, id, what, c->call);
+    return 0;
+}
+
+static int op_run_cancel(struct call *c, struct err *e)
+{
+    return order(c, API_CANCEL, e);
+}
+
+static int op_run_resume(struct call *c, struct err *e)
+{
+    return order(c, strcmp(text_at(c->args, "scripts"), "current") == 0 ? API_RESUME_CURRENT : API_RESUME, e);
+}
+
+static int op_run_restart(struct call *c, struct err *e)
+{
+    return order(c, API_RESTART, e);
+}
+
+static int op_reload(struct call *c, struct err *e)
+{
+    (void)e;
+    api_ops.reload(c->api, c->call);
+    return 0;
+}
+
+/* --- integrations ------------------------------------------------------------------------------------------------- */
+
+static struct lane *find_lane(const struct call *c, const char *name)
+{
+    for (struct lane *lane = c->api->dispatch->lanes; lane != NULL; lane = lane->next)
+        if (strcmp(lane->name, name) == 0)
+            return lane;
+    return NULL;
+}
+
+static struct lane *lane_of(const struct call *c, struct err *e)
+{
+    const char *name = text_at(c->args, "integration");
+    struct lane *lane = find_lane(c, name);
+    if (lane == NULL)
+        err_set(e, ERR_INPUT, 404, "no integration '%.100s'", name);
+    return lane;
+}
+
+static void answer_lane(struct asking *q, const struct lane *lane)
+{
+    struct buf json;
+    buf_init(&json);
+    view_integration(&json, lane);
+    answer_json(q, &json);
+}
+
+static int op_pause(struct call *c, struct err *e)
+{
+    struct lane *lane = lane_of(c, e);
+    const json_t *ms = json_object_get(c->args, "ms");
+    if (lane == NULL)
+        return -1;
+    int64_t now_ns = lane->env->mono_ns(), most_ms = FOR_EVER_MS;
+    int64_t for_ms = (int64_t)json_integer_value(ms);
+    lane_pause(lane, ms == NULL ? INT64_MAX : now_ns + (for_ms < most_ms ? for_ms : most_ms) * NS_PER_MS);
+    answer_lane(c->asking, lane);
+    return 0;
+}
+
+static int op_resume(struct call *c, struct err *e)
+{
+    struct lane *lane = lane_of(c, e);
+    if (lane == NULL)
+        return -1;
+    lane_resume(lane);
+    answer_lane(c->asking, lane);
+    return 0;
+}
+
+static void on_look_again(struct timer *t, int64_t now_ns)
+{
+    struct asking *q = (struct asking *)((char *)t - offsetof(struct asking, timer));
+    if (lane_is_idle(q->lane))
+        answer_lane(q, q->lane);
+    else
+        (void)timer_start(q->all->env->timers, t, now_ns + LOOK_AGAIN_NS);
+}
+
+static int op_drain(struct call *c, struct err *e)
+{
+    struct asking *q = c->asking;
+    q->lane = lane_of(c, e);
+    if (q->lane == NULL)
+        return -1;
+    lane_pause(q->lane, INT64_MAX);
+    q->ours = true;
+    timer_init(&q->timer, on_look_again);
+    return timer_start(q->all->env->timers, &q->timer, q->all->env->mono_ns()) != 0 ? err_memory(e) : 0;
+}
+
+/* Adds how it stands with it to what the scripts say of an integration. */
+static void add_state(const struct call *c, json_t *integration)
+{
+    struct buf json;
+    const struct lane *lane = find_lane(c, text_at(integration, "name"));
+    if (lane == NULL)
+        return;
+    buf_init(&json);
+    view_integration(&json, lane);
+    json_t *state = buf_failed(&json) ? NULL : json_loadb(json.data, json.len, 0, NULL);
+    json_object_del(state, "integration");
+    (void)json_object_update(integration, state);
+    json_decref(state);
+    buf_fini(&json);
+}
+
+static int op_integrations(struct call *c, struct err *e)
+{
+    struct buf json;
+    buf_init(&json);
+    int rc = generation_list(c->api->intake->scripts->current, "integrations", &json, e);
+    json_t *root = rc != 0 ? NULL : json_loadb(json.data, json.len, 0, NULL);
+    const json_t *all = json_object_get(root, "integrations");
+    for (size_t i = 0; i < json_array_size(all); i++)
+        add_state(c, json_array_get(all, i));
+    char *text = root == NULL ? NULL : json_dumps(root, JSON_COMPACT);
+    if (rc == 0 && text == NULL)
+        rc = err_memory(e);
+    if (rc == 0)
+        asking_answer(c->asking, true, bytes_of(text));
+    free(text);
+    json_decref(root);
+    buf_fini(&json);
+    return rc;
+}
+
+/* --- waiting ------------------------------------------------------------------------------------------------------ */
+
+static void on_slept(struct timer *t, int64_t now_ns)
+{
+    (void)now_ns;
+    asking_answer((struct asking *)((char *)t - offsetof(struct asking, timer)), true, bytes_of("{}"));
+}
+
+static int op_sleep(struct call *c, struct err *e)
+{
+    struct asking *q = c->asking;
+    struct env *env = q->all->env;
+    json_int_t ms = json_integer_value(json_object_get(c->args, "ms"));
+    q->ours = true;
+    timer_init(&q->timer, on_slept);
+    int64_t until_ns = env->mono_ns() + (ms < FOR_EVER_MS ? ms : FOR_EVER_MS) * NS_PER_MS;
+    return timer_start(env->timers, &q->timer, until_ns) != 0 ? err_memory(e) : 0;
+}
+
+static int op_trace(struct call *c, struct err *e)
+{
+    c->asking->ours = true;
+    if (tracing_ask(c->asking->session, bytes_of(text_at(c->args, "webhook"))) != 0)
+        return err_memory(e);
+    return 0;
+}
+
+/* --- all of them -------------------------------------------------------------------------------------------------- */
+
+static const struct op {
+    const char *name;
+    int (*start)(struct call *c, struct err *e);
+    bool has_call;     /* it is answered by c->call */
+    const char *about; /* it changes something: the argument that says of what; "" of none. NULL: it does not */
+} known_ops[] = {
+    {"webhooks", op_webhooks, true, NULL},
+    {"flows", op_flows, true, NULL},
+    {"integrations", op_integrations, false, NULL},
+    {"status", op_status, true, NULL},
+    {"deliveries", op_deliveries, true, NULL},
+    {"delivery", op_delivery, true, NULL},
+    {"preview", op_preview, true, NULL},
+    {"send", op_send, true, "webhook"},
+    {"call", op_call, true, "webhook"},
+    {"emit", op_emit, true, "name"},
+    {"resend", op_resend, true, "id"},
+    {"pause", op_pause, false, "integration"},
+    {"resume", op_resume, false, "integration"},
+    {"drain", op_drain, false, "integration"},
+    {"reload", op_reload, true, ""},
+    {"runs", op_runs, true, NULL},
+    {"run", op_run, true, NULL},
+    {"run_cancel", op_run_cancel, true, "id"},
+    {"run_resume", op_run_resume, true, "id"},
+    {"run_restart", op_run_restart, true, "id"},
+    {"trace", op_trace, false, NULL},
+    {"sleep", op_sleep, false, NULL},
+};
+
+static const struct op *find_op(struct bytes name)
+{
+    for (size_t i = 0; i < sizeof known_ops / sizeof *known_ops; i++)
+        if (bytes_equal(bytes_of(known_ops[i].name), name))
+            return &known_ops[i];
+    return NULL;
+}
+
+static void log_who(const struct session *s, const struct op *op, const json_t *args)
+{
+    char duration[32] = "";
+    const json_t *ms = json_object_get(args, "ms");
+    if (ms != NULL)
+        units_format_duration((int64_t)json_integer_value(ms), duration);
+    log_line(s->all->env->log, s->all->alone ? LOG_DEBUG : LOG_INFO, "console.did", LOG_STR("by", s->peer.user),
+             LOG_INT("pid", s->peer.pid), LOG_STR("what", op->name), LOG_STR("about", text_at(args, op->about)),
+             LOG_STR("for", duration));
+}
+
+static void refuse(struct asking *q, struct api_call *call, const struct err *e)
+{
+    if (call != NULL)
+        api_problem(call, e); /* which answers */
+    else
+        asking_answer(q, false, bytes_of(e->message));
+}
+
+static void start(struct asking *q, const struct op *op, const json_t *args)
+{
+    struct err e;
+    struct call c = {.asking = q, .api = q->all->api, .args = args};
+    if (op->has_call && (c.call = api_call_local(on_answer, q)) == NULL) {
+        err_memory(&e);
+        refuse(q, NULL, &e);
+        return;
+    }
+    if (op->about != NULL)
+        log_who(q->session, op, args);
+    if (op->start(&c, &e) != 0)
+        refuse(q, c.call, &e);
+}
+
+int session_ask(struct session *s, struct bytes name, struct bytes args)
+{
+    struct asking *q = calloc(1, sizeof *q);
+    if (q == NULL)
+        return -1;
+    const struct op *op = find_op(name);
+    json_t *root = json_loadb(args.len == 0 ? "" : args.data, args.len, JSON_ALLOW_NUL, NULL);
+    q->session = s;
+    q->all = s->all;
+    s->asking = q;
+    s->all->asking++;
+    if (op == NULL)
+        asking_answer(q, false, bytes_of("the daemon does not know how: it is of another version"));
+    else if (root == NULL)
+        asking_answer(q, false, bytes_of("out of memory"));
+    else
+        start(q, op, root);
+    json_decref(root);
+    return 0;
+}
