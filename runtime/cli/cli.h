@@ -41,6 +41,7 @@ int command_list(int argc, char **argv);
 int command_listen(int argc, char **argv);
 int command_preview(int argc, char **argv);
 int command_reload(int argc, char **argv);
+int command_repl(int argc, char **argv);
 int command_resend(int argc, char **argv);
 int command_restart(int argc, char **argv);
 int command_resume(int argc, char **argv);
@@ -49,6 +50,7 @@ int command_runs(int argc, char **argv);
 int command_send(int argc, char **argv);
 int command_show(int argc, char **argv);
 int command_status(int argc, char **argv);
+int command_stubs(int argc, char **argv);
 int command_template(int argc, char **argv);
 
 /* Finds and runs the command; help and version are its own. In dispatch.c. */

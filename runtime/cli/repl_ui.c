@@ -148,7 +148,8 @@ static void print_banner(const struct repl_ui *u, const struct session *s)
     print_count(r, ", ", s->talk.webhooks, "webhook");
     print_count(r, ", ", s->talk.flows, "flow");
     putchar('\n');
-    render_text(r, STYLE_DIM, "Tab completes, Ctrl-C drops or cancels a line, Ctrl-D leaves");
+    render_text(r, STYLE_DIM,
+                "help() says what there is to do; Tab completes, Ctrl-C drops or cancels a line, Ctrl-D leaves");
     putchar('\n');
 }
 
