@@ -19,7 +19,7 @@ import urllib.parse
 ANZOL = os.environ.get("ANZOL", os.path.join(os.getcwd(), "build", "anzol"))
 PATIENCE = float(os.environ.get("PATIENCE", "30"))
 ID = "0192f0c1-2b3c-7d4e-8f50-61728394a5b6"
-COMMANDS = "run dev reload status check list preview template emit send deliveries runs show resend resume restart cancel attach eval listen".split()
+COMMANDS = "run dev reload status check list preview template emit send deliveries runs show resend resume restart cancel repl attach eval stubs listen".split()
 
 GOOD = """
 integration "shop" { url = "http://127.0.0.1:1/", headers = { Authorization = secret "CLI_TEST_TOKEN", ["X-Env"] = "a" } }
