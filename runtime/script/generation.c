@@ -134,12 +134,12 @@ static int load_scripts(struct generation *g, struct load *scripts, struct buf *
     g->native.loading = scripts;
     state_collect_rarely(&g->state, true);
     int rc = state_run(&g->state, run_load, &l, STATE_LOAD_MS, e);
-    state_collect_rarely(&g->state, false);
     g->native.loading = NULL;
+    if (rc == 0 && l.mistakes == 0)
+        rc = state_run(&g->state, run_read, &l, STATE_LOAD_MS, e);
+    state_collect_rarely(&g->state, false);
     if (rc == 0 && l.mistakes > 0)
         return buf_cstr(errors) == NULL ? err_memory(e) : summarize(&l, start, e);
-    if (rc == 0)
-        rc = state_run(&g->state, run_read, &l, STATE_LOAD_MS, e);
     if (rc == 0 && buf_failed(errors))
         return err_memory(e);
     if (rc != 0)

@@ -67,6 +67,7 @@ extern const struct luaL_Reg native_text_functions[];    /* native_text.c: strin
 extern const struct luaL_Reg native_unicode_functions[]; /* native_unicode.c: letters and their case */
 extern const struct luaL_Reg native_charset_functions[]; /* native_charset.c: texts of other charsets */
 extern const struct luaL_Reg native_hash_functions[];    /* native_hash.c: digests */
+extern const struct luaL_Reg native_digest_functions[];  /* native_digest.c: what a value says, in a few bytes */
 extern const struct luaL_Reg native_emit_functions[];    /* native_emit.c: deliveries */
 extern const struct luaL_Reg native_code_functions[];    /* native_code.c: loading and running Lua */
 extern const struct luaL_Reg native_flow_functions[];    /* native_flow.c: runs, their steps, events waited for */
