@@ -182,6 +182,7 @@ figures: deps-test
 	@$(MAKE) --no-print-directory -j2 all
 	@FULL=1 BUILD=$(abspath $(BUILD)) ANZOL=$(abspath $(BUILD))/anzol /usr/bin/python3 tests/e2e/tap.py tests/e2e/test_load.py
 	@FULL=1 BUILD=$(abspath $(BUILD)) ANZOL=$(abspath $(BUILD))/anzol /usr/bin/python3 tests/e2e/tap.py tests/e2e/test_flow_load.py
+	@FULL=1 BUILD=$(abspath $(BUILD)) ANZOL=$(abspath $(BUILD))/anzol /usr/bin/python3 tests/e2e/tap.py tests/e2e/test_reload.py Load
 
 .PHONY: bench
 bench: deps-bench
