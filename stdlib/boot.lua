@@ -292,6 +292,12 @@ local function of_console(name)
   end
 end
 
+-- Reads it, where there is time for it.
+function boot.console_read()
+  require "stdlib.console"
+  return true
+end
+
 for _, name in ipairs { "new", "keep", "eval", "go", "answer", "cancel", "complete" } do
   boot["console_" .. name] = of_console(name)
 end

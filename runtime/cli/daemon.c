@@ -85,6 +85,7 @@ static void stop_signals(struct daemon *d, struct ev_loop *loop)
     ev_signal_stop(loop, &d->term);
     ev_signal_stop(loop, &d->interrupt);
     ev_signal_stop(loop, &d->hangup);
+    (void)signal(SIGHUP, SIG_IGN); /* the end is near: nothing is cut short */
 }
 
 static void open_log(struct daemon *d, const struct daemon_options *o)

@@ -1,6 +1,5 @@
 /*
- * environment: the process's variables, read and added to by several threads, under one lock: getenv() and setenv()
- * know none.
+ * environment: the process's variables, and those that files of NAME=VALUE lines add to them, for several threads.
  */
 #ifndef ANZOL_CORE_ENVIRONMENT_H
 #define ANZOL_CORE_ENVIRONMENT_H

@@ -35,8 +35,8 @@ size_t secrets_count(const struct secrets *s);
 int secrets_load(struct secrets *s, const char *name, struct err *e);
 /*
  * Reads a file of NAME=VALUE lines (# comments, blank lines, an optional "export ", single or double quotes around a
- * value) into the environment, where `env` and secrets_load() find them. A variable that is set already keeps its
- * value. -1 with file:line.
+ * value) and adds them to the variables (core/environment.h), where `env` and secrets_load() find them. A variable that
+ * is set already keeps its value. -1 with file:line.
  */
 int secrets_read_env_file(const char *path, struct err *e);
 

@@ -280,7 +280,7 @@ static void on_reload(void *ud, struct api_call *c)
     struct err e;
     if (x != NULL)
         x->call = c;
-    if ((x == NULL ? err_memory(&e) : reload_ask(a->reload, "api", on_reloaded, x, &e)) != 0) {
+    if ((x == NULL ? err_memory(&e) : reload_ask(a->reload, "api", on_reloaded, free, x, &e)) != 0) {
         free(x);
         api_problem(c, &e);
     }

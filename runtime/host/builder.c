@@ -71,6 +71,14 @@ static void append(struct build ***end, struct build *b)
     *end = &b->next;
 }
 
+static void prepend(struct builder *b, struct build *build)
+{
+    build->next = b->queue;
+    b->queue = build;
+    if (build->next == NULL)
+        b->queue_end = &build->next;
+}
+
 /* With the mutex held, which is let go of meanwhile. False: there is nothing to do. */
 static bool work_once(struct builder *b)
 {
@@ -156,10 +164,29 @@ int builder_start(struct builder *b, struct build *build, struct err *e)
     if (build->options.log != NULL)
         log_init_beside(&build->log, build->options.log);
     pthread_mutex_lock(&b->mutex);
-    append(&b->queue_end, build);
+    if (build->urgent)
+        prepend(b, build);
+    else
+        append(&b->queue_end, build);
     pthread_cond_signal(&b->cond);
     pthread_mutex_unlock(&b->mutex);
     return 0;
+}
+
+bool builder_cancel(struct builder *b, struct build *build)
+{
+    pthread_mutex_lock(&b->mutex);
+    struct build **at = &b->queue;
+    while (*at != NULL && *at != build)
+        at = &(*at)->next;
+    bool found = *at != NULL;
+    if (found) {
+        *at = build->next;
+        if (build->next == NULL)
+            b->queue_end = at;
+    }
+    pthread_mutex_unlock(&b->mutex);
+    return found;
 }
 
 void builder_dispatch(struct builder *b)

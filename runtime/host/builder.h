@@ -16,6 +16,7 @@ struct build { /* the caller's memory until `done`, where it may be freed */
     struct build *next;
     /* In: how it is loaded in the end; the views stay valid until `done`. */
     struct generation_options options;
+    bool urgent;     /* before those that wait and are not */
     bool if_changed; /* not when the files are as options.seen says; else options.seen is what was read now */
     void (*done)(struct build *b); /* on the loop, from builder_dispatch() */
     /* Out: for builder_take(). */
@@ -38,6 +39,8 @@ void builder_stop(struct builder *b);
 void builder_free(struct builder *b);
 /* -1: it will not be done. */
 int builder_start(struct builder *b, struct build *build, struct err *e);
+/* Takes back one that has not begun: true, and it is the caller's again. */
+bool builder_cancel(struct builder *b, struct build *build);
 /* Calls `done` of what is ready. */
 void builder_dispatch(struct builder *b);
 /* The generation, with its secrets and log lines where options say; the caller's then. NULL: b->failure says why. */

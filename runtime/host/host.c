@@ -278,7 +278,7 @@ static void on_reloaded(void *ud, const struct reload_result *r)
     struct host *h = ud;
     if (r->failure == NULL)
         sessions_reloaded(&h->sessions, r->changes);
-    watching_set(&h->watching);
+    watching_set(&h->watching, r->read);
 }
 
 static int start_all(struct host *h, const struct host_options *o, struct err *e)
@@ -357,7 +357,7 @@ struct host *host_start(const struct host_options *o, struct err *e)
 void host_reload(struct host *h, const char *by)
 {
     struct err e;
-    if (!h->stopping && reload_ask(&h->reload, by, NULL, NULL, &e) != 0)
+    if (!h->stopping && reload_ask(&h->reload, by, NULL, NULL, NULL, &e) != 0)
         log_line(h->log, LOG_ERROR, "reload.failed", LOG_STR("by", by), LOG_STR("message", e.message));
 }
 

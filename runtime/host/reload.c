@@ -8,10 +8,12 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 struct reload_request {
     struct reload_request *next;
     reload_done *done;
+    reload_dropped *dropped;
     void *ud;
     char by[80];
 };
@@ -24,10 +26,12 @@ void reload_init(struct reload *r, struct env *env, struct intake *intake)
     r->asked_end = &r->asked;
 }
 
-static void free_requests(struct reload_request *q)
+static void drop_requests(struct reload_request *q)
 {
     while (q != NULL) {
         struct reload_request *next = q->next;
+        if (q->dropped != NULL)
+            q->dropped(q->ud);
         free(q);
         q = next;
     }
@@ -37,8 +41,9 @@ void reload_fini(struct reload *r)
 {
     if (r->building)
         build_fini(&r->build);
-    free_requests(r->asked);
-    free_requests(r->serving);
+    drop_requests(r->asked);
+    drop_requests(r->serving);
+    removed_fini(r);
     seen_fini(&r->seen);
     buf_fini(&r->mistakes);
 }
@@ -57,12 +62,13 @@ static size_t log_lines(struct reload *r, enum log_level level, const char *even
 
 static void tell(struct reload *r, const struct reload_result *result)
 {
-    struct reload_request *served = r->serving;
-    r->serving = NULL;
-    for (struct reload_request *q = served; q != NULL; q = q->next)
+    while (r->serving != NULL) {
+        struct reload_request *q = r->serving;
+        r->serving = q->next;
         if (q->done != NULL)
             q->done(q->ud, result);
-    free_requests(served);
+        free(q);
+    }
     if (r->on_end != NULL)
         r->on_end(r->ud, result);
 }
@@ -72,7 +78,8 @@ static const char *asker(const struct reload *r)
     return r->serving != NULL ? r->serving->by : "watch";
 }
 
-static void fail(struct reload *r, const struct err *why)
+/* `read`: it got as far as reading the files. */
+static void fail(struct reload *r, const struct err *why, bool read)
 {
     struct err e = *why;
     size_t count = log_lines(r, LOG_ERROR, "scripts.mistake");
@@ -89,7 +96,7 @@ static void fail(struct reload *r, const struct err *why)
         e.domain = ERR_INPUT;
         e.code = 422;
     }
-    struct reload_result result = {.failure = &e, .lines = buf_view(&r->mistakes)};
+    struct reload_result result = {.failure = &e, .read = read, .lines = buf_view(&r->mistakes)};
     tell(r, &result);
 }
 
@@ -126,11 +133,12 @@ static void succeed(struct reload *r, const struct changes *changes)
     int64_t took_us = (r->env->mono_ns() - r->began_ns) / 1000;
     (void)log_lines(r, LOG_WARN, "scripts.warning");
     log_swapped(r, changes, took_us);
-    removed_tell(r->intake, changes);
+    removed_tell(r, changes);
     r->loaded++;
     r->failed_ms = 0;
     buf_clear(&r->mistakes);
-    struct reload_result result = {.lines = buf_view(&r->build.lines), .changes = changes, .took_us = took_us};
+    struct reload_result result = {
+        .read = true, .lines = buf_view(&r->build.lines), .changes = changes, .took_us = took_us};
     tell(r, &result);
 }
 
@@ -140,7 +148,7 @@ static void take(struct reload *r)
     struct changes changes;
     struct generation *g = builder_take(&r->build);
     if (g == NULL) {
-        fail(r, &r->build.failure);
+        fail(r, &r->build.failure, r->build.failure.domain != ERR_MEMORY);
         return;
     }
     changes_init(&changes);
@@ -148,7 +156,7 @@ static void take(struct reload *r)
         succeed(r, &changes);
     else {
         generation_unref(g);
-        fail(r, &e);
+        fail(r, &e, false);
     }
     changes_fini(&changes);
 }
@@ -169,18 +177,23 @@ static void on_built(struct build *b)
     next_build(r);
 }
 
-/* What was added to them since: the value of a variable that is set already stays. */
+/* What was added to them since: the value of a variable that is set already stays. What is no file, as a pipe, was read
+ * when the runtime started. */
 static int read_env_files(const struct reload *r, struct err *e)
 {
-    for (size_t i = 0; i < r->env_file_count; i++)
-        if (secrets_read_env_file(r->env_files[i], e) != 0)
+    struct stat st;
+    for (size_t i = 0; i < r->env_file_count; i++) {
+        bool other = stat(r->env_files[i], &st) == 0 && !S_ISREG(st.st_mode);
+        if (!other && secrets_read_env_file(r->env_files[i], e) != 0)
             return -1;
+    }
     return 0;
 }
 
 static int start(struct reload *r, bool if_changed, struct err *e)
 {
-    r->build = (struct build){.options = r->intake->scripts->options, .if_changed = if_changed, .done = on_built};
+    r->build = (struct build){
+        .options = r->intake->scripts->options, .urgent = true, .if_changed = if_changed, .done = on_built};
     r->build.options.seen = &r->seen;
     r->began_ns = r->env->mono_ns();
     if (read_env_files(r, e) != 0 || builder_start(r->builder, &r->build, e) != 0)
@@ -192,6 +205,9 @@ static int start(struct reload *r, bool if_changed, struct err *e)
 static void next_build(struct reload *r)
 {
     struct err e;
+    if (r->starting)
+        return; /* from one that could not be started, and was told */
+    r->starting = true;
     while (!r->building && (r->asked != NULL || r->look)) {
         bool if_changed = r->asked == NULL;
         r->serving = r->asked;
@@ -199,16 +215,18 @@ static void next_build(struct reload *r)
         r->asked_end = &r->asked;
         r->look = false;
         if (start(r, if_changed, &e) != 0)
-            fail(r, &e);
+            fail(r, &e, false);
     }
+    r->starting = false;
 }
 
-int reload_ask(struct reload *r, const char *by, reload_done *done, void *ud, struct err *e)
+int reload_ask(struct reload *r, const char *by, reload_done *done, reload_dropped *dropped, void *ud, struct err *e)
 {
     struct reload_request *q = calloc(1, sizeof *q);
     if (q == NULL)
         return err_memory(e);
     q->done = done;
+    q->dropped = dropped;
     q->ud = ud;
     strncpy(q->by, by, sizeof q->by - 1);
     *r->asked_end = q;

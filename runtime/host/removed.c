@@ -8,7 +8,9 @@ enum { ASKED_MAX = 100, COUNT_MAX = 1000 };
 /* One webhook: its queued deliveries are counted, then its waiting ones. */
 struct removed {
     struct store_read read; /* first: a read's callback gets it */
-    struct intake *intake;
+    struct removed *next;
+    struct reload *reload;
+    struct env *env;
     struct bytes webhook; /* allocated */
     size_t pending;
     bool more;
@@ -16,6 +18,10 @@ struct removed {
 
 static void removed_free(struct removed *r)
 {
+    struct removed **at = &r->reload->removed;
+    while (*at != r)
+        at = &(*at)->next;
+    *at = r->next;
     store_read_fini(&r->read);
     free((char *)r->webhook.data);
     free(r);
@@ -25,10 +31,10 @@ static void say(const struct removed *r)
 {
     char pending[32];
     snprintf(pending, sizeof pending, "%zu%s", r->pending, r->more ? " or more" : "");
-    if (r->pending == 0)
-        log_line(r->intake->env->log, LOG_INFO, "webhook.removed", LOG_BYTES("webhook", r->webhook));
+    if (r->pending == 0 && !r->more)
+        log_line(r->env->log, LOG_INFO, "webhook.removed", LOG_BYTES("webhook", r->webhook));
     else
-        log_line(r->intake->env->log, LOG_WARN, "webhook.removed", LOG_BYTES("webhook", r->webhook),
+        log_line(r->env->log, LOG_WARN, "webhook.removed", LOG_BYTES("webhook", r->webhook),
                  LOG_STR("pending", pending),
                  LOG_STR("message", "its deliveries were rendered when they were accepted: they go out as they are"));
 }
@@ -39,7 +45,7 @@ static void count(struct removed *r, enum delivery_state state)
 {
     r->read = (struct store_read){.kind = STORE_READ_LIST, .done = on_counted, .limit = COUNT_MAX};
     r->read.filter = (struct store_filter){.webhook = r->webhook, .state = (int)state};
-    store_query(r->intake->env->store, &r->read);
+    store_query(r->env->store, &r->read);
 }
 
 static void on_counted(struct store_read *read, const struct err *failure)
@@ -47,7 +53,7 @@ static void on_counted(struct store_read *read, const struct err *failure)
     struct removed *r = (struct removed *)read;
     bool was_queued = r->read.filter.state == DELIVERY_QUEUED;
     if (failure != NULL) {
-        log_line(r->intake->env->log, LOG_ERROR, "store.read", LOG_STR("error", failure->message));
+        log_line(r->env->log, LOG_ERROR, "store.read", LOG_STR("error", failure->message));
         removed_free(r);
         return;
     }
@@ -62,26 +68,35 @@ static void on_counted(struct store_read *read, const struct err *failure)
     }
 }
 
-static void ask(struct intake *in, struct bytes webhook)
+static void ask(struct reload *reload, struct bytes webhook)
 {
     struct removed *r = calloc(1, sizeof *r);
     if (r != NULL)
         r->webhook = bytes_copy(webhook);
     if (r == NULL || r->webhook.data == NULL) {
         free(r);
-        log_line(in->env->log, LOG_INFO, "webhook.removed", LOG_BYTES("webhook", webhook));
+        log_line(reload->env->log, LOG_INFO, "webhook.removed", LOG_BYTES("webhook", webhook));
         return;
     }
-    r->intake = in;
+    r->reload = reload;
+    r->env = reload->env;
+    r->next = reload->removed;
+    reload->removed = r;
     count(r, DELIVERY_QUEUED);
 }
 
-void removed_tell(struct intake *in, const struct changes *c)
+void removed_fini(struct reload *r)
+{
+    while (r->removed != NULL)
+        removed_free(r->removed);
+}
+
+void removed_tell(struct reload *r, const struct changes *c)
 {
     struct bytes left = buf_view(&c->of[0].removed.lines), webhook;
     for (int n = 0; bytes_next_line(&left, &webhook); n++)
         if (n < ASKED_MAX)
-            ask(in, webhook);
+            ask(r, webhook);
         else
-            log_line(in->env->log, LOG_INFO, "webhook.removed", LOG_BYTES("webhook", webhook));
+            log_line(r->env->log, LOG_INFO, "webhook.removed", LOG_BYTES("webhook", webhook));
 }

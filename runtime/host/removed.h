@@ -5,10 +5,11 @@
 #ifndef ANZOL_HOST_REMOVED_H
 #define ANZOL_HOST_REMOVED_H
 
-#include "host/intake.h"
-#include "script/changes.h"
+#include "host/reload.h"
 
 /* Asks the store, and logs a line for each webhook later. */
-void removed_tell(struct intake *in, const struct changes *c);
+void removed_tell(struct reload *r, const struct changes *c);
+/* After the store is closed: those that are being counted are forgotten. */
+void removed_fini(struct reload *r);
 
 #endif

@@ -70,15 +70,16 @@ void scripts_fini(struct scripts *s)
     s->current = NULL;
 }
 
-/* Lets go of what was used longest ago. */
+/* Lets go of what was used longest ago, of those that are loaded. */
 static void trim(struct scripts *s)
 {
     size_t count = 0, bytes = 0;
     for (struct pinned **at = &s->pinned; *at != NULL;) {
         struct pinned *p = *at;
-        bytes += p->generation == NULL ? 0 : generation_memory(p->generation);
-        count++;
-        if (!p->reading && count > 1 && (count > PINNED_MAX || bytes > PINNED_BYTES))
+        bool loaded = p->generation != NULL;
+        bytes += loaded ? generation_memory(p->generation) : 0;
+        count += loaded;
+        if (loaded && count > 1 && (count > PINNED_MAX || bytes > PINNED_BYTES))
             pinned_free(take(at));
         else
             at = &p->next;
@@ -211,8 +212,8 @@ static void on_built(struct build *b)
     build_fini(b);
     store_read_fini(&p->read.base);
     p->building = p->reading = false;
-    trim(s);
     s->on_found(s->ud, p->generation);
+    trim(s);
 }
 
 static void load_archive(struct pinned *p, struct bytes archive)

@@ -24,7 +24,7 @@ struct tracing { /* the exchanges of a webhook, or of all, gathered for the line
     bool waits;           /* for the next one */
     struct bytes webhook; /* allocated; empty: all */
     struct trace_entry *first, **end;
-    size_t count, missed;
+    size_t count, bytes, missed;
 };
 
 struct session {

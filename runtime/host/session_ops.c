@@ -310,6 +310,7 @@ static int op_pause(struct call *c, struct err *e)
         return -1;
     int64_t now_ns = lane->env->mono_ns(), most_ms = FOR_EVER_MS;
     int64_t for_ms = (int64_t)json_integer_value(ms);
+    for_ms = for_ms > 0 ? for_ms : 0;
     lane_pause(lane, ms == NULL ? INT64_MAX : now_ns + (for_ms < most_ms ? for_ms : most_ms) * NS_PER_MS);
     answer_lane(c->asking, lane);
     return 0;
@@ -397,7 +398,8 @@ static int op_sleep(struct call *c, struct err *e)
     json_int_t ms = json_integer_value(json_object_get(c->args, "ms"));
     q->ours = true;
     timer_init(&q->timer, on_slept);
-    int64_t until_ns = env->mono_ns() + (ms < FOR_EVER_MS ? ms : FOR_EVER_MS) * NS_PER_MS;
+    int64_t wait_ms = ms < 0 ? 0 : ms < FOR_EVER_MS ? (int64_t)ms : FOR_EVER_MS;
+    int64_t until_ns = env->mono_ns() + wait_ms * NS_PER_MS;
     return timer_start(env->timers, &q->timer, until_ns) != 0 ? err_memory(e) : 0;
 }
 

@@ -13,8 +13,6 @@
  * is left out. */
 enum { UNSENT_WAIT = 256 << 10, UNSENT_MAX = 2 << 20, TAKES_MS = 20 };
 
-static void proceed(struct session *s);
-
 /* --- the end of a line -------------------------------------------------------------------------------------------- */
 
 static void drop_asking(struct session *s)
@@ -47,16 +45,20 @@ static void end_line(struct session *s, enum control_end how, struct bytes text,
 
 /* --- lines -------------------------------------------------------------------------------------------------------- */
 
+/* There is something to do for it: in a turn of its own, so that many short lines hold up nobody either. */
 static void go_soon(struct session *s)
 {
-    (void)timer_start(s->all->env->timers, &s->go, s->all->env->mono_ns());
+    if (timer_start(s->all->env->timers, &s->go, s->all->env->mono_ns()) == 0 || s->running == 0)
+        return; /* the next request tries again */
+    console_cancel(s->console);
+    end_line(s, CONTROL_ERROR, bytes_of("out of memory"), (struct bytes){0});
 }
 
 static void fail_line(struct session *s, const struct err *e)
 {
     console_cancel(s->console);
     end_line(s, CONTROL_ERROR, bytes_of(e->message), (struct bytes){0});
-    proceed(s);
+    go_soon(s);
 }
 
 static void take(struct session *s, enum console_end how)
@@ -83,18 +85,7 @@ static void take(struct session *s, enum console_end how)
         end_line(s, CONTROL_MORE, (struct bytes){0}, (struct bytes){0});
         break;
     }
-    proceed(s);
-}
-
-static void on_go(struct timer *t, int64_t now_ns)
-{
-    struct session *s = (struct session *)((char *)t - offsetof(struct session, go));
-    if (control_unsent(s->client) > UNSENT_WAIT) {
-        (void)timer_start(s->all->env->timers, t, now_ns + TAKES_MS * NS_PER_MS);
-        return;
-    }
-    tell_left_out(s);
-    take(s, console_go(s->console, &s->said));
+    go_soon(s);
 }
 
 void session_answered(struct session *s, bool ok, struct bytes text)
@@ -166,8 +157,9 @@ static void leave_console(struct session *s)
     buf_clear(&s->kept);
     if (console_keep(s->console, &s->kept, &lost, &e) != 0) {
         buf_clear(&s->kept);
-        control_note(s->client,
-                     bytes_of("the variables are gone with the scripts of before: there is no memory for them"));
+        control_note(
+            s->client,
+            bytes_of("the variables are gone with the scripts of before: they are too much to be carried over"));
     } else
         note_lost(s, buf_view(&lost));
     buf_fini(&lost);
@@ -185,6 +177,7 @@ static void build(struct session *s)
     s->number = scripts->number;
     s->build = (struct build){.options = scripts->options, .done = on_built};
     s->build.options.seen = NULL;
+    s->build.options.console = true;
     s->build.options.log = NULL; /* what they say while they load they have said already */
     s->build.options.archive = generation_archive(s->cloned);
     s->failed = builder_start(s->all->builder, &s->build, &s->build.failure) != 0;
@@ -225,7 +218,7 @@ static void on_built(struct build *b)
         control_note(s->client, bytes_of(e.message));
         end_queue(s, CONTROL_ERROR, e.message); /* the next one tries again */
     }
-    proceed(s);
+    go_soon(s);
 }
 
 /* --- requests ----------------------------------------------------------------------------------------------------- */
@@ -249,13 +242,13 @@ static void complete(struct session *s, const struct session_request *q)
     buf_fini(&text);
 }
 
-/* The first that may be begun now: a completion any time, a line when none is run. */
-static struct session_request *next_request(struct session *s)
+/* The first that may be begun now: a completion any time, a line when none is run. NULL: there is none. */
+static struct session_request **next_request(struct session *s)
 {
     struct session_request **at = &s->queue;
     while (*at != NULL && s->running != 0 && !(*at)->completes)
         at = &(*at)->next;
-    return *at == NULL ? NULL : take_request(s, at);
+    return *at == NULL ? NULL : at;
 }
 
 static void begin(struct session *s, struct session_request *q)
@@ -271,10 +264,10 @@ static void begin(struct session *s, struct session_request *q)
     take(s, how);
 }
 
-/* Whatever there is to do next. */
+/* Begins one request, if there is one that may be. */
 static void proceed(struct session *s)
 {
-    struct session_request *q;
+    struct session_request **at;
     if (s->building)
         return;
     if (s->running == 0 && s->queue != NULL && (s->failed || s->number != s->all->api->intake->scripts->number)) {
@@ -284,8 +277,30 @@ static void proceed(struct session *s)
             end_queue(s, CONTROL_ERROR, "there is no memory for a console");
         return;
     }
-    if (s->console != NULL && (q = next_request(s)) != NULL)
-        begin(s, q); /* which proceeds when it ends */
+    if (s->console != NULL && (at = next_request(s)) != NULL)
+        begin(s, take_request(s, at));
+    if (s->console != NULL && next_request(s) != NULL)
+        go_soon(s);
+}
+
+static bool is_sliced(const struct session *s)
+{
+    return s->running != 0 && s->asking == NULL;
+}
+
+static void on_go(struct timer *t, int64_t now_ns)
+{
+    struct session *s = (struct session *)((char *)t - offsetof(struct session, go));
+    int64_t line = is_sliced(s) ? s->running : 0;
+    proceed(s);
+    if (line == 0 || s->running != line || !is_sliced(s))
+        return;
+    if (control_unsent(s->client) > UNSENT_WAIT) {
+        (void)timer_start(s->all->env->timers, t, now_ns + TAKES_MS * NS_PER_MS);
+        return;
+    }
+    tell_left_out(s);
+    take(s, console_go(s->console, &s->said));
 }
 
 static struct session_request *request_new(struct session *s, int64_t id, struct bytes code)
@@ -306,7 +321,10 @@ static void add(struct session *s, struct session_request *q)
 {
     *s->queue_end = q;
     s->queue_end = &q->next;
-    proceed(s);
+    if (s->all->stopping)
+        end_queue(s, CONTROL_CANCELED, NULL);
+    else
+        go_soon(s);
 }
 
 static void on_eval(void *session, int64_t id, struct bytes code, int width, bool json)
@@ -337,7 +355,7 @@ static void on_cancel(void *session, int64_t target)
     if (s->running == target && target != 0) {
         console_cancel(s->console);
         end_line(s, CONTROL_CANCELED, (struct bytes){0}, (struct bytes){0});
-        proceed(s);
+        go_soon(s);
         return;
     }
     struct session_request **at = &s->queue;
@@ -406,6 +424,11 @@ static void on_close(void *session)
     while (s->queue != NULL)
         free(take_request(s, &s->queue));
     s->client = NULL;
+    if (s->building && builder_cancel(s->all->builder, &s->build)) {
+        s->building = false;
+        build_fini(&s->build);
+        generation_unref(s->cloned);
+    }
     if (!s->building)
         session_free(s);
 }
@@ -435,6 +458,7 @@ void sessions_reloaded(struct sessions *all, const struct changes *changes)
 
 void sessions_stop(struct sessions *all)
 {
+    all->stopping = true;
     for (struct session *s = all->first; s != NULL; s = s->next) {
         if (s->client == NULL)
             continue;

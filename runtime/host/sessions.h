@@ -19,6 +19,7 @@ struct sessions {
     struct control *control;
     struct session *first;
     bool alone;    /* nobody else uses this daemon: the log need not say who did what */
+    bool stopping; /* nothing is begun any more */
     size_t asking; /* what lines have asked the host for and was not answered yet, those gone too */
 };
 

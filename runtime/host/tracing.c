@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* With more than a line has taken so far, the rest is counted. */
-enum { GATHERED_MAX = 200 };
+/* With more than a line has taken so far, the rest is counted; of bodies the beginning is enough. */
+enum { GATHERED_MAX = 200, GATHERED_BYTES = 4 << 20, BODY_MAX = 16 << 10 };
 
 struct trace_entry {
     struct trace_entry *next;
@@ -30,11 +30,21 @@ void tracing_fini(struct tracing *t)
     t->end = &t->first;
     free((char *)t->webhook.data);
     t->webhook = (struct bytes){0};
-    t->count = t->missed = 0;
-    t->on = false;
+    t->count = t->bytes = t->missed = 0;
+    t->on = t->waits = false;
 }
 
 /* --- what has happened -------------------------------------------------------------------------------------------- */
+
+static void put_answer(struct json_write *w, const struct attempt *a)
+{
+    struct attempt cut = *a; /* views what `a` owns */
+    if (cut.body.len > BODY_MAX) {
+        cut.body.len = BODY_MAX;
+        cut.truncated = true;
+    }
+    view_put_response(w, &cut);
+}
 
 static void put_exchange(struct json_write *w, const struct flight *f)
 {
@@ -48,8 +58,8 @@ static void put_exchange(struct json_write *w, const struct flight *f)
     json_write_double(w, "duration_ms", (double)a->duration_us / 1000);
     view_put_status(w, a->status);
     view_put_error(w, a->error, bytes_of(a->message));
-    view_put_request(w, l->request, "request_headers", "request_body");
-    view_put_response(w, a);
+    view_put_request(w, l->request, "request_headers", "request_body", BODY_MAX);
+    put_answer(w, a);
 }
 
 static struct trace_entry *entry_new(const struct flight *f)
@@ -78,6 +88,7 @@ static void answer(struct session *s)
     if (x->next == NULL)
         t->end = &t->first;
     t->count--;
+    t->bytes -= x->json.len;
     t->waits = false;
     buf_printf(&x->json, ",\"missed\":%zu}", t->missed);
     t->missed = 0;
@@ -93,7 +104,8 @@ static void gather(struct session *s, const struct flight *f)
     struct tracing *t = &s->tracing;
     if (!t->on || (t->webhook.len > 0 && !bytes_equal(t->webhook, f->live->webhook)))
         return;
-    struct trace_entry *x = t->count < GATHERED_MAX ? entry_new(f) : NULL;
+    bool room = t->count < GATHERED_MAX && t->bytes < GATHERED_BYTES;
+    struct trace_entry *x = room ? entry_new(f) : NULL;
     if (x == NULL) {
         t->missed++;
         return;
@@ -101,6 +113,7 @@ static void gather(struct session *s, const struct flight *f)
     *t->end = x;
     t->end = &x->next;
     t->count++;
+    t->bytes += x->json.len;
     if (t->waits)
         answer(s);
 }

@@ -84,11 +84,14 @@ void view_put_error(struct json_write *w, enum attempt_error error, struct bytes
     json_write_end(w);
 }
 
-static void put_text(struct json_write *w, const char *key, const struct request_view_text *text)
+/* Of the text the first `most` bytes; 0: all. */
+static void put_text(struct json_write *w, const char *key, const struct request_view_text *text, size_t most)
 {
     struct buf b;
     buf_init(&b);
     request_masked(&b, text);
+    if (most != 0 && b.len > most)
+        b.len = most;
     json_write_bytes(w, key, buf_view(&b));
     buf_fini(&b);
 }
@@ -104,23 +107,23 @@ void view_put_response(struct json_write *w, const struct attempt *a)
     json_write_end(w);
 }
 
-void view_put_request(struct json_write *w, struct bytes stored, const char *headers, const char *body)
+void view_put_request(struct json_write *w, struct bytes stored, const char *headers, const char *body, size_t most)
 {
     struct request_view v;
     if (request_view_read(&v, stored, NULL) != 0)
         return;
     json_write_bytes(w, "method", v.method);
-    put_text(w, "url", &v.url);
+    put_text(w, "url", &v.url, 0);
     json_write_array(w, headers);
     for (size_t i = 0; i < v.header_count; i++) {
         json_write_object(w, NULL);
         json_write_bytes(w, "name", v.headers[i].name);
-        put_text(w, "value", &v.headers[i].value);
+        put_text(w, "value", &v.headers[i].value, 0);
         json_write_end(w);
     }
     json_write_end(w);
     if (v.options.flags & REQUEST_HAS_BODY)
-        put_text(w, body, &v.body);
+        put_text(w, body, &v.body, most);
     else
         json_write_null(w, body);
 }

@@ -21,8 +21,8 @@ void view_put_error(struct json_write *w, enum attempt_error error, struct bytes
 /* "response": what an answer had, or null. */
 void view_put_response(struct json_write *w, const struct attempt *a);
 /* "method", "url", headers and body of a request (core/request.h) under these names, masked; nothing of damaged bytes.
- */
-void view_put_request(struct json_write *w, struct bytes stored, const char *headers, const char *body);
+ * Of the body the first `most` bytes; 0: all. */
+void view_put_request(struct json_write *w, struct bytes stored, const char *headers, const char *body, size_t most);
 /* "next": the cursor of the next page, or null. */
 void view_put_next(struct json_write *w, bool more, int64_t before_seq);
 

@@ -83,7 +83,7 @@ static void put_request(struct json_write *w, struct bytes stored)
         return;
     }
     json_write_object(w, "request");
-    view_put_request(w, stored, "headers", "body");
+    view_put_request(w, stored, "headers", "body", 0);
     json_write_bool(w, "idempotent", (o.flags & REQUEST_HAS_KEY) != 0);
     json_write_end(w);
 }

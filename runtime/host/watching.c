@@ -34,7 +34,7 @@ static void on_readable(struct ev_loop *loop, struct ev_io *io, int events)
     look_in(w, left < QUIET_NS ? (left > 0 ? left : 0) : QUIET_NS);
 }
 
-void watching_set(struct watching *w)
+void watching_set(struct watching *w, bool read)
 {
     if (w->watch == NULL)
         return;
@@ -49,7 +49,8 @@ void watching_set(struct watching *w)
                  LOG_STR("message", "the files are looked at every 2 s instead"));
         look_in(w, BLIND_NS);
     }
-    reload_look(w->reload); /* what changed since it was read, where nobody looked yet */
+    if (read)
+        reload_look(w->reload); /* what changed since, where nobody looked yet */
 }
 
 int watching_start(struct watching *w, struct reload *r, struct ev_loop *loop, struct err *e)
@@ -62,7 +63,7 @@ int watching_start(struct watching *w, struct reload *r, struct ev_loop *loop, s
     ev_io_init(&w->readable, on_readable, watch_fd(w->watch), EV_READ);
     w->readable.data = w;
     ev_io_start(loop, &w->readable);
-    watching_set(w);
+    watching_set(w, true);
     return 0;
 }
 

@@ -23,8 +23,8 @@ struct watching {
 
 /* Watches the paths of the scripts. -1: this system has no inotify for us. */
 int watching_start(struct watching *w, struct reload *r, struct ev_loop *loop, struct err *e);
-/* A load has ended: it may have looked for other files. */
-void watching_set(struct watching *w);
+/* A load has ended: it may have looked for other files. `read`: it got as far as reading them. */
+void watching_set(struct watching *w, bool read);
 /* Not started is fine. */
 void watching_stop(struct watching *w);
 

@@ -45,7 +45,7 @@ int console_new(struct generation *g, struct bytes kept, void (*on_text)(void *u
     g->native.on_text = on_text;
     g->native.on_text_ud = ud;
     struct making m = {.console = c, .kept = kept};
-    if (state_run(&g->state, run_new, &m, STATE_LOAD_MS, e) != 0) {
+    if (state_run(&g->state, run_new, &m, STATE_RENDER_MS, e) != 0) {
         console_free(c);
         return -1;
     }
@@ -250,8 +250,10 @@ static int run_keep(lua_State *L)
 int console_keep(struct console *c, struct buf *kept, struct buf *lost, struct err *e)
 {
     struct keeping k = {.console = c, .kept = kept, .lost = lost};
-    if (state_run(&c->generation->state, run_keep, &k, STATE_LOAD_MS, e) != 0)
+    if (state_run(&c->generation->state, run_keep, &k, CONSOLE_KEEP_MS, e) != 0)
         return -1;
+    if (kept->len > CONSOLE_KEEP_BYTES)
+        return err_set(e, ERR_SCRIPT, 0, "they are too much to be carried over");
     if (lost->len >= 2)
         lost->len -= 2; /* the last ", " */
     return buf_failed(kept) || buf_failed(lost) ? err_memory(e) : 0;

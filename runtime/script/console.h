@@ -16,6 +16,8 @@ enum {
     CONSOLE_SLICE_MS = 4,
     CONSOLE_CALL_MS = 100, /* of CPU at once, where it cannot be stopped: inside a sort, a pattern, a metamethod of C */
     CONSOLE_LINE_MS = 60000,
+    CONSOLE_KEEP_MS = 20,           /* for what is carried over into another console, … */
+    CONSOLE_KEEP_BYTES = 256 << 10, /* … and of that */
 };
 
 struct console;
@@ -45,7 +47,8 @@ void console_cancel(struct console *c);
 /* What could stand in the place of the bytes from *from up to `cursor`: items with a NUL after each. */
 int console_complete(struct console *c, struct bytes code, size_t cursor, size_t *from, struct buf *items,
                      struct err *e);
-/* The variables as JSON text; the names of those that it cannot hold, with ", " between. */
+/* The variables as JSON text; the names of those that it cannot hold, with ", " between. -1 also when that is too much
+ * (CONSOLE_KEEP_MS, CONSOLE_KEEP_BYTES). */
 int console_keep(struct console *c, struct buf *kept, struct buf *lost, struct err *e);
 
 #endif

@@ -201,6 +201,8 @@ int generation_load(const struct generation_options *o, struct generation **out,
     size_t read = errors->len;
     if (rc == 0)
         rc = build(g, &scripts, errors, e);
+    if (rc == 0 && o->console)
+        rc = boot_call(&g->state, "console_read", NULL, 0, STATE_LOAD_MS, NULL, e);
     struct bytes unread = {errors->data != NULL ? errors->data + start : NULL, read - start};
     if (o->seen != NULL && seen_note(o->seen, &scripts, unread, e) != 0)
         rc = -1;

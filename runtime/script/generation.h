@@ -25,6 +25,7 @@ struct generation_options {
     size_t path_count;
     struct bytes archive;            /* given: instead of the paths, what generation_archive() said once */
     struct seen *seen;               /* gets what the load has read, also of one that fails; NULL: not wanted */
+    bool console;                    /* it is to be a console's: what that needs is read too */
     struct secrets *secrets;         /* secret "NAME" is looked up here (secrets_load) while loading */
     bool secrets_optional;           /* `check --no-secrets`: a missing secret is no error */
     struct log *log;                 /* where the scripts' log() goes; NULL: nowhere */

@@ -3,10 +3,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+enum { PATIENCE_MS = 1000 };
 
 void load_init(struct load *l)
 {
@@ -39,6 +42,20 @@ void load_fini(struct load *l)
     load_init(l);
 }
 
+/* What is no file, as a pipe, may have nothing to say: nobody waits for it for long. */
+static ssize_t read_some(int fd, char *to, size_t len)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    ssize_t n = read(fd, to, len);
+    if (n >= 0 || errno != EAGAIN)
+        return n;
+    if (poll(&p, 1, PATIENCE_MS) == 0)
+        errno = ETIMEDOUT;
+    else
+        n = read(fd, to, len);
+    return n;
+}
+
 static int read_all(int fd, struct buf *out, struct err *e)
 {
     size_t start = out->len;
@@ -47,7 +64,7 @@ static int read_all(int fd, struct buf *out, struct err *e)
             return err_set(e, ERR_SCRIPT, 0, "larger than 1 MiB");
         if (buf_reserve(out, 16384) != 0)
             return err_memory(e);
-        ssize_t n = read(fd, out->data + out->len, 16384);
+        ssize_t n = read_some(fd, out->data + out->len, 16384);
         if (n == 0)
             return 0;
         if (n < 0 && errno != EINTR)
@@ -72,7 +89,7 @@ int load_read_file(const char *path, struct buf *out, struct err *e)
 {
     struct stat st;
     size_t start = out->len;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return err_set(e, ERR_SYSTEM, errno, "%s", strerror(errno));
     int rc = 0;

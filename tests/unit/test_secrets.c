@@ -1,3 +1,4 @@
+#include "core/environment.h"
 #include "core/secrets.h"
 
 #include "core/base64.h"
@@ -294,11 +295,11 @@ static void env_files_are_read(void **state)
     check_value("ANZOL_T1", "plain value");
     check_value("ANZOL_T2", "single \\n # kept");
     check_value("ANZOL_T3", "double \"q\" \n\t\\ \\x");
-    assert_string_equal(getenv("ANZOL_T4"), "");
+    assert_string_equal(environment_get("ANZOL_T4"), "");
     check_value("ANZOL_T5", "environment wins");
     check_value("ANZOL_T6", "a#b=c");
-    assert_string_equal(getenv("ANZOL_T1"), "plain value");
-    assert_string_equal(getenv("ANZOL_T5"), "environment wins");
+    assert_string_equal(environment_get("ANZOL_T1"), "plain value");
+    assert_string_equal(environment_get("ANZOL_T5"), "environment wins");
     for (char name[] = "ANZOL_T1"; name[7] <= '6'; name[7]++)
         unsetenv(name);
 }
