@@ -67,6 +67,8 @@ static int read_all(int fd, struct buf *out, struct err *e)
         ssize_t n = read_some(fd, out->data + out->len, 16384);
         if (n == 0)
             return 0;
+        if (n < 0 && errno == ETIMEDOUT)
+            return err_set(e, ERR_SYSTEM, errno, "it is no file, and nothing came from it for a second");
         if (n < 0 && errno != EINTR)
             return err_set(e, ERR_SYSTEM, errno, "%s", strerror(errno));
         out->len += n > 0 ? (size_t)n : 0;

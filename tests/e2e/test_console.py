@@ -194,6 +194,38 @@ class Waiting(Attached):
         self.d.idle()
         self.assertEqual(self.d.deliveries()[0]["state"], "succeeded")
 
+    def test_what_is_typed_behind_a_completion_while_the_clone_is_made(self):
+        with Console(self.d) as c:
+            for _ in range(2):
+                asked = [c.send("complete", code="webh", cursor=4), c.begin("1 + 1"), c.send("complete", code="webh", cursor=4), c.begin("2 + 2")]
+                got = {}
+                while len(got) < 4:
+                    line = c.read()
+                    if "id" in line:
+                        got[line["id"]] = line
+                self.assertEqual([got[asked[1]]["text"], got[asked[3]]["text"]], ["2", "4"])
+                self.assertEqual(self.d.call("POST", "/v1/reload")[0], 200)
+
+    def test_many_lines_at_once_hold_up_nobody(self):
+        ids = [self.c.begin("local x = 0 for i = 1, 50000 do x = x + i end") for _ in range(500)]
+        for id in ids:
+            self.assertEqual(self.c.answer(id)["end"], "ok")
+        self.assertEqual(self.c.eval("1"), ("ok", "1"))
+
+    def test_those_who_only_knock(self):
+        """What is made for those who have left already holds up nobody."""
+        for _ in range(300):
+            Console(self.d).close()
+        start = time.monotonic()
+        self.assertEqual(self.d.call("POST", "/v1/reload")[0], 200)
+        self.assertLess(time.monotonic() - start, 20)
+
+    def test_too_much_to_carry_over(self):
+        self.ok("t = {} for i = 1, 500000 do t[i] = i end")
+        self.d.call("POST", "/v1/reload")
+        self.assertEqual(self.c.eval("1"), ("ok", "1"))
+        self.assertTrue(any("too much" in n for n in self.c.notes), self.c.notes)
+
     def test_trace(self):
         with Console(self.d) as other:
             line = self.c.begin('trace "order_paid"')

@@ -2,11 +2,12 @@
 import json
 import os
 import shutil
+import signal
 import threading
 import time
 import unittest
 
-from harness import OK, Daemon, Receiver, answer, anzol, wait_until
+from harness import OK, PATIENCE, Daemon, Receiver, answer, anzol, wait_until
 from test_load import FULL, figure, most_in_a_second
 
 WEBHOOK = 'webhook "{name}" {{ integration = "shop", on = "{on}", url = "{name}?t=${{WebhookRequest.TransactionalId}}", body = {body} }}\n'
@@ -208,6 +209,15 @@ class Breaking(Folder):
         self.write("shop.lua", integration(self.r.url))
         self.mended()
 
+    def test_a_pipe_among_the_scripts(self):
+        os.mkfifo(self.path("more.lua"))
+        self.reload()  # nobody writes into it: it is empty
+        writer = os.open(self.path("more.lua"), os.O_RDWR)
+        self.broken(r"more\.lua: it is no file, and nothing came from it for a second")
+        os.close(writer)
+        os.unlink(self.path("more.lua"))
+        self.mended()
+
     def test_unreadable_and_binary(self):
         self.write("more.lua", "\x1bLua")
         self.broken(r"more\.lua:1: precompiled Lua is not accepted")
@@ -238,6 +248,24 @@ class EnvFile(unittest.TestCase):
             status, _, body = d.call("POST", "/v1/reload")
             self.assertEqual(status, 422)
             self.assertRegex(body["detail"], r"cannot open \S+env: No such file")
+
+    def test_an_env_file_that_is_gone_does_not_end_what_watches(self):
+        with Receiver() as r, Daemon(integration(r.url) + webhook("paid"), start=False) as d:
+            env_file = os.path.join(d.folder, "env")
+            with open(env_file, "w") as f:
+                f.write("FIRST=one\n")
+            d.options = ["--env-file", env_file, "--watch"]
+            d.start()
+            os.unlink(env_file)
+            d.write(integration(r.url) + webhook("paid", "{ v = 2 }"))
+            wait_until(lambda: d.log("reload.failed"), "it is said")
+            d.process.send_signal(signal.SIGHUP)
+            wait_until(lambda: len(d.log("reload.failed")) > 1, "it is said again")
+            with open(env_file, "w") as f:
+                f.write("FIRST=one\n")
+            d.process.send_signal(signal.SIGHUP)
+            wait_until(lambda: d.log("reloaded"), "it is in force")
+            self.assertLess(len(d.log("reload.failed")), 5)
 
 
 class InFlight(Folder):
@@ -276,6 +304,52 @@ class InFlight(Folder):
         self.d.emit("order.paid")
         time.sleep(0.3)
         self.assertEqual(self.r.count, 1)
+
+
+class Earlier(unittest.TestCase):
+    def test_runs_of_many_generations_go_on_at_once(self):
+        def text(n):
+            return integration("http://127.0.0.1:9/") + webhook("paid") + (
+                'flow "f" { on = "go", run = function(event) sleep "3s" return %d end }\n' % n)
+
+        with Daemon(text(0)) as d:
+            for n in range(1, 15):
+                d.emit("go")
+                d.write(text(n))
+                self.assertEqual(d.call("POST", "/v1/reload")[0], 200)
+            d.kill()
+            time.sleep(3)
+            d.start()
+
+            def results():
+                runs = d.call("GET", "/v1/runs")[2]["runs"]
+                return all(x["state"] == "succeeded" for x in runs) and len(runs) == 14
+
+            wait_until(results, "each run ends under the text it began with")
+            found = sorted(d.call("GET", "/v1/runs/" + x["id"])[2]["result"] for x in d.call("GET", "/v1/runs")[2]["runs"])
+            self.assertEqual(found, list(range(14)))
+
+
+class TheEnd(Folder):
+    def test_in_the_middle_of_a_reload(self):
+        for signals in (1, 2):
+            self.write("more.lua", "local t = os.clock() while os.clock() - t < 0.7 do end")
+            asked = threading.Thread(target=self.ask)
+            asked.start()
+            time.sleep(0.2)
+            for _ in range(signals):
+                self.d.process.send_signal(signal.SIGTERM)
+                time.sleep(0.05)
+            self.d.process.send_signal(signal.SIGHUP)
+            self.assertEqual(self.d.process.wait(timeout=PATIENCE), 0)
+            asked.join()
+            self.d.start()
+
+    def ask(self):
+        try:
+            self.d.call("POST", "/v1/reload")
+        except OSError:
+            pass
 
 
 class Rate(Folder):
