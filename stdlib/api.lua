@@ -18,9 +18,9 @@ end
 
 -- What the groups are called.
 api.groups = {
-  { "look", "Looking (console)" }, { "act", "Acting (console)" },
-  { "steps", "Steps (flows and console)" }, { "flows", "Steps of flows alone" }, { "definitions", "Definitions (scripts)" },
-  { "values", "Values (scripts)" }, { "data", "Data, time, log" },
+  { "definitions", "Definitions (scripts)" }, { "values", "Values (scripts)" }, { "data", "Data, time, log" },
+  { "flows", "Steps of flows alone" }, { "steps", "Steps (flows and console)" }, { "look", "Looking (console)" },
+  { "act", "Acting (console)" },
 }
 
 -- Whether an entry is for one of these places.

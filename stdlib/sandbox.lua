@@ -242,7 +242,7 @@ local function script_require(name)
   if not find(name, "^[%w_-]+$") and not find(name, "^[%w_-]+[%w_.-]*[%w_-]+$") or find(name, "..", 1, true) then
     error(format("require: bad module name '%s'; letters, digits, '_' and '-', folders separated by '.'", name), 2)
   end
-  if not loading then error(format("require '%s': scripts are loaded already", name), 2) end
+  if not loading then error(format("require '%s': not among the modules that the scripts have loaded", name), 2) end
   modules[name] = load_module(name)
   return modules[name]
 end

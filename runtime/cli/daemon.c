@@ -113,6 +113,7 @@ static int start_host(struct daemon *d, const struct daemon_options *o, int64_t 
         .watch = o->watch,
         .keep_ms = keep_ms,
         .ca_file = o->ca_file,
+        .secret_placeholder = o->secret_placeholder,
         .divert = o->divert,
         .log = &d->log,
     };

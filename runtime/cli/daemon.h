@@ -12,8 +12,9 @@ enum { DAEMON_OPTIONS = 8 };
 struct daemon_options {
     const char *state, *listen, *ca_file, *keep, *log_level, *log_format;
     bool watch;
-    bool alone;         /* of the host: no option either */
-    const char *divert; /* no option: set by who has a receiver */
+    bool alone;                     /* of the host: no option either */
+    const char *secret_placeholder; /* likewise */
+    const char *divert;             /* no option: set by who has a receiver */
     struct cli_texts env_files;
     const char *const *paths;
     size_t path_count;

@@ -257,6 +257,10 @@ static void configure(EditLine *el)
     el_set(el, EL_EDITOR, "emacs");
     el_wset(el, EL_ADDFN, L"anzol-complete", L"what may stand here", on_complete); /* el_set() leaks copies */
     bind_keys(el);
+    /* libedit 3.1 inserts wrongly with these where a line wraps. */
+    el_set(el, EL_SETTC, "ic", "", NULL);
+    el_set(el, EL_SETTC, "im", "", NULL);
+    el_set(el, EL_SETTC, "IC", "", NULL);
     el_source(el, NULL);
     if (el_get(el, EL_EDITOR, &editor) == 0 && strcmp(editor, "vi") == 0)
         el_set(el, EL_BIND, "^I", "anzol-complete", NULL);

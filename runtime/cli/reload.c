@@ -4,19 +4,18 @@
 
 #include <jansson.h>
 
-static const char help[] =
-    "anzol reload\n"
-    "anzol reload --json | jq .changed\n"
-    "\n"
-    "Has the daemon load its scripts anew. With a mistake in them it goes on with those it has. "
-    "What is under way goes on as it began.\n"
-    "\n"
-    "  -s, --state DIR         the daemon's folder (default .anzol, or $ANZOL_STATE)\n"
-    "      --wait              until they are in force, or refused, and say which: it always does\n"
-    "      --json              the daemon's answer as it is\n"
-    "  -h, --help\n"
-    "\n"
-    "Exit codes: 0 loaded, 78 there are mistakes.\n";
+static const char help[] = "anzol reload\n"
+                           "anzol reload --json | jq .changed\n"
+                           "\n"
+                           "Has the daemon load its scripts anew. With a mistake in them it goes on with those it has. "
+                           "What is under way goes on as it began.\n"
+                           "\n"
+                           "  -s, --state DIR         the daemon's folder (default .anzol, or $ANZOL_STATE)\n"
+                           "      --wait              as without: it waits until they are in force, or refused\n"
+                           "      --json              the daemon's answer as it is\n"
+                           "  -h, --help\n"
+                           "\n"
+                           "Exit codes: 0 loaded, 78 there are mistakes.\n";
 
 /* As `anzol check` says them. Returns how many. */
 static size_t say_lines(const json_t *lines)

@@ -5,6 +5,7 @@
 #include "net/receiver.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <getopt.h>
 #include <poll.h>
@@ -25,13 +26,16 @@ static const char help[] =
     "\n"
     "A daemon of its own and a console in it, on this terminal. Its requests go to a receiver of its own, whatever "
     "their\n"
-    "URL says. What you save is in force a moment later. To talk to a daemon that runs already: anzol attach\n"
+    "URL says; secrets that are not set have a placeholder. What you save is in force a moment later. To talk to a "
+    "daemon that\n"
+    "runs already: anzol attach\n"
     "\n"
     "  PATH…                   scripts: files, or folders of *.lua\n"
     "      --live              send requests for real\n"
     "      --status LIST       what the receiver answers in turn, the last from then on (default 200)\n"
     "      --delay DURATION    before each of its answers\n"
-    "  -s, --state DIR         keep the database here (default: a folder that is removed at the end)\n"
+    "  -s, --state DIR         keep the database here (default: a folder that is removed at the end); not that of a\n"
+    "                          daemon, whose deliveries would go to the receiver\n"
     "      --env-file FILE     NAME=VALUE lines for secret and env; may be given again\n"
     "      --log-level LEVEL   which lines of its log are shown: debug, info, warn or error (default info)\n"
     "  -h, --help\n"
@@ -69,13 +73,38 @@ static int start_receiver(void *ud, struct ev_loop *loop)
     if (r->receiver == NULL)
         return cli_fail("repl", &e);
     r->daemon.divert = receiver_address(r->receiver);
+    r->daemon.secret_placeholder = "not-set-in-this-repl";
     return 0;
+}
+
+/* STATE/repl says that the database was made here: what is pending in it may go to the receiver. */
+static int open_marker(const char *state, int flags)
+{
+    char path[4096];
+    int n = snprintf(path, sizeof path, "%s/repl", state);
+    return n > 0 && (size_t)n < sizeof path ? open(path, flags | O_CLOEXEC, 0600) : -1;
+}
+
+/* The folder of a daemon: there is a database, and no marker. */
+static bool is_daemons(const char *state)
+{
+    char path[4096];
+    int n = snprintf(path, sizeof path, "%s/anzol.db", state);
+    if (n < 0 || (size_t)n >= sizeof path || access(path, F_OK) != 0)
+        return false;
+    int marker = open_marker(state, O_RDONLY);
+    if (marker >= 0)
+        close(marker);
+    return marker < 0;
 }
 
 static void on_ready(void *ud, const struct host *h)
 {
     const struct repl *r = ud;
     (void)h;
+    int marker = open_marker(r->daemon.state, O_WRONLY | O_CREAT);
+    if (marker >= 0)
+        close(marker);
     (void)!write(r->ready[1], "", 1);
 }
 
@@ -250,6 +279,12 @@ static int parse(struct repl *r, int argc, char **argv)
     r->daemon.path_count = (size_t)(argc - optind);
     r->daemon.state = state;
     code = statuses_parse(&r->statuses, "repl", r->status);
+    if (code < 0 && state != NULL && !r->live && is_daemons(state))
+        return cli_misuse(
+            "repl",
+            "the state folder %s is a daemon's: its deliveries would go to the receiver of the repl, and be "
+            "lost; name another, or send for real with --live",
+            state);
     if (code >= 0 || state != NULL)
         return code;
     return make_folder(r) == EXIT_OK ? -1 : EXIT_FAILED;

@@ -118,7 +118,8 @@ static void add_lane(struct table *t, const struct render *r, const json_t *lane
     char paused[RENDER_TIME_SIZE];
     const json_t *rate = json_object_get(lane, "rate");
     render_time_text(r, ask_text(lane, "paused_until"), paused);
-    table_add(t, STYLE_PLAIN, "%s", ask_text(lane, "name"));
+    table_add(t, STYLE_PLAIN, "%s%s", ask_text(lane, "name"),
+              json_is_true(json_object_get(lane, "removed")) ? " (removed)" : "");
     table_add(t, STYLE_PLAIN, "%" JSON_INTEGER_FORMAT, int_at(lane, "queued"));
     table_add(t, STYLE_PLAIN, "%" JSON_INTEGER_FORMAT, int_at(lane, "in_flight"));
     table_add(t, STYLE_PLAIN, "%" JSON_INTEGER_FORMAT, int_at(lane, "waiting"));
@@ -126,7 +127,8 @@ static void add_lane(struct table *t, const struct render *r, const json_t *lane
         table_add(t, STYLE_PLAIN, "%.6g/s", json_number_value(rate));
     else
         table_add(t, STYLE_DIM, "no limit");
-    table_add(t, STYLE_WARN, "%s", json_is_true(json_object_get(lane, "paused")) ? "it is resumed" : paused);
+    table_add(t, STYLE_WARN, "%s",
+              json_is_true(json_object_get(lane, "paused")) && *paused == '\0' ? "it is resumed" : paused);
 }
 
 /* "waiting" is for a retry. */

@@ -5,15 +5,15 @@
 #include <getopt.h>
 #include <stdio.h>
 
-static const char help[] = "mkdir -p .luals && anzol stubs > .luals/anzol.lua\n"
-                           "echo '{ \"workspace.library\": [\".luals\"] }' > .luarc.json\n"
-                           "\n"
-                           "What scripts may say, as definitions for editors that speak with the Lua language server: "
-                           "they complete and check\n"
-                           "what you write, and show what each word does.\n"
-                           "\n"
-                           "      --markdown          for people instead\n"
-                           "  -h, --help\n";
+static const char help[] =
+    "anzol stubs > .luals/anzol.lua            and in .luarc.json: { \"workspace.library\": [\".luals\"] }\n"
+    "anzol stubs --markdown | less\n"
+    "\n"
+    "What scripts may say, as definitions for editors that speak with the Lua language server: they complete and check "
+    "what you write, and show what each word does.\n"
+    "\n"
+    "      --markdown          for people instead\n"
+    "  -h, --help\n";
 
 static int print(bool markdown)
 {

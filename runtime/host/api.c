@@ -277,10 +277,11 @@ static void on_reload(void *ud, struct api_call *c)
 {
     struct api *a = ud;
     struct entering *x = entering_new(a);
+    const char *by = api_call_is_local(c) ? "console" : "api";
     struct err e;
     if (x != NULL)
         x->call = c;
-    if ((x == NULL ? err_memory(&e) : reload_ask(a->reload, "api", on_reloaded, free, x, &e)) != 0) {
+    if ((x == NULL ? err_memory(&e) : reload_ask(a->reload, by, on_reloaded, free, x, &e)) != 0) {
         free(x);
         api_problem(c, &e);
     }

@@ -158,6 +158,7 @@ static void init_scripts(struct host *h, const struct host_options *o)
         .path_count = o->path_count,
         .seen = &h->reload.seen,
         .secrets = h->secrets,
+        .secret_placeholder = o->secret_placeholder,
         .log = h->log,
         .new_id = new_delivery_id,
         .wall_ms = script_wall_ms,
@@ -276,8 +277,7 @@ static int judge(void *ud, const struct live *l, const struct attempt *a, struct
 static void on_reloaded(void *ud, const struct reload_result *r)
 {
     struct host *h = ud;
-    if (r->failure == NULL)
-        sessions_reloaded(&h->sessions, r->changes);
+    sessions_reloaded(&h->sessions, r);
     watching_set(&h->watching, r->read);
 }
 
@@ -301,6 +301,7 @@ static int start_all(struct host *h, const struct host_options *o, struct err *e
         sessions_start(&h->sessions, h->loop, h->state, e) != 0 ||
         (o->watch && watching_start(&h->watching, &h->reload, h->loop, e) != 0))
         return -1;
+    rates_set(&h->dispatch, h->scripts.current, false); /* lanes that the backlog made are none of theirs */
     dispatch_begin(&h->dispatch);
     runs_begin(&h->runs);
     log_line(h->log, o->alone ? LOG_DEBUG : LOG_INFO, "ready", LOG_STR("listen", server_address(h->server)),

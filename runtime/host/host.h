@@ -24,8 +24,9 @@ struct host_options {
     bool watch;          /* load the scripts anew when their files change */
     int64_t keep_ms;     /* retention of finished deliveries; 0: for ever */
     const char *ca_file; /* NULL: the system's */
-    const char *divert;  /* where every request goes instead; NULL: where it should */
-    struct log *log;     /* the caller's; outlives the host */
+    const char *secret_placeholder; /* in the place of secrets that are not set; NULL: they must be */
+    const char *divert;             /* where every request goes instead; NULL: where it should */
+    struct log *log;                /* the caller's; outlives the host */
 };
 
 /*

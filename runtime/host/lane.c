@@ -85,10 +85,10 @@ void lane_set_rate(struct lane *lane, double rate, int64_t per_ms, int concurren
 
 void lane_pause(struct lane *lane, int64_t until_ns)
 {
-    if (until_ns == INT64_MAX)
-        lane->paused = true;
-    else
+    lane->paused = until_ns == INT64_MAX;
+    if (!lane->paused)
         limiter_pause(&lane->limiter, until_ns);
+    lane->on_supply(lane); /* an earlier pause may have had no end */
 }
 
 void lane_resume(struct lane *lane)
@@ -101,6 +101,11 @@ void lane_resume(struct lane *lane)
 bool lane_is_idle(const struct lane *lane)
 {
     return lane->in_flight == 0 && lane->marking == 0 && lane->marked.count == 0;
+}
+
+bool lane_is_empty(const struct lane *lane)
+{
+    return lane->queued_total == 0 && lane->waiting_total == 0 && lane_is_idle(lane) && lane->recording == 0;
 }
 
 /* Keeps `l` in memory, known by its seq. -1: memory is short; it is freed and stays in the store. */

@@ -36,6 +36,7 @@ struct lane {
     int64_t per_ms;
     int concurrency;
     struct limiter limiter;
+    bool removed;      /* the scripts do not have it any more: what is pending goes out */
     bool paused;       /* by hand, until it is resumed */
     struct meter sent; /* requests */
     struct timer wake; /* the limiter allows the next request */
@@ -67,13 +68,15 @@ int lane_init(struct lane *l, struct env *env, struct bytes name);
 /* Frees what the queues hold. Reads must have ended (the store is closed). */
 void lane_fini(struct lane *l);
 void lane_set_rate(struct lane *l, double rate, int64_t per_ms, int concurrency);
-/* By hand: no attempt starts until `until_ns`, or, when that is INT64_MAX, until it is resumed. A lane that is paused
- * for longer already stays so. */
+/* By hand: no attempt starts until `until_ns`, or, when that is INT64_MAX, until it is resumed. The last word counts;
+ * but a longer pause that has an end, as one that the receiver has asked for, goes on. */
 void lane_pause(struct lane *l, int64_t until_ns);
 /* Ends each pause, also one that the receiver has asked for. */
 void lane_resume(struct lane *l);
 /* Nothing of it is at the receiver, or on its way there. */
 bool lane_is_idle(const struct lane *l);
+/* Nothing of it is pending either. */
+bool lane_is_empty(const struct lane *l);
 /* What the store holds of this lane when the host starts. */
 void lane_set_backlog(struct lane *l, int64_t queued, int64_t waiting, int64_t first_due_ms);
 

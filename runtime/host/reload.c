@@ -84,7 +84,7 @@ static void fail(struct reload *r, const struct err *why, bool read)
     struct err e = *why;
     size_t count = log_lines(r, LOG_ERROR, "scripts.mistake");
     log_line(r->env->log, LOG_ERROR, "reload.failed", LOG_INT("mistakes", (int64_t)count), LOG_STR("by", asker(r)),
-             LOG_STR("message", e.message));
+             LOG_STR("message", count > 0 ? "the scripts of before stay in force" : e.message));
     r->failed++;
     r->failed_ms = r->env->wall_ms();
     buf_clear(&r->mistakes);

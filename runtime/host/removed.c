@@ -1,6 +1,5 @@
 #include "host/removed.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 enum { ASKED_MAX = 100, COUNT_MAX = 1000 };
@@ -29,14 +28,15 @@ static void removed_free(struct removed *r)
 
 static void say(const struct removed *r)
 {
-    char pending[32];
-    snprintf(pending, sizeof pending, "%zu%s", r->pending, r->more ? " or more" : "");
     if (r->pending == 0 && !r->more)
         log_line(r->env->log, LOG_INFO, "webhook.removed", LOG_BYTES("webhook", r->webhook));
     else
         log_line(r->env->log, LOG_WARN, "webhook.removed", LOG_BYTES("webhook", r->webhook),
-                 LOG_STR("pending", pending),
-                 LOG_STR("message", "its deliveries were rendered when they were accepted: they go out as they are"));
+                 LOG_INT("pending", (int64_t)r->pending),
+                 LOG_STR("message",
+                         r->more
+                             ? "at least so many; they were rendered when they were accepted, and go out as they are"
+                             : "they were rendered when they were accepted, and go out as they are"));
 }
 
 static void on_counted(struct store_read *read, const struct err *failure);

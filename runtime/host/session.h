@@ -35,6 +35,7 @@ struct session {
     struct console *console; /* NULL: not built yet */
     uint64_t number;         /* of the scripts that it is a clone of */
     struct build build;
+    bool reloads;              /* what comes of the reload under way it learns as its answer */
     bool building, failed;     /* failed: the clone could not be made */
     struct generation *cloned; /* whose text is being built */
     struct buf kept;           /* variables, on the way into the next console */
@@ -53,6 +54,7 @@ struct asking {
     struct session *session; /* NULL: nobody waits any more */
     struct sessions *all;
     struct timer timer;
+    const char *op;    /* what is asked for */
     struct lane *lane; /* of drain */
     bool ours;         /* nobody else will answer it: a timer, or the tracing */
 };

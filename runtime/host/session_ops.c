@@ -271,6 +271,7 @@ static int op_run_restart(struct call *c, struct err *e)
 static int op_reload(struct call *c, struct err *e)
 {
     (void)e;
+    c->asking->session->reloads = true;
     api_ops.reload(c->api, c->call);
     return 0;
 }
@@ -363,15 +364,29 @@ static void add_state(const struct call *c, json_t *integration)
     buf_fini(&json);
 }
 
+/* Those that the scripts do not have any more, while something of them is pending. */
+static void add_removed(const struct call *c, json_t *all)
+{
+    for (const struct lane *lane = c->api->dispatch->lanes; lane != NULL; lane = lane->next) {
+        if (!lane->removed || lane_is_empty(lane))
+            continue;
+        json_t *integration = json_pack("{s:s}", "name", lane->name);
+        if (integration != NULL)
+            add_state(c, integration);
+        (void)json_array_append_new(all, integration);
+    }
+}
+
 static int op_integrations(struct call *c, struct err *e)
 {
     struct buf json;
     buf_init(&json);
     int rc = generation_list(c->api->intake->scripts->current, "integrations", &json, e);
     json_t *root = rc != 0 ? NULL : json_loadb(json.data, json.len, 0, NULL);
-    const json_t *all = json_object_get(root, "integrations");
+    json_t *all = json_object_get(root, "integrations");
     for (size_t i = 0; i < json_array_size(all); i++)
         add_state(c, json_array_get(all, i));
+    add_removed(c, all);
     char *text = root == NULL ? NULL : json_dumps(root, JSON_COMPACT);
     if (rc == 0 && text == NULL)
         rc = err_memory(e);
@@ -405,10 +420,11 @@ static int op_sleep(struct call *c, struct err *e)
 
 static int op_trace(struct call *c, struct err *e)
 {
+    struct bytes webhook = bytes_of(text_at(c->args, "webhook"));
+    if (webhook.len > 0 && !changes_defined(c->api->intake->scripts->current, "webhook", webhook))
+        return err_set(e, ERR_INPUT, 404, "no webhook '%.100s'", webhook.data);
     c->asking->ours = true;
-    if (tracing_ask(c->asking->session, bytes_of(text_at(c->args, "webhook"))) != 0)
-        return err_memory(e);
-    return 0;
+    return tracing_ask(c->asking->session, webhook) != 0 ? err_memory(e) : 0;
 }
 
 /* --- all of them -------------------------------------------------------------------------------------------------- */
@@ -494,6 +510,7 @@ int session_ask(struct session *s, struct bytes name, struct bytes args)
     json_t *root = json_loadb(args.len == 0 ? "" : args.data, args.len, JSON_ALLOW_NUL, NULL);
     q->session = s;
     q->all = s->all;
+    q->op = op != NULL ? op->name : "";
     s->asking = q;
     s->all->asking++;
     if (op == NULL)

@@ -353,6 +353,8 @@ static void on_cancel(void *session, int64_t target)
 {
     struct session *s = session;
     if (s->running == target && target != 0) {
+        if (s->asking != NULL && strcmp(s->asking->op, "call") == 0)
+            control_text(s->client, target, bytes_of("no longer waited for: the delivery goes on\n"));
         console_cancel(s->console);
         end_line(s, CONTROL_CANCELED, (struct bytes){0}, (struct bytes){0});
         go_soon(s);
@@ -443,16 +445,32 @@ int sessions_start(struct sessions *s, struct ev_loop *loop, const char *folder,
     return s->control == NULL ? -1 : 0;
 }
 
-void sessions_reloaded(struct sessions *all, const struct changes *changes)
+static void describe_reload(const struct sessions *all, const struct reload_result *r, struct buf *text)
+{
+    unsigned long long number = all->api->intake->scripts->number;
+    struct bytes left = r->lines, first = {NULL, 0};
+    if (r->failure == NULL) {
+        buf_printf(text, "scripts reloaded: generation %llu (", number);
+        changes_describe(r->changes, text);
+        buf_append_str(text, ")");
+        return;
+    }
+    (void)bytes_next_line(&left, &first);
+    buf_append_str(text, "scripts not reloaded: ");
+    buf_append_bytes(text, first);
+    buf_printf(text, "%s (generation %llu stays in force)", left.len > 0 ? ", and more" : "", number);
+}
+
+void sessions_reloaded(struct sessions *all, const struct reload_result *r)
 {
     struct buf text;
     buf_init(&text);
-    buf_printf(&text, "scripts reloaded: generation %llu (", (unsigned long long)all->api->intake->scripts->number);
-    changes_describe(changes, &text);
-    buf_append_str(&text, ")");
-    for (struct session *s = all->first; s != NULL; s = s->next)
-        if (s->client != NULL)
+    describe_reload(all, r, &text);
+    for (struct session *s = all->first; s != NULL; s = s->next) {
+        if (s->client != NULL && !s->reloads)
             control_note(s->client, buf_view(&text)); /* it moves there with its next request */
+        s->reloads = false;
+    }
     buf_fini(&text);
 }
 

@@ -25,8 +25,8 @@ struct sessions {
 
 /* Listens on folder/control. */
 int sessions_start(struct sessions *s, struct ev_loop *loop, const char *folder, struct err *e);
-/* There are new scripts. */
-void sessions_reloaded(struct sessions *s, const struct changes *changes);
+/* Tells what came of a reload. */
+void sessions_reloaded(struct sessions *s, const struct reload_result *r);
 /* Ends all lines, and says why. */
 void sessions_stop(struct sessions *s);
 /* Closes all. */

@@ -37,12 +37,13 @@ static void put_runs(struct json_write *w, const struct runs *r)
 static void put_state(struct json_write *w, const struct lane *lane)
 {
     int64_t now_ns = lane->env->mono_ns(), pause_ns = limiter_pause_left(&lane->limiter, now_ns);
+    json_write_bool(w, "removed", lane->removed);
     json_write_int(w, "queued", lane->queued_total);
     json_write_int(w, "waiting", lane->waiting_total);
     json_write_int(w, "in_flight", lane->in_flight);
     json_write_int(w, "used", meter_read(&lane->sent, now_ns));
-    json_write_bool(w, "paused", lane->paused);
-    json_write_time(w, "paused_until", pause_ns > 0 ? lane->env->wall_ms() + pause_ns / NS_PER_MS : 0);
+    json_write_bool(w, "paused", lane->paused || pause_ns > 0);
+    json_write_time(w, "paused_until", pause_ns > 0 && !lane->paused ? lane->env->wall_ms() + pause_ns / NS_PER_MS : 0);
 }
 
 static void put_lane(struct json_write *w, const struct lane *lane)
@@ -144,7 +145,8 @@ void view_status(struct buf *out, const struct view_status *s)
     json_write_end(&w);
     json_write_array(&w, "integrations");
     for (const struct lane *lane = s->dispatch->lanes; lane != NULL; lane = lane->next)
-        put_lane(&w, lane);
+        if (!lane->removed || !lane_is_empty(lane))
+            put_lane(&w, lane);
     json_write_end(&w);
     json_write_end(&w);
 }

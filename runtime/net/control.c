@@ -51,7 +51,8 @@ static int may_come(const struct control *c, int fd, struct control_peer *peer, 
     if (control_peer_check(fd, peer, e) != 0)
         return -1;
     if (c->count >= CONTROL_CLIENTS_MAX)
-        return err_set(e, ERR_INPUT, 503, "%zu clients are attached; expected one of them to leave first", c->count);
+        return err_set(e, ERR_INPUT, 503, "%zu consoles are attached, the most there can be; leave one first",
+                       c->count);
     return 0;
 }
 

@@ -57,6 +57,11 @@ struct api_call *api_call_local(api_done *done, void *ud)
     return c;
 }
 
+bool api_call_is_local(const struct api_call *c)
+{
+    return c->done != NULL;
+}
+
 static void answer_local(struct api_call *c, int status, struct buf *text)
 {
     c->done(c->ud, buf_failed(text) ? 500 : status, buf_view(text));

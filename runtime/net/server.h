@@ -99,6 +99,7 @@ void api_problem_lines(struct api_call *c, const struct err *e, struct bytes lin
  */
 typedef void api_done(void *ud, int status, struct bytes json);
 struct api_call *api_call_local(api_done *done, void *ud);
+bool api_call_is_local(const struct api_call *c);
 
 enum api_line_result { API_LINE_ACCEPTED, API_LINE_DUPLICATE, API_LINE_REJECTED };
 void api_batch_line(struct api_batch *b, uint64_t line, enum api_line_result result, const struct err *e);

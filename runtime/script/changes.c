@@ -67,6 +67,16 @@ static int compare_digests(const struct digest *a, const struct digest *b)
     return order != 0 ? order : compare(a->name, b->name);
 }
 
+bool changes_defined(const struct generation *g, const char *kind, struct bytes name)
+{
+    struct bytes left = generation_digests(g);
+    struct digest d;
+    while (next_digest(&left, &d))
+        if (bytes_equal(d.kind, bytes_of(kind)) && bytes_equal(d.name, name))
+            return true;
+    return false;
+}
+
 static void note(struct change_names *n, struct bytes name)
 {
     buf_append_bytes(&n->lines, name);

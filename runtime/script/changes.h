@@ -22,6 +22,9 @@ struct changes {
     } of[CHANGES_KINDS];
 };
 
+/* Whether a generation defines that: "webhook", "integration" or "flow". */
+bool changes_defined(const struct generation *g, const char *kind, struct bytes name);
+
 void changes_init(struct changes *c);
 void changes_fini(struct changes *c);
 /* Fills it. -1: memory. `before` NULL: everything is added. */

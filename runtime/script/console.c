@@ -128,7 +128,7 @@ static enum console_end go(struct going *g)
     if (rc != 0)
         return fail(g, e.message);
     if (g->end == CONSOLE_SLICE && c->used_ms >= CONSOLE_LINE_MS)
-        return fail(g, "it ran longer than 60 s of CPU");
+        return fail(g, "line:1: ran longer than 60 s of CPU");
     return g->end;
 }
 

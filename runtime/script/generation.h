@@ -28,6 +28,7 @@ struct generation_options {
     bool console;                    /* it is to be a console's: what that needs is read too */
     struct secrets *secrets;         /* secret "NAME" is looked up here (secrets_load) while loading */
     bool secrets_optional;           /* `check --no-secrets`: a missing secret is no error */
+    const char *secret_placeholder;  /* in the place of one that is missing; NULL: none */
     struct log *log;                 /* where the scripts' log() goes; NULL: nowhere */
     struct uuid (*new_id)(void *ud); /* a delivery's id, for each rendering */
     int64_t (*wall_ms)(void *ud);

@@ -90,6 +90,8 @@ static int l_secret(lua_State *L)
     int found = 1;
     if (n->secrets != NULL && n->loading != NULL && strlen(name) == len) {
         found = secrets_load(n->secrets, name, &e);
+        if (found == 1 && n->secret_placeholder != NULL)
+            found = secrets_set(n->secrets, (struct bytes){name, len}, bytes_of(n->secret_placeholder), &e);
         if (found < 0)
             return native_raise(L, e.message);
     } else if (n->secrets != NULL)
@@ -141,6 +143,7 @@ void native_use(struct native *n, const struct generation_options *o)
 {
     n->secrets = o->secrets;
     n->secrets_optional = o->secrets_optional;
+    n->secret_placeholder = o->secret_placeholder;
     n->log = o->log;
     n->new_id = o->new_id;
     n->wall_ms = o->wall_ms;

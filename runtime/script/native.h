@@ -25,6 +25,7 @@ struct secrets;
 struct native {
     struct secrets *secrets; /* NULL: none is known */
     bool secrets_optional;
+    const char *secret_placeholder;
     struct log *log;
     struct uuid (*new_id)(void *ud); /* NULL: one of our own */
     int64_t (*wall_ms)(void *ud);    /* NULL: the system's */

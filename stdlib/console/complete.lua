@@ -178,7 +178,21 @@ local function put_names(out, t, prefix, after, hidden)
   end
 end
 
--- Names where an expression or a statement begins. Without anything typed: the session's and the console's alone.
+local OFFERED = { "json", "log", "now", "uuid", "env", "require" } -- of what scripts have, without anything typed
+
+-- What stands without anything typed: no words that only tell where they belong.
+local function offered()
+  local out = {}
+  for name, v in next, words.all do
+    if not words.NOT_HERE[name] then out[name] = v end
+  end
+  for _, name in ipairs(OFFERED) do
+    if out[name] == nil then out[name] = rawget(sandbox.env, name) end
+  end
+  return out
+end
+
+-- Names where an expression or a statement begins. Without anything typed: the session's and words alone.
 local function name_items(s, tokens, prefix, after)
   local out, hidden = {}, locals_of(tokens)
   for name in next, hidden do
@@ -186,7 +200,7 @@ local function name_items(s, tokens, prefix, after)
   end
   put_names(out, s.env, prefix, after, hidden)
   for name in next, s.env do hidden[name] = true end
-  put_names(out, words.all, prefix, after, hidden)
+  put_names(out, prefix == "" and offered() or words.all, prefix, after, hidden)
   if prefix == "" then return out end
   for name in next, words.all do hidden[name] = true end
   put_names(out, sandbox.env, prefix, after, hidden)

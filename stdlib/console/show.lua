@@ -95,14 +95,17 @@ local function rate(row)
 end
 
 local function paused(row)
-  if row.paused_until then return clock.ago(row.paused_until) end
-  return row.paused and "yes" or nil
+  if row.paused_until then return (gsub(clock.ago(row.paused_until), "^in (.*)$", "%1 more")) end
+  return row.paused and "until resume()" or nil
 end
+
+local function known_name(row) return row.removed and row.name .. " (removed)" or row.name end
 
 local function created(row) return clock.ago(row.created_at) end
 
 local function note(row)
-  return error_text(row.error) or row.next_attempt_at and "again " .. clock.ago(row.next_attempt_at) or nil
+  local due = row.next_attempt_at and clock.ago(row.next_attempt_at)
+  return error_text(row.error) or due and (find(due, "^in ") and "again " .. due or "due") or nil
 end
 
 local LISTS = {
@@ -110,7 +113,7 @@ local LISTS = {
     { "integration", value = field "integration", least = 11, drop = 3 }, { "on", value = field "on", least = 8, drop = 2 },
     { "method", value = field "method" }, { "url", value = field "url", least = 16 },
     { "where", value = field "where", drop = 1 } },
-  integrations = { { "name", value = field "name", least = 12 }, { "rate", value = rate }, { "queued", value = field "queued" },
+  integrations = { { "name", value = known_name, least = 12 }, { "rate", value = rate }, { "queued", value = field "queued" },
     { "waiting", value = field "waiting" }, { "in flight", value = field "in_flight" }, { "paused", value = paused, drop = 9 },
     { "webhooks", value = field "webhooks", drop = 2 }, { "url", value = field "url", least = 12, drop = 3 } },
   flows = { { "name", value = field "name", least = 12 }, { "on", value = field "on", least = 8 },
@@ -143,7 +146,7 @@ local function list_printer(kind)
     if next(list) == nil then return "none" end
     if not all_tables(list) then return pretty.value(list, width) end
     local out = columns.render(list, LISTS[kind], width)
-    return more and out .. format("\n… and more; %s { limit = %d } shows further", kind, #list * 2) or out
+    return more and out .. format("\n… and more; %s { limit = %d } shows more", kind, #list * 2) or out
   end
 end
 
@@ -192,8 +195,16 @@ function printers.response(res, width)
   return concat(out, "\n")
 end
 
-function printers.preview(r, width)
-  return request_text(r, width)
+function printers.preview(r)
+  return request_text(r, 0)
+end
+
+-- What an event made.
+function printers.emitted(v, width)
+  if next(v.deliveries or {}) == nil and next(v.runs or {}) == nil and v.woken == 0 and not v.duplicate then
+    return "no webhook or flow is on it, and nobody waits for it: nothing comes of it"
+  end
+  return pretty.value(v, width)
 end
 
 local function attempt_lines(a, out, width)
@@ -226,10 +237,14 @@ function printers.run(r, width)
   return concat(out, "\n")
 end
 
+local function counted(n, what)
+  return tostring(n) .. " " .. what .. (n == 1 and "" or "s")
+end
+
 function printers.loaded(r)
   local changes = type(r.changes) == "string" and r.changes ~= "" and " (" .. pretty.one_line(r.changes) .. ")" or ""
-  local out = { format("generation %s: %s integrations, %s webhooks, %s flows%s", tostring(r.generation),
-    tostring(r.integrations), tostring(r.webhooks), tostring(r.flows), changes) }
+  local out = { format("generation %s: %s, %s, %s%s", tostring(r.generation), counted(r.integrations, "integration"),
+    counted(r.webhooks, "webhook"), counted(r.flows, "flow"), changes) }
   for _, warning in ipairs(type(r.warnings) == "table" and r.warnings or {}) do
     out[#out + 1] = "warning: " .. pretty.one_line(tostring(warning))
   end

@@ -17,7 +17,7 @@ local words = {}
 local all = {}
 
 local session -- whose line is being run
-local SEEN_MAX = 20000
+local SEEN_MAX, PAUSE_MAX = 20000, 30 * 24 * 3600000
 
 -- Tells whose line is about to run.
 function words.begin(s)
@@ -171,7 +171,7 @@ function all.emit(name, data, id)
   local made = bare(ask("emit", "emit", args))
   all_seen(made.deliveries or {}, "delivery")
   all_seen(made.runs or {}, "run")
-  return made
+  return show.as("emitted", made)
 end
 
 function all.resend(id)
@@ -187,6 +187,7 @@ end
 function all.pause(name, duration)
   local args = { integration = integration_name("pause", name) }
   if duration ~= nil then args.ms = check.duration("pause", duration) end
+  if (args.ms or 0) > PAUSE_MAX then error("pause: at most 30d; without a time it lasts until resume()", 0) end
   return bare(ask("pause", "pause", args))
 end
 
@@ -236,13 +237,16 @@ local cancel, resume, restart = told_run "cancel", told_run "resume", told_run "
 all.runs = setmetatable({
   list = list_runs, get = get_run, resume = resume,
   cancel = function(id) return cancel(id) end, restart = function(id) return restart(id) end,
-}, { __metatable = "runs", __call = function(_, filter) return list_runs(filter) end })
+}, { __metatable = "runs", __call = function(_, filter) return list_runs(filter) end, __index = function(_, name)
+  if name == "id" then error("runs.id: not at the console; only a flow has a run of its own", 0) end
+end })
 
 -- --- watching -----------------------------------------------------------------------------------------------------
 
 function all.trace(name)
   local args = {}
   if name ~= nil then args.webhook = check.name("trace", name, "the name of a webhook") end
+  line.write("the exchanges of " .. (name or "all webhooks") .. "; Ctrl-C ends it")
   while true do
     local e = bare(ask("trace", "trace", args))
     seen(e.delivery, "delivery")
@@ -289,7 +293,7 @@ function all.print(...)
   native.console_text(concat(out, "\t") .. "\n")
 end
 
-local ELSEWHERE = "definitions are made in the scripts: edit the file, then reload()"
+local ELSEWHERE = "it belongs in a script: edit the file, then reload()"
 
 local NOT_HERE = {
   wait_event = "only a flow can wait for an event: edit the file, then reload(); emit() makes one, trace() watches",

@@ -95,6 +95,32 @@ class Words(Attached):
         self.assertIn("***", text)
         self.assertEqual(self.r.count, 0)
 
+    def test_an_integration_that_was_removed(self):
+        self.ok('pause "shop"')
+        self.ok('send("plain", { Name = "you" })')
+        self.d.write('integration "other" { url = "http://127.0.0.1:9/" }')
+        self.ok("reload()")
+        row = next(x for x in self.c.value("integrations()") if x["name"] == "shop")
+        self.assertEqual((row["queued"], row["removed"]), (1, True))
+        self.assertEqual([x["name"] for x in self.d.status()["integrations"] if x["removed"]], ["shop"])
+        self.ok('resume "shop"')
+        wait_until(lambda: [x["name"] for x in self.c.value("integrations()")] == ["other"], "it has gone out")
+        self.assertEqual([x["name"] for x in self.d.status()["integrations"]], ["other"])
+
+    def test_what_is_not_there(self):
+        self.assertRegex(self.error('trace "order_pad"'), "no webhook 'order_pad'; did you mean 'order_paid'")
+        self.assertRegex(self.error("runs.id()"), "not at the console")
+        self.assertRegex(self.error('pause("shop", "90d")'), "at most 30d")
+        self.assertRegex(self.ok('emit "nothing.is.on.it"'), "nothing comes of it")
+
+    def test_the_last_word_about_a_pause_counts(self):
+        self.assertEqual(self.c.value('pause("shop")')["paused"], True)
+        row = self.c.value('pause("shop", "10m")')
+        self.assertEqual((row["paused"], row["paused_until"] is not None), (True, True))
+        row = self.c.value('pause("shop")')
+        self.assertEqual((row["paused"], row.get("paused_until")), (True, None))
+        self.assertEqual(self.c.value('resume "shop"')["paused"], False)
+
     def test_pause_resume_drain(self):
         self.ok('pause "shop"')
         id = self.c.value('send("order_paid", { Order = { Id = 1 } })')
@@ -152,13 +178,21 @@ class Words(Attached):
         self.assertEqual(self.ok("double(21)"), "63")
         self.assertEqual(self.ok("x"), '{list = {"a", 9007199254740993}, n = 1}')
         self.assertRegex(self.error("f()"), "undefined variable 'f'")
-        self.assertTrue(any("generation 2" in n for n in self.c.notes), self.c.notes)
+        self.assertFalse(any("generation 2" in n for n in self.c.notes), self.c.notes)  # it was its own
         self.assertTrue(any(": f" in n for n in self.c.notes), self.c.notes)
         self.d.write(text + "\nwebhook 'x' { integration = 'nobody' }\nwebhook 'y' { integrations = 'shop' }")
         message = self.error("reload()")
         self.assertIn("unknown integration 'nobody'", message)
         self.assertIn("did you mean 'integration'?", message)
         self.assertEqual(self.d.log("console.did")[-1]["what"], "reload")
+        self.assertEqual(self.d.log("reload.failed")[-1]["by"], "console")
+        self.d.call("POST", "/v1/reload")
+        self.ok("1")
+        self.assertRegex(self.c.notes[-1], r"^scripts not reloaded: .*unknown integration 'nobody'.*, and more \(generation 2 stays in force\)$")
+        self.d.write(text)
+        self.d.call("POST", "/v1/reload")
+        self.ok("1")
+        self.assertIn("scripts reloaded: generation 3 (no definition changed)", self.c.notes)
 
     def test_secrets(self):
         for code in ('env "TOKEN"', 'secret "TOKEN"', "webhooks()", "integrations()", "status()", 'preview("plain", {})'):

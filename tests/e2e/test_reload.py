@@ -279,7 +279,7 @@ class InFlight(Folder):
         self.write("paid.lua", webhook("paid"))
         self.assertEqual(self.reload()["changes"], "+0 webhooks, ~0, -1")
         line = wait_until(lambda: self.d.log("webhook.removed"), "the log says so")[0]
-        self.assertEqual((line["webhook"], line["pending"]), ("slow", "3"))
+        self.assertEqual((line["webhook"], line["pending"]), ("slow", 3))
         self.assertIn("go out", line["message"])
         slow = next(id for id in ids[0] if self.d.delivery(id)["webhook"] == "slow")
         self.assertEqual(self.d.delivery(slow)["state"], "waiting")
@@ -427,7 +427,7 @@ class Watch(Folder):
             self.assertEqual(self.delivered(), {"v": 1})
         self.assertEqual(self.number(), n)
         os.rename(self.scripts, self.scripts + ".gone")
-        wait_until(lambda: "No such file" in self.d.log("reload.failed")[-1]["message"], "the folder has gone")
+        wait_until(lambda: "No such file" in self.d.log("scripts.mistake")[-1]["message"], "the folder has gone")
         os.mkdir(self.scripts)
         self.write("shop.lua", integration(self.r.url))
         self.write("paid.lua", webhook("paid", "{ v = 7 }"))

@@ -3,12 +3,13 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import signal
 import tempfile
 import time
 import unittest
 
-from harness import Daemon, Receiver, answer, anzol, wait_until
+from harness import ANZOL, PATIENCE, Daemon, Receiver, answer, anzol, wait_until
 from terminal import Terminal
 
 SCRIPT = """
@@ -131,6 +132,30 @@ class Repl(Case):
             code, out, err = anzol("repl", self.script, "--state", state, "--log-level", "error",
                                    input='call("order_paid", { Order = { Id = 1 } }).ok\n#deliveries()\n', env=self.env())
             self.assertEqual((code, out), (0, f"true\n{count}\n"), err)
+
+    def test_the_folder_of_a_daemon_is_left_alone(self):
+        """What waits there would be delivered to the receiver of the repl."""
+        with Receiver([answer(503)]) as r, Daemon(SCRIPT % r.url, env={"TOKEN": PRIVATE}) as d:
+            id = d.emit("order.paid", {"Order": {"Id": 1}})["deliveries"][0]
+            d.wait_state(id, "waiting")
+            d.stop()
+            self.write(SCRIPT % r.url)
+            code, _, err = anzol("repl", self.script, "--state", d.state, input="1\n", env=self.env())
+            self.assertEqual(code, 2)
+            self.assertIn("is a daemon's", err)
+            d.start()
+            self.assertEqual(d.delivery(id)["state"], "waiting")
+
+    def test_secrets_need_not_be_set(self):
+        self.write(SCRIPT % "https://shop.example.test/")
+        env = self.env()
+        del env["TOKEN"]
+        done = subprocess.run([ANZOL, "repl", self.script], input='call("order_paid", { Order = { Id = 1 } }).ok\npreview("order_paid", {})\n',
+                              capture_output=True, text=True, env=env, timeout=PATIENCE)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("true", done.stdout)
+        self.assertIn("Authorization: ***", done.stdout)
+        self.assertEqual(subprocess.run([ANZOL, "repl", self.script, "--live"], input="1\n", capture_output=True, text=True, env=env, timeout=PATIENCE).returncode, 78)
 
     def test_live(self):
         with Receiver() as r:

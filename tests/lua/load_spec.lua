@@ -251,7 +251,7 @@ describe("a script", function()
     assert.same({
       "webhook() is for the top of a script; scripts are loaded already",
       "secret() is for the top of a script; scripts are loaded already",
-      "require 'm': scripts are loaded already",
+      "require 'm': not among the modules that the scripts have loaded",
       "when() is for the top of a script; scripts are loaded already",
       "s.lua:5: undefined variable 'missing'",
     }, helper.json.decode(native.emitted[1].body))

@@ -118,7 +118,7 @@ describe("the words", function()
     ["template('a', {}, 'jsn')"] = 'template: expected text, json, form, url, header or xml, found "jsn"',
     ["template '${ Name | upper }'"] = "template: 1:11: unknown function 'upper'; did you mean 'toUpper'?",
     ["integration 'x' { url = '' }"] =
-      "integration: not at the console; definitions are made in the scripts: edit the file, then reload()",
+      "integration: not at the console; it belongs in a script: edit the file, then reload()",
     ["wait_event 'x'"] =
     "wait_event: not at the console; only a flow can wait for an event: edit the file, then reload(); emit() makes one, trace() watches",
     ["helper_of_scripts 'order_paid'"] = "s.lua:4: call() is for flows: call it inside the run function of a flow",
@@ -267,16 +267,16 @@ id                                    webhook  state    status  tries  created  
     end)())
     c:on("integrations", { integrations = { { name = "shop", url = "http://h.test", rate = 10.0, per = "1s", queued = 3,
       waiting = 0, in_flight = 1,
-      webhooks = 2, paused_until = "2023-11-14T22:23:20.000Z", paused = false }, { name = "x", url = "u", rate = 100,
+      webhooks = 2, paused_until = "2023-11-14T22:23:20.000Z", paused = true }, { name = "x", url = "u", rate = 100,
         per = "1m", queued = 0, waiting = 0,
       in_flight = 0, webhooks = 1, paused_until = null, paused = true }, { name = "y", url = "u", rate = null, queued = 0,
         waiting = 0,
       in_flight = 0, webhooks = 1, paused_until = null, paused = false } } })
     assert.equal([[
-name  rate      queued  waiting  in flight  paused  webhooks  url
-shop  10/s           3        0          1  in 10m         2  http://h.test
-x     100/m          0        0          0  yes            1  u
-y     no limit       0        0          0                 1  u]], c:says "integrations()")
+name  rate      queued  waiting  in flight  paused          webhooks  url
+shop  10/s           3        0          1  10m more               2  http://h.test
+x     100/m          0        0          0  until resume()         1  u
+y     no limit       0        0          0                         1  u]], c:says "integrations()")
   end)
 
   it("are shown as they are where a person has changed them", function()
@@ -296,7 +296,7 @@ describe("single things", function()
     c:on("preview", { webhook = "w", integration = "shop", method = "POST", url = "http://h.test/x?t=1", headers =
       { { name = "A", value = "***", from = "integration" }, { name = "B", value = "2", from = "webhook" } }, body = '{"id":7}',
       idempotent = true, delivery_id = ID })
-    assert.equal('POST http://h.test/x?t=1\nA: ***\nB: 2\n\n{"id":7}', c:says "preview('order_paid', {})")
+    assert.equal('POST http://h.test/x?t=1\nA: ***\nB: 2\n\n{\n  "id": 7\n}', c:says "preview('order_paid', {})")
     assert.equal('"http://h.test/x?t=1"\n"***"', c:says "_.url, _.headers[1].value")
     c:on("preview", { method = "GET", url = "http://h.test/", headers = {}, body = null })
     assert.equal("GET http://h.test/\nnil", c:says "p = preview('order_paid') return p, p.body")
@@ -345,7 +345,7 @@ step  kind   name  state  ended   due    result
   it("a reload says what has changed", function()
     c:on("reload", { generation = 4, integrations = 1, webhooks = 3, flows = 0, changes = "+1 webhook, ~2, -0",
       warnings = { "a.lua:1: hm" } })
-    assert.equal("generation 4: 1 integrations, 3 webhooks, 0 flows (+1 webhook, ~2, -0)\nwarning: a.lua:1: hm",
+    assert.equal("generation 4: 1 integration, 3 webhooks, 0 flows (+1 webhook, ~2, -0)\nwarning: a.lua:1: hm",
       c:says "reload()")
   end)
 
@@ -364,6 +364,7 @@ step  kind   name  state  ended   due    result
     end)
     assert.equal("trace: that was all", c:fails "trace()")
     assert.equal(([[
+the exchanges of all webhooks; Ctrl-C ends it
 w of shop, attempt 1: 200 in 13.2 ms  %s
     POST http://h.test/
     A: b

@@ -13,7 +13,7 @@ static void test_too_many_clients(void **state)
         attach(&p[i]);
     for (int i = 0; i < 3; i++) {
         person_come(&next);
-        assert_line(&next, "{\"problem\":\"32 clients are attached; expected one of them to leave first\"}");
+        assert_line(&next, "{\"problem\":\"32 consoles are attached, the most there can be; leave one first\"}");
         assert_end(&next);
         person_leave(&next);
     }
