@@ -1,6 +1,6 @@
 /*
- * session: one attached person, as sessions.c (lines), session_ops.c (what lines ask for) and tracing.c (exchanges as
- * they happen) see it.
+ * session: one attached person, as sessions.c (lines), session_clone.c (the scripts), session_ops.c (what lines ask
+ * for) and tracing.c (exchanges as they happen) see it.
  */
 #ifndef ANZOL_HOST_SESSION_H
 #define ANZOL_HOST_SESSION_H
@@ -65,7 +65,20 @@ void asking_leave(struct asking *q);
 /* Frees it, and lets the line go on. */
 void asking_answer(struct asking *q, bool ok, struct bytes text);
 
+/* --- session_clone.c */
+/* Has a clone of the scripts of now made: s->building, or s->failed. */
+void session_build(struct session *s);
+/* Ends the console, and keeps what can be carried over into the next. None is fine. */
+void session_leave_console(struct session *s);
+
 /* --- sessions.c */
+/* There is something to do for it: in a turn of its own, so that many short lines hold up nobody either. */
+void session_go_soon(struct session *s);
+/* Ends all requests that have not begun. `text` may be NULL. */
+void session_end_queue(struct session *s, enum control_end how, const char *text);
+/* What its line prints; `ud` is the session. */
+void session_text(void *ud, struct bytes text);
+void session_free(struct session *s);
 void session_answered(struct session *s, bool ok, struct bytes text);
 
 /* --- tracing.c */

@@ -1,15 +1,12 @@
 /* session_ops: what lines of a console ask the host for. Most of it is what the API offers too, and is asked of the
  * same ops; what changes something is logged with who did it. */
+#include "host/session_ops.h"
 #include "core/units.h"
 #include "host/scripts.h"
-#include "host/session.h"
-#include "host/views.h"
 
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const int64_t FOR_EVER_MS = 30LL * 24 * 3600 * MS_PER_S, LOOK_AGAIN_NS = 20 * NS_PER_MS;
 
 /* --- answers ------------------------------------------------------------------------------------------------------ */
 
@@ -32,16 +29,7 @@ void asking_answer(struct asking *q, bool ok, struct bytes text)
         session_answered(s, ok, text);
 }
 
-static void answer_json(struct asking *q, struct buf *json)
-{
-    if (buf_failed(json))
-        asking_answer(q, false, bytes_of("out of memory"));
-    else
-        asking_answer(q, true, buf_view(json));
-    buf_fini(json);
-}
-
-static const char *text_at(const json_t *object, const char *key)
+const char *op_text(const json_t *object, const char *key)
 {
     const char *text = json_string_value(json_object_get(object, key));
     return text != NULL ? text : "";
@@ -57,7 +45,7 @@ static void answer_problem(struct asking *q, struct bytes json)
     for (size_t i = 0; i < json_array_size(lines); i++)
         buf_printf(&text, "%s%s", i == 0 ? "" : "\n", json_string_value(json_array_get(lines, i)));
     if (text.len == 0)
-        buf_append_str(&text, root != NULL ? text_at(root, "detail") : "out of memory");
+        buf_append_str(&text, root != NULL ? op_text(root, "detail") : "out of memory");
     asking_answer(q, false, buf_view(&text));
     buf_fini(&text);
     json_decref(root);
@@ -74,13 +62,6 @@ static void on_answer(void *ud, int status, struct bytes json)
 
 /* --- what the API does -------------------------------------------------------------------------------------------- */
 
-struct call { /* what an op gets */
-    struct asking *asking;
-    struct api *api;
-    const json_t *args;
-    struct api_call *call; /* to be answered; made for those ops that say so */
-};
-
 static struct bytes data_of(const struct call *c, struct buf *out)
 {
     json_t *data = json_object_get(c->args, "data");
@@ -93,7 +74,7 @@ static struct bytes data_of(const struct call *c, struct buf *out)
 
 static int read_id(const struct call *c, struct uuid *id, struct err *e)
 {
-    const char *text = text_at(c->args, "id");
+    const char *text = op_text(c->args, "id");
     if (uuid_parse(bytes_of(text), id) == 0)
         return 0;
     return err_set(e, ERR_INPUT, 400, "'%.80s' is no id; expected a UUID", text);
@@ -125,7 +106,7 @@ static int op_status(struct call *c, struct err *e)
 
 static int read_time(const struct call *c, const char *name, int64_t *ms, struct err *e)
 {
-    const char *text = text_at(c->args, name);
+    const char *text = op_text(c->args, name);
     int64_t now_ms = c->api->env->wall_ms();
     if (*text == '\0' || units_parse_time(bytes_of(text), now_ms, ms) == 0)
         return 0;
@@ -135,7 +116,7 @@ static int read_time(const struct call *c, const char *name, int64_t *ms, struct
 static int read_filter(const struct call *c, const char *name, struct api_filter *f, struct err *e)
 {
     json_int_t limit = json_integer_value(json_object_get(c->args, "limit"));
-    *f = (struct api_filter){.name = bytes_of(text_at(c->args, name)), .state = -1, .limit = 20};
+    *f = (struct api_filter){.name = bytes_of(op_text(c->args, name)), .state = -1, .limit = 20};
     if (limit > 0)
         f->limit = limit < API_PAGE_MAX ? (int)limit : API_PAGE_MAX;
     return read_time(c, "since", &f->since_ms, e) != 0 || read_time(c, "until", &f->until_ms, e) != 0 ? -1 : 0;
@@ -145,7 +126,7 @@ static int op_deliveries(struct call *c, struct err *e)
 {
     struct api_filter f;
     enum delivery_state state;
-    const char *wanted = text_at(c->args, "state");
+    const char *wanted = op_text(c->args, "state");
     if (read_filter(c, "webhook", &f, e) != 0)
         return -1;
     if (*wanted != '\0') {
@@ -161,7 +142,7 @@ static int op_runs(struct call *c, struct err *e)
 {
     struct api_filter f;
     enum run_state state;
-    const char *wanted = text_at(c->args, "state");
+    const char *wanted = op_text(c->args, "state");
     if (read_filter(c, "flow", &f, e) != 0)
         return -1;
     if (*wanted != '\0') {
@@ -196,7 +177,7 @@ static int op_preview(struct call *c, struct err *e)
     struct buf data;
     (void)e;
     buf_init(&data);
-    api_ops.preview(c->api, text_at(c->args, "webhook"), data_of(c, &data), c->call);
+    api_ops.preview(c->api, op_text(c->args, "webhook"), data_of(c, &data), c->call);
     buf_fini(&data);
     return 0;
 }
@@ -207,7 +188,7 @@ static int deliver(struct call *c, int64_t wait_ms, struct err *e)
     if (!api_ops.may_accept(c->api, e))
         return -1;
     buf_init(&data);
-    api_ops.webhook(c->api, text_at(c->args, "webhook"), data_of(c, &data), wait_ms, c->call);
+    api_ops.webhook(c->api, op_text(c->args, "webhook"), data_of(c, &data), wait_ms, c->call);
     buf_fini(&data);
     return 0;
 }
@@ -219,7 +200,7 @@ static int op_send(struct call *c, struct err *e)
 
 static int op_call(struct call *c, struct err *e)
 {
-    return deliver(c, FOR_EVER_MS, e);
+    return deliver(c, OP_FOR_EVER_MS, e);
 }
 
 /* The arguments are an event's envelope as they are. */
@@ -260,7 +241,7 @@ static int op_run_cancel(struct call *c, struct err *e)
 
 static int op_run_resume(struct call *c, struct err *e)
 {
-    return order(c, strcmp(text_at(c->args, "scripts"), "current") == 0 ? API_RESUME_CURRENT : API_RESUME, e);
+    return order(c, strcmp(op_text(c->args, "scripts"), "current") == 0 ? API_RESUME_CURRENT : API_RESUME, e);
 }
 
 static int op_run_restart(struct call *c, struct err *e)
@@ -274,128 +255,6 @@ static int op_reload(struct call *c, struct err *e)
     c->asking->session->reloads = true;
     api_ops.reload(c->api, c->call);
     return 0;
-}
-
-/* --- integrations ------------------------------------------------------------------------------------------------- */
-
-static struct lane *find_lane(const struct call *c, const char *name)
-{
-    for (struct lane *lane = c->api->dispatch->lanes; lane != NULL; lane = lane->next)
-        if (strcmp(lane->name, name) == 0)
-            return lane;
-    return NULL;
-}
-
-static struct lane *lane_of(const struct call *c, struct err *e)
-{
-    const char *name = text_at(c->args, "integration");
-    struct lane *lane = find_lane(c, name);
-    if (lane == NULL)
-        err_set(e, ERR_INPUT, 404, "no integration '%.100s'", name);
-    return lane;
-}
-
-static void answer_lane(struct asking *q, const struct lane *lane)
-{
-    struct buf json;
-    buf_init(&json);
-    view_integration(&json, lane);
-    answer_json(q, &json);
-}
-
-static int op_pause(struct call *c, struct err *e)
-{
-    struct lane *lane = lane_of(c, e);
-    const json_t *ms = json_object_get(c->args, "ms");
-    if (lane == NULL)
-        return -1;
-    int64_t now_ns = lane->env->mono_ns(), most_ms = FOR_EVER_MS;
-    int64_t for_ms = (int64_t)json_integer_value(ms);
-    for_ms = for_ms > 0 ? for_ms : 0;
-    lane_pause(lane, ms == NULL ? INT64_MAX : now_ns + (for_ms < most_ms ? for_ms : most_ms) * NS_PER_MS);
-    answer_lane(c->asking, lane);
-    return 0;
-}
-
-static int op_resume(struct call *c, struct err *e)
-{
-    struct lane *lane = lane_of(c, e);
-    if (lane == NULL)
-        return -1;
-    lane_resume(lane);
-    answer_lane(c->asking, lane);
-    return 0;
-}
-
-static void on_look_again(struct timer *t, int64_t now_ns)
-{
-    struct asking *q = (struct asking *)((char *)t - offsetof(struct asking, timer));
-    if (lane_is_idle(q->lane))
-        answer_lane(q, q->lane);
-    else
-        (void)timer_start(q->all->env->timers, t, now_ns + LOOK_AGAIN_NS);
-}
-
-static int op_drain(struct call *c, struct err *e)
-{
-    struct asking *q = c->asking;
-    q->lane = lane_of(c, e);
-    if (q->lane == NULL)
-        return -1;
-    lane_pause(q->lane, INT64_MAX);
-    q->ours = true;
-    timer_init(&q->timer, on_look_again);
-    return timer_start(q->all->env->timers, &q->timer, q->all->env->mono_ns()) != 0 ? err_memory(e) : 0;
-}
-
-/* Adds how it stands with it to what the scripts say of an integration. */
-static void add_state(const struct call *c, json_t *integration)
-{
-    struct buf json;
-    const struct lane *lane = find_lane(c, text_at(integration, "name"));
-    if (lane == NULL)
-        return;
-    buf_init(&json);
-    view_integration(&json, lane);
-    json_t *state = buf_failed(&json) ? NULL : json_loadb(json.data, json.len, 0, NULL);
-    json_object_del(state, "integration");
-    (void)json_object_update(integration, state);
-    json_decref(state);
-    buf_fini(&json);
-}
-
-/* Those that the scripts do not have any more, while something of them is pending. */
-static void add_removed(const struct call *c, json_t *all)
-{
-    for (const struct lane *lane = c->api->dispatch->lanes; lane != NULL; lane = lane->next) {
-        if (!lane->removed || lane_is_empty(lane))
-            continue;
-        json_t *integration = json_pack("{s:s}", "name", lane->name);
-        if (integration != NULL)
-            add_state(c, integration);
-        (void)json_array_append_new(all, integration);
-    }
-}
-
-static int op_integrations(struct call *c, struct err *e)
-{
-    struct buf json;
-    buf_init(&json);
-    int rc = generation_list(c->api->intake->scripts->current, "integrations", &json, e);
-    json_t *root = rc != 0 ? NULL : json_loadb(json.data, json.len, 0, NULL);
-    json_t *all = json_object_get(root, "integrations");
-    for (size_t i = 0; i < json_array_size(all); i++)
-        add_state(c, json_array_get(all, i));
-    add_removed(c, all);
-    char *text = root == NULL ? NULL : json_dumps(root, JSON_COMPACT);
-    if (rc == 0 && text == NULL)
-        rc = err_memory(e);
-    if (rc == 0)
-        asking_answer(c->asking, true, bytes_of(text));
-    free(text);
-    json_decref(root);
-    buf_fini(&json);
-    return rc;
 }
 
 /* --- waiting ------------------------------------------------------------------------------------------------------ */
@@ -413,14 +272,14 @@ static int op_sleep(struct call *c, struct err *e)
     json_int_t ms = json_integer_value(json_object_get(c->args, "ms"));
     q->ours = true;
     timer_init(&q->timer, on_slept);
-    int64_t wait_ms = ms < 0 ? 0 : ms < FOR_EVER_MS ? (int64_t)ms : FOR_EVER_MS;
+    int64_t wait_ms = ms < 0 ? 0 : ms < OP_FOR_EVER_MS ? (int64_t)ms : OP_FOR_EVER_MS;
     int64_t until_ns = env->mono_ns() + wait_ms * NS_PER_MS;
     return timer_start(env->timers, &q->timer, until_ns) != 0 ? err_memory(e) : 0;
 }
 
 static int op_trace(struct call *c, struct err *e)
 {
-    struct bytes webhook = bytes_of(text_at(c->args, "webhook"));
+    struct bytes webhook = bytes_of(op_text(c->args, "webhook"));
     if (webhook.len > 0 && !changes_defined(c->api->intake->scripts->current, "webhook", webhook))
         return err_set(e, ERR_INPUT, 404, "no webhook '%.100s'", webhook.data);
     c->asking->ours = true;
@@ -474,7 +333,7 @@ static void log_who(const struct session *s, const struct op *op, const json_t *
     if (ms != NULL)
         units_format_duration((int64_t)json_integer_value(ms), duration);
     log_line(s->all->env->log, s->all->alone ? LOG_DEBUG : LOG_INFO, "console.did", LOG_STR("by", s->peer.user),
-             LOG_INT("pid", s->peer.pid), LOG_STR("what", op->name), LOG_STR("about", text_at(args, op->about)),
+             LOG_INT("pid", s->peer.pid), LOG_STR("what", op->name), LOG_STR("about", op_text(args, op->about)),
              LOG_STR("for", duration));
 }
 

@@ -45,8 +45,7 @@ static void end_line(struct session *s, enum control_end how, struct bytes text,
 
 /* --- lines -------------------------------------------------------------------------------------------------------- */
 
-/* There is something to do for it: in a turn of its own, so that many short lines hold up nobody either. */
-static void go_soon(struct session *s)
+void session_go_soon(struct session *s)
 {
     if (timer_start(s->all->env->timers, &s->go, s->all->env->mono_ns()) == 0 || s->running == 0)
         return; /* the next request tries again */
@@ -58,7 +57,7 @@ static void fail_line(struct session *s, const struct err *e)
 {
     console_cancel(s->console);
     end_line(s, CONTROL_ERROR, bytes_of(e->message), (struct bytes){0});
-    go_soon(s);
+    session_go_soon(s);
 }
 
 static void take(struct session *s, enum console_end how)
@@ -67,7 +66,7 @@ static void take(struct session *s, enum console_end how)
     struct bytes text = buf_view(&s->said.text), values = buf_view(&s->said.values);
     switch (how) {
     case CONSOLE_SLICE:
-        go_soon(s);
+        session_go_soon(s);
         return;
     case CONSOLE_ASKED:
         if (session_ask(s, text, values) != 0) {
@@ -85,7 +84,7 @@ static void take(struct session *s, enum console_end how)
         end_line(s, CONTROL_MORE, (struct bytes){0}, (struct bytes){0});
         break;
     }
-    go_soon(s);
+    session_go_soon(s);
 }
 
 void session_answered(struct session *s, bool ok, struct bytes text)
@@ -95,10 +94,10 @@ void session_answered(struct session *s, bool ok, struct bytes text)
     if (console_answer(s->console, ok, text, &e) != 0)
         fail_line(s, &e);
     else
-        go_soon(s);
+        session_go_soon(s);
 }
 
-static void on_text(void *ud, struct bytes text)
+void session_text(void *ud, struct bytes text)
 {
     struct session *s = ud;
     if (s->running == 0)
@@ -123,102 +122,13 @@ static struct session_request *take_request(struct session *s, struct session_re
     return q;
 }
 
-/* All that has not begun. */
-static void end_queue(struct session *s, enum control_end how, const char *text)
+void session_end_queue(struct session *s, enum control_end how, const char *text)
 {
     while (s->queue != NULL) {
         struct session_request *q = take_request(s, &s->queue);
         control_end(s->client, q->id, how, bytes_of(text), (struct bytes){0});
         free(q);
     }
-}
-
-/* --- the clone ---------------------------------------------------------------------------------------------------- */
-
-static void note_lost(struct session *s, struct bytes lost)
-{
-    struct buf text;
-    if (lost.len == 0)
-        return;
-    buf_init(&text);
-    buf_printf(&text, "gone with the scripts of before, as JSON cannot hold them: %.*s", (int)lost.len, lost.data);
-    control_note(s->client, buf_view(&text));
-    buf_fini(&text);
-}
-
-/* What the old console has to carry over. */
-static void leave_console(struct session *s)
-{
-    struct err e;
-    struct buf lost;
-    if (s->console == NULL)
-        return;
-    buf_init(&lost);
-    buf_clear(&s->kept);
-    if (console_keep(s->console, &s->kept, &lost, &e) != 0) {
-        buf_clear(&s->kept);
-        control_note(
-            s->client,
-            bytes_of("the variables are gone with the scripts of before: they are too much to be carried over"));
-    } else
-        note_lost(s, buf_view(&lost));
-    buf_fini(&lost);
-    console_free(s->console);
-    s->console = NULL;
-}
-
-static void on_built(struct build *b);
-
-static void build(struct session *s)
-{
-    struct scripts *scripts = s->all->api->intake->scripts;
-    s->cloned = scripts->current;
-    generation_ref(s->cloned);
-    s->number = scripts->number;
-    s->build = (struct build){.options = scripts->options, .done = on_built};
-    s->build.options.seen = NULL;
-    s->build.options.console = true;
-    s->build.options.log = NULL; /* what they say while they load they have said already */
-    s->build.options.archive = generation_archive(s->cloned);
-    s->failed = builder_start(s->all->builder, &s->build, &s->build.failure) != 0;
-    s->building = !s->failed;
-    if (s->failed)
-        generation_unref(s->cloned);
-}
-
-static void make_console(struct session *s, struct generation *g, struct err *e)
-{
-    struct generation_options o = s->all->api->intake->scripts->options;
-    o.forms = NULL;
-    generation_adopt(g, &o);
-    s->failed = console_new(g, buf_view(&s->kept), on_text, s, &s->console, e) != 0;
-    buf_clear(&s->kept);
-}
-
-static void session_free(struct session *s);
-
-static void on_built(struct build *b)
-{
-    struct session *s = (struct session *)((char *)b - offsetof(struct session, build));
-    struct generation *g = builder_take(b);
-    struct err e = b->failure;
-    build_fini(b);
-    s->building = false;
-    generation_unref(s->cloned);
-    if (s->client == NULL) {
-        generation_unref(g);
-        session_free(s);
-        return;
-    }
-    if (g == NULL)
-        s->failed = true;
-    else
-        make_console(s, g, &e);
-    if (s->failed) {
-        control_note(s->client, bytes_of(e.message));
-        end_queue(s, CONTROL_ERROR, e.message); /* the next one tries again */
-    }
-    go_soon(s);
 }
 
 /* --- requests ----------------------------------------------------------------------------------------------------- */
@@ -271,16 +181,16 @@ static void proceed(struct session *s)
     if (s->building)
         return;
     if (s->running == 0 && s->queue != NULL && (s->failed || s->number != s->all->api->intake->scripts->number)) {
-        leave_console(s);
-        build(s);
+        session_leave_console(s);
+        session_build(s);
         if (s->failed)
-            end_queue(s, CONTROL_ERROR, "there is no memory for a console");
+            session_end_queue(s, CONTROL_ERROR, "there is no memory for a console");
         return;
     }
     if (s->console != NULL && (at = next_request(s)) != NULL)
         begin(s, take_request(s, at));
     if (s->console != NULL && next_request(s) != NULL)
-        go_soon(s);
+        session_go_soon(s);
 }
 
 static bool is_sliced(const struct session *s)
@@ -322,9 +232,9 @@ static void add(struct session *s, struct session_request *q)
     *s->queue_end = q;
     s->queue_end = &q->next;
     if (s->all->stopping)
-        end_queue(s, CONTROL_CANCELED, NULL);
+        session_end_queue(s, CONTROL_CANCELED, NULL);
     else
-        go_soon(s);
+        session_go_soon(s);
 }
 
 static void on_eval(void *session, int64_t id, struct bytes code, int width, bool json)
@@ -357,7 +267,7 @@ static void on_cancel(void *session, int64_t target)
             control_text(s->client, target, bytes_of("no longer waited for: the delivery goes on\n"));
         console_cancel(s->console);
         end_line(s, CONTROL_CANCELED, (struct bytes){0}, (struct bytes){0});
-        go_soon(s);
+        session_go_soon(s);
         return;
     }
     struct session_request **at = &s->queue;
@@ -399,11 +309,11 @@ static void *on_open(void *ud, struct control_client *c, const struct control_pe
     json_write_int(hello, "integrations", (int64_t)generation_integration_count(scripts->current));
     json_write_int(hello, "webhooks", (int64_t)generation_webhook_count(scripts->current));
     json_write_int(hello, "flows", (int64_t)generation_flow_count(scripts->current));
-    build(s);
+    session_build(s);
     return s;
 }
 
-static void session_free(struct session *s)
+void session_free(struct session *s)
 {
     struct session **at = &s->all->first;
     while (*at != s)
@@ -484,7 +394,7 @@ void sessions_stop(struct sessions *all)
             console_cancel(s->console);
             end_line(s, CONTROL_CANCELED, (struct bytes){0}, (struct bytes){0});
         }
-        end_queue(s, CONTROL_CANCELED, NULL);
+        session_end_queue(s, CONTROL_CANCELED, NULL);
         control_note(s->client, bytes_of("the daemon is stopping"));
     }
 }
