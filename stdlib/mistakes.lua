@@ -1,6 +1,6 @@
 -- mistakes: what is wrong with the scripts, collected while they load and told all at once, in the order of the files.
 
-local concat, ipairs, sort = table.concat, ipairs, table.sort
+local concat, ipairs, next, sort = table.concat, ipairs, next, table.sort
 local format, gsub = string.format, string.gsub
 
 local mistakes = {}
@@ -66,6 +66,14 @@ end
 -- "; did you mean 'near'?", or "" without one.
 function mistakes.hint(near)
   return near and format("; did you mean '%s'?", near) or ""
+end
+
+-- The keys of a table, which are texts, in order.
+function mistakes.names(t)
+  local out = {}
+  for name in next, t do out[#out + 1] = name end
+  sort(out)
+  return out
 end
 
 -- "a, b and c", for hints that list what there is.

@@ -2,6 +2,7 @@
 #include "cli/repl_ui.h"
 #include "cli/statuses.h"
 #include "core/units.h"
+#include "host/env.h"
 #include "net/receiver.h"
 
 #include <errno.h>
@@ -15,7 +16,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 static const char help[] =
@@ -187,27 +187,20 @@ static int await_ready(struct repl *r)
     return WEXITSTATUS(status) != 0 ? WEXITSTATUS(status) : EXIT_FAILED;
 }
 
-static int64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * MS_PER_S + t.tv_nsec / NS_PER_MS;
-}
-
 /* What is in flight has a moment to end; its log is read meanwhile, or it could not write it. */
 static void end_daemon(struct repl *r)
 {
     enum { PATIENCE_MS = 5000 };
     struct pollfd fd = {.fd = r->log[0], .events = POLLIN};
-    int64_t until = now_ms() + PATIENCE_MS;
+    int64_t until = env_mono_ns() / NS_PER_MS + PATIENCE_MS;
     if (r->pid <= 0)
         return;
     (void)kill(r->pid, SIGTERM);
     for (bool open = true; open;) {
-        int64_t left = until - now_ms();
+        int64_t left = until - env_mono_ns() / NS_PER_MS;
         if (left < 0) {
             (void)kill(r->pid, SIGTERM); /* at once */
-            until = now_ms() + PATIENCE_MS;
+            until = env_mono_ns() / NS_PER_MS + PATIENCE_MS;
             continue;
         }
         if (poll(&fd, 1, (int)left) > 0)

@@ -2,12 +2,12 @@
 
 #include "core/json_write.h"
 #include "core/units.h"
+#include "host/env.h"
 
 #include <errno.h>
 #include <jansson.h>
 #include <poll.h>
 #include <stdio.h>
-#include <time.h>
 
 enum { HELLO_TIMEOUT_MS = 10000 };
 
@@ -69,13 +69,6 @@ int talk_next(struct talk *t, struct talk_message *m, struct err *e)
 
 /* --- the greeting ---------------------------------------------------------------------------------------------- */
 
-static int64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * MS_PER_S + t.tv_nsec / NS_PER_MS;
-}
-
 static int64_t count_of(const json_t *root, const char *key)
 {
     return json_integer_value(json_object_get(root, key));
@@ -100,12 +93,12 @@ static int wait_hello(struct talk *t, struct err *e)
 {
     struct talk_message m;
     struct pollfd p = {.fd = t->client.fd, .events = POLLIN};
-    int64_t until = now_ms() + HELLO_TIMEOUT_MS;
+    int64_t until = env_mono_ns() / NS_PER_MS + HELLO_TIMEOUT_MS;
     for (;;) {
         int rc = talk_next(t, &m, e);
         if (rc != 0)
             return rc < 0 ? -1 : take_hello(t, &m, e);
-        int64_t left = until - now_ms();
+        int64_t left = until - env_mono_ns() / NS_PER_MS;
         if (left <= 0)
             return err_set(e, ERR_NET, 0, "the daemon does not answer");
         if (poll(&p, 1, (int)left) < 0 && errno != EINTR)

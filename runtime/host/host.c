@@ -294,14 +294,12 @@ static int start_all(struct host *h, const struct host_options *o, struct err *e
     h->sessions = (struct sessions){.env = &h->env, .api = &h->api, .builder = h->builder, .alone = o->alone};
     api_init(&h->api, &h->env, &h->dispatch, &h->intake, &h->reload);
     h->api.turns = &h->turns;
-    if (rates_prepare(&h->dispatch, h->scripts.current, e) != 0)
+    if (start_recalled(h, e) != 0 || rates_prepare(&h->dispatch, h->scripts.current, e) != 0)
         return -1;
-    rates_set(&h->dispatch, h->scripts.current, false);
-    if (start_recalled(h, e) != 0 || start_server(h, o, e) != 0 ||
-        sessions_start(&h->sessions, h->loop, h->state, e) != 0 ||
+    rates_set(&h->dispatch, h->scripts.current, false); /* lanes that the backlog alone made are none of theirs */
+    if (start_server(h, o, e) != 0 || sessions_start(&h->sessions, h->loop, h->state, e) != 0 ||
         (o->watch && watching_start(&h->watching, &h->reload, h->loop, e) != 0))
         return -1;
-    rates_set(&h->dispatch, h->scripts.current, false); /* lanes that the backlog made are none of theirs */
     dispatch_begin(&h->dispatch);
     runs_begin(&h->runs);
     log_line(h->log, o->alone ? LOG_DEBUG : LOG_INFO, "ready", LOG_STR("listen", server_address(h->server)),

@@ -1,6 +1,7 @@
 /*
  * host: owns every subsystem, and the only order in which they start and stop: folder, secrets, scripts, store,
- * transport, server; then deliveries and runs begin. Everything runs on one loop; the store has threads of its own.
+ * transport, server, consoles; then deliveries and runs begin. Everything runs on one loop; the store and the builder
+ * of scripts have threads of their own.
  */
 #ifndef ANZOL_HOST_HOST_H
 #define ANZOL_HOST_HOST_H

@@ -68,6 +68,8 @@ void asking_answer(struct asking *q, bool ok, struct bytes text);
 /* --- session_clone.c */
 /* Has a clone of the scripts of now made: s->building, or s->failed. */
 void session_build(struct session *s);
+/* Forgets a build that the builder does not have any more. */
+void session_drop_build(struct session *s);
 /* Ends the console, and keeps what can be carried over into the next. None is fine. */
 void session_leave_console(struct session *s);
 

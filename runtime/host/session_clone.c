@@ -14,7 +14,6 @@ static void note_lost(struct session *s, struct bytes lost)
     buf_fini(&text);
 }
 
-/* What the old console has to carry over. */
 void session_leave_console(struct session *s)
 {
     struct err e;
@@ -33,6 +32,13 @@ void session_leave_console(struct session *s)
     buf_fini(&lost);
     console_free(s->console);
     s->console = NULL;
+}
+
+void session_drop_build(struct session *s)
+{
+    build_fini(&s->build);
+    generation_unref(s->cloned);
+    s->building = false;
 }
 
 static void on_built(struct build *b);
@@ -68,9 +74,7 @@ static void on_built(struct build *b)
     struct session *s = (struct session *)((char *)b - offsetof(struct session, build));
     struct generation *g = builder_take(b);
     struct err e = b->failure;
-    build_fini(b);
-    s->building = false;
-    generation_unref(s->cloned);
+    session_drop_build(s);
     if (s->client == NULL) {
         generation_unref(g);
         session_free(s);

@@ -4,6 +4,7 @@
 #include "core/units.h"
 #include "host/scripts.h"
 #include "host/session.h"
+#include "host/view_parts.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -306,9 +307,7 @@ static void *on_open(void *ud, struct control_client *c, const struct control_pe
              LOG_INT("pid", peer->pid));
     json_write_str(hello, "version", ANZOL_VERSION);
     json_write_int(hello, "generation", (int64_t)scripts->number);
-    json_write_int(hello, "integrations", (int64_t)generation_integration_count(scripts->current));
-    json_write_int(hello, "webhooks", (int64_t)generation_webhook_count(scripts->current));
-    json_write_int(hello, "flows", (int64_t)generation_flow_count(scripts->current));
+    view_put_counts(hello, scripts->current);
     session_build(s);
     return s;
 }
@@ -336,11 +335,8 @@ static void on_close(void *session)
     while (s->queue != NULL)
         free(take_request(s, &s->queue));
     s->client = NULL;
-    if (s->building && builder_cancel(s->all->builder, &s->build)) {
-        s->building = false;
-        build_fini(&s->build);
-        generation_unref(s->cloned);
-    }
+    if (s->building && builder_cancel(s->all->builder, &s->build))
+        session_drop_build(s);
     if (!s->building)
         session_free(s);
 }
@@ -409,10 +405,8 @@ void sessions_fini(struct sessions *all)
 {
     while (all->first != NULL) {
         struct session *s = all->first;
-        if (s->building) {
-            build_fini(&s->build);
-            generation_unref(s->cloned);
-        }
+        if (s->building)
+            session_drop_build(s);
         session_free(s);
     }
 }

@@ -1,6 +1,7 @@
 #include "host/views.h"
 
 #include "core/units.h"
+#include "host/view_parts.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -92,9 +93,7 @@ void view_loaded(struct buf *out, const struct scripts *s, const struct reload_r
     json_write_init(&w, out);
     json_write_object(&w, NULL);
     json_write_int(&w, "generation", (int64_t)s->number);
-    json_write_int(&w, "integrations", (int64_t)generation_integration_count(s->current));
-    json_write_int(&w, "webhooks", (int64_t)generation_webhook_count(s->current));
-    json_write_int(&w, "flows", (int64_t)generation_flow_count(s->current));
+    view_put_counts(&w, s->current);
     json_write_double(&w, "took_ms", (double)r->took_us / 1000);
     json_write_bytes(&w, "changes", buf_view(&changes));
     put_changes(&w, r->changes);
@@ -108,9 +107,7 @@ static void put_generation(struct json_write *w, const struct scripts *s)
     json_write_object(w, "generation");
     json_write_int(w, "number", (int64_t)s->number);
     json_write_time(w, "loaded_at", s->loaded_ms);
-    json_write_int(w, "webhooks", (int64_t)generation_webhook_count(s->current));
-    json_write_int(w, "integrations", (int64_t)generation_integration_count(s->current));
-    json_write_int(w, "flows", (int64_t)generation_flow_count(s->current));
+    view_put_counts(w, s->current);
     json_write_end(w);
 }
 

@@ -1,6 +1,7 @@
 #include "host/view_parts.h"
 
 #include "core/request.h"
+#include "script/generation.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -105,6 +106,13 @@ void view_put_response(struct json_write *w, const struct attempt *a)
     json_write_object(w, "response");
     view_put_answer(w, a);
     json_write_end(w);
+}
+
+void view_put_counts(struct json_write *w, const struct generation *g)
+{
+    json_write_int(w, "integrations", (int64_t)generation_integration_count(g));
+    json_write_int(w, "webhooks", (int64_t)generation_webhook_count(g));
+    json_write_int(w, "flows", (int64_t)generation_flow_count(g));
 }
 
 void view_put_request(struct json_write *w, struct bytes stored, const char *headers, const char *body, size_t most)

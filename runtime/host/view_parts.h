@@ -8,6 +8,8 @@
 #include "core/json_write.h"
 #include "core/uuid.h"
 
+struct generation;
+
 /* The id of nothing (all zero) is null. */
 void view_put_id(struct json_write *w, const char *key, const struct uuid *id);
 /* An empty text is null. */
@@ -23,6 +25,8 @@ void view_put_response(struct json_write *w, const struct attempt *a);
 /* "method", "url", headers and body of a request (core/request.h) under these names, masked; nothing of damaged bytes.
  * Of the body the first `most` bytes; 0: all. */
 void view_put_request(struct json_write *w, struct bytes stored, const char *headers, const char *body, size_t most);
+/* "integrations", "webhooks", "flows": how many a generation has. */
+void view_put_counts(struct json_write *w, const struct generation *g);
 /* "next": the cursor of the next page, or null. */
 void view_put_next(struct json_write *w, bool more, int64_t before_seq);
 

@@ -87,19 +87,26 @@ static void read_integration(lua_State *L, struct integration *in)
     lua_pop(L, 1);
 }
 
+static void read_digests(lua_State *L, struct generation *g)
+{
+    boot_push(L, "digests");
+    lua_call(L, 0, 1);
+    if (buf_append_bytes(&g->digests, native_string_at(L, -1)) != 0)
+        luaL_error(L, "not enough memory");
+}
+
 static int run_read(lua_State *L)
 {
-    struct generation *g = ((struct loading *)lua_touserdata(L, 1))->g;
+    const struct loading *l = lua_touserdata(L, 1);
+    struct generation *g = l->g;
     boot_push(L, "webhook_count");
     lua_call(L, 0, 1);
     g->webhook_count = (size_t)luaL_checkinteger(L, -1);
     boot_push(L, "flow_count");
     lua_call(L, 0, 1);
     g->flow_count = (size_t)luaL_checkinteger(L, -1);
-    boot_push(L, "digests");
-    lua_call(L, 0, 1);
-    if (buf_append_bytes(&g->digests, native_string_at(L, -1)) != 0)
-        return luaL_error(L, "not enough memory");
+    if (!l->scripts->archived)
+        read_digests(L, g);
     boot_push(L, "integrations");
     lua_call(L, 0, 1);
     luaL_checktype(L, -1, LUA_TTABLE);

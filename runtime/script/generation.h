@@ -53,7 +53,8 @@ void generation_free(struct generation *g); /* for discard() */
 /* The texts it was loaded from, in one run of bytes, and their SHA-256; live as long as the generation. */
 struct bytes generation_archive(const struct generation *g);
 struct bytes generation_hash(const struct generation *g);
-/* What is defined, one a line, sorted: kind, name and digest, with tabs between. Lives as long as the generation. */
+/* What is defined, one a line, sorted: kind, name and digest, with tabs between. Lives as long as the generation.
+ * Nothing of one from an archive: it is never the one in force. */
 struct bytes generation_digests(const struct generation *g);
 
 struct integration_info { /* views live as long as the generation */

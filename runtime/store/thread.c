@@ -48,7 +48,7 @@ int thread_start(pthread_t *t, const char *name, void *(*run)(void *), void *arg
     int rc = pthread_create(t, NULL, run, arg);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (rc != 0)
-        return err_system(e, rc, "cannot start a thread of the store");
+        return err_system(e, rc, "cannot start a thread");
     (void)pthread_setname_np(*t, name);
     return 0;
 }

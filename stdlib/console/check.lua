@@ -56,13 +56,6 @@ end
 
 -- --- filters ----------------------------------------------------------------------------------------------------
 
-local function sorted(t)
-  local out = {}
-  for name in next, t do out[#out + 1] = name end
-  sort(out)
-  return out
-end
-
 -- A text of a list; `what`: "state".
 function check.one_of(word, v, what, list)
   for _, known in ipairs(list) do
@@ -95,9 +88,9 @@ function check.filter(word, v, known, short)
   for name, value in next, v do
     local read = known[name]
     if not read then
-      local near = type(name) == "string" and native.nearest(name, sorted(known))
+      local near = type(name) == "string" and native.nearest(name, mistakes.names(known))
       misuse(word, "unknown filter %s%s", dsl.shown(name),
-        near and mistakes.hint(near) or "; there are " .. mistakes.listed(sorted(known)))
+        near and mistakes.hint(near) or "; there are " .. mistakes.listed(mistakes.names(known)))
     end
     out[name] = read(word, value, name)
   end

@@ -1,8 +1,9 @@
 -- names: what names stand for at the console, and what things are called: words, libraries, what the scripts have defined.
 
-local gmatch, ipairs, next, rawget, sort, type = string.gmatch, ipairs, next, rawget, table.sort, type
+local gmatch, ipairs, next, rawget, type = string.gmatch, ipairs, next, rawget, type
 
 local native = require "stdlib.native"
+local mistakes = require "stdlib.mistakes"
 local sandbox = require "stdlib.sandbox"
 local words = require "stdlib.console.words"
 
@@ -13,13 +14,6 @@ local definitions -- boot's: () -> integrations, webhooks, flows
 -- Tells how the definitions of the scripts are found.
 function names.use(lister)
   definitions = lister
-end
-
-local function sorted(set)
-  local out = {}
-  for name in next, set do out[#out + 1] = name end
-  sort(out)
-  return out
 end
 
 -- The names of integrations, webhooks, flows or events, sorted.
@@ -37,7 +31,7 @@ function names.list(what)
       end
     end
   end
-  return sorted(set)
+  return mistakes.names(set)
 end
 
 -- The nearest of them; `kind`: "webhook".
@@ -77,7 +71,7 @@ end
 local function learned()
   local out = {}
   for _, env in ipairs { words.all, sandbox.env } do
-    for _, name in ipairs(sorted(env)) do
+    for _, name in ipairs(mistakes.names(env)) do
       local v = rawget(env, name)
       put(out, v, name)
       if type(v) == "table" and (env == words.all or sandbox.is_own(name)) then put_fields(out, v, name) end
