@@ -60,11 +60,12 @@ class Folder(unittest.TestCase):
         return self.d.status()["generation"]["number"]
 
     def delivered(self, name="paid"):
-        """An event, and the body of the delivery that it makes."""
+        """An event, and the body of the delivery of this webhook that it makes; other webhooks may make theirs, earlier or later."""
         count = self.r.count
-        self.d.emit("order.paid", {"Order": {"Id": count}})
-        found = self.r.wait(count + 1)[count:]
-        return next(r.json() for r in found if r.path.startswith("/" + name))
+        answer = self.d.emit("order.paid", {"Order": {"Id": count}})
+        paths = tuple(f"/{name}?t={delivery}" for delivery in answer["deliveries"])
+        found = lambda: [r for r in self.r.requests[count:] if r.path in paths]
+        return wait_until(found, f"a request of {name}")[0].json()
 
 
 class Report(Folder):
