@@ -281,6 +281,12 @@ static void on_reloaded(void *ud, const struct reload_result *r)
     watching_set(&h->watching, r->read);
 }
 
+static bool are_unsettled(void *ud)
+{
+    struct host *h = ud;
+    return watching_unsettled(&h->watching);
+}
+
 static int start_all(struct host *h, const struct host_options *o, struct err *e)
 {
     h->builder = builder_new(wake_loop, h, e);
@@ -343,6 +349,7 @@ struct host *host_start(const struct host_options *o, struct err *e)
     h->reload.env_files = o->env_files;
     h->reload.env_file_count = o->env_file_count;
     h->reload.on_end = on_reloaded;
+    h->reload.unsettled = are_unsettled;
     h->reload.ud = h;
     if (start_all(h, o, e) != 0) {
         host_free(h);

@@ -165,11 +165,22 @@ static void take(struct reload *r)
 
 static void next_build(struct reload *r);
 
+/* As if it had not been read: the next look reads it anew. */
+static void drop(struct reload *r)
+{
+    struct generation *g = builder_take(&r->build);
+    if (g != NULL)
+        generation_unref(g);
+    r->seen.known = false;
+}
+
 static void on_built(struct build *b)
 {
     struct reload *r = (struct reload *)((char *)b - offsetof(struct reload, build));
     if (b->unchanged)
         log_take(r->env->log, &b->log);
+    else if (b->if_changed && r->unsettled != NULL && r->unsettled(r->ud))
+        drop(r);
     else
         take(r);
     build_fini(b);

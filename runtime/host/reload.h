@@ -39,6 +39,8 @@ struct reload {
     struct reload_request *asked, **asked_end; /* for the next build */
     struct reload_request *serving;            /* by the one under way */
     int64_t began_ns;
+    /* The files change still: a build that nobody asked for is not used, and reload_look() will follow. May be NULL. */
+    bool (*unsettled)(void *ud);
     /* A build has ended, and those who asked were told. May be NULL. */
     void (*on_end)(void *ud, const struct reload_result *r);
     void *ud;

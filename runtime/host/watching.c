@@ -5,6 +5,7 @@
 
 /* An editor writes in several steps; while changes go on and on, they are looked at all the same. */
 static const int64_t QUIET_NS = 50 * NS_PER_MS, PATIENCE_NS = 1000 * NS_PER_MS, BLIND_NS = 2000 * NS_PER_MS;
+enum { PUT_OFF_MAX = 3 }; /* loads in a row */
 
 static void look_in(struct watching *w, int64_t wait_ns)
 {
@@ -21,17 +22,35 @@ static void on_settled(struct timer *t, int64_t now_ns)
         look_in(w, BLIND_NS);
 }
 
-static void on_readable(struct ev_loop *loop, struct ev_io *io, int events)
+static void let_settle(struct watching *w)
 {
-    (void)loop, (void)events;
-    struct watching *w = io->data;
-    if (!watch_read(w->watch))
-        return;
     int64_t now = w->env->mono_ns();
     if (w->first_ns == 0)
         w->first_ns = now;
     int64_t left = w->first_ns + PATIENCE_NS - now;
     look_in(w, left < QUIET_NS ? (left > 0 ? left : 0) : QUIET_NS);
+}
+
+static void look_for_changes(struct watching *w)
+{
+    if (watch_read(w->watch))
+        let_settle(w);
+}
+
+static void on_readable(struct ev_loop *loop, struct ev_io *io, int events)
+{
+    (void)loop, (void)events;
+    look_for_changes(io->data);
+}
+
+bool watching_unsettled(struct watching *w)
+{
+    if (w->watch == NULL)
+        return false;
+    look_for_changes(w);
+    bool unsettled = w->first_ns != 0 && w->put_off < PUT_OFF_MAX;
+    w->put_off = unsettled ? w->put_off + 1 : 0;
+    return unsettled;
 }
 
 void watching_set(struct watching *w, bool read)
@@ -50,7 +69,7 @@ void watching_set(struct watching *w, bool read)
         look_in(w, BLIND_NS);
     }
     if (read)
-        reload_look(w->reload); /* what changed since, where nobody looked yet */
+        let_settle(w); /* what changed since, where nobody looked yet */
 }
 
 int watching_start(struct watching *w, struct reload *r, struct ev_loop *loop, struct err *e)

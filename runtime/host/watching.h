@@ -18,6 +18,7 @@ struct watching {
     struct ev_io readable;
     struct timer settled;
     int64_t first_ns; /* the oldest change that was not looked at; 0: none */
+    int put_off;      /* loads that were not used because changes went on */
     bool blind;       /* something cannot be watched: looked at every now and then instead */
 };
 
@@ -25,6 +26,9 @@ struct watching {
 int watching_start(struct watching *w, struct reload *r, struct ev_loop *loop, struct err *e);
 /* A load has ended: it may have looked for other files. `read`: it got as far as reading them. */
 void watching_set(struct watching *w, bool read);
+/* Whether files have changed that nobody looked at: what was read may be half of what is being written. Not for ever:
+ * in the end what is written without a pause is loaded as it is. Not started is fine. */
+bool watching_unsettled(struct watching *w);
 /* Not started is fine. */
 void watching_stop(struct watching *w);
 

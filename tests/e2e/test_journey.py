@@ -41,9 +41,10 @@ class Journey(unittest.TestCase):
         return wait_until(reached, f"run {id} is {state}")
 
     def waiting(self, r, d, id):
-        """Until the customer is welcomed, and the order waited for."""
+        """Until the customer is welcomed, the order waited for, and nothing in flight: that would be sent again after a crash."""
         r.wait(2)
         self.ended(d, id, "waiting")
+        wait_until(lambda: not d.call("GET", "/v1/deliveries?state=sending")[2]["deliveries"], "nothing is in flight")
 
     def shown(self, r):
         """What was received, but for the ids: [(path, template or stage or text)], sorted."""

@@ -360,11 +360,10 @@ class Rate(Folder):
         for n in range(120):
             self.d.emit("order.paid")
         until, n = time.monotonic() + 4, 0
-        while time.monotonic() < until:
+        while time.monotonic() < until or n < 20:
             n += 1
             self.write("shop.lua", integration(self.r.url, "rate = 20, concurrency = %d" % (n % 9 + 1)))
             self.reload()
-        self.assertGreater(n, 20)
         times = [x.at for x in self.r.requests]
         self.assertGreater(len(times), 60)
         self.assertLessEqual(most_in_a_second(times), 20)
@@ -424,7 +423,8 @@ class Watch(Folder):
         for broken in ("while", webhook("paid", "{ v = ") + "x", 'require "nowhere"', "while true do end"):
             failures = len(self.d.log("reload.failed"))
             self.write("paid.lua", broken)
-            wait_until(lambda: len(self.d.log("reload.failed")) > failures, "it is said")
+            # The endless one takes 5 s of CPU on a thread that gives way to whatever else the machine does.
+            wait_until(lambda: len(self.d.log("reload.failed")) > failures, "it is said", 10 * PATIENCE)
             self.assertEqual(self.delivered(), {"v": 1})
         self.assertEqual(self.number(), n)
         os.rename(self.scripts, self.scripts + ".gone")
@@ -456,6 +456,19 @@ class Watch(Folder):
         self.loads("one that says something else", n)
         self.assertEqual(self.number(), n + 1)
         self.assertEqual(self.d.log("reload.failed"), [])
+
+    def test_a_file_that_is_being_written_is_not_loaded(self):
+        n, slow = self.number(), 0
+        for i in range(1, 31):
+            start = time.monotonic()
+            with open(self.path("paid.lua"), "w") as f:  # it is empty now, which is valid, and no webhook
+                time.sleep(0.02)
+                f.write(webhook("paid", "{ v = %d }" % -i))
+            slow += time.monotonic() - start > 0.045  # after 50 ms it is as it is
+            self.loads("what was written", n)
+            n = self.number()
+        empty = [line for line in self.d.log("reloaded") if line["changes"] == "+0 webhooks, ~0, -1"]
+        self.assertLessEqual(len(empty), slow)
 
     def test_many_writes_are_one_load(self):
         n = self.number()
