@@ -41,12 +41,20 @@ void dispatch_fini(struct dispatch *d)
     live_table_fini(&d->live);
 }
 
+struct lane *dispatch_find_lane(const struct dispatch *d, struct bytes integration)
+{
+    struct lane *lane = d->lanes;
+    while (lane != NULL && !bytes_equal(bytes_of(lane->name), integration))
+        lane = lane->next;
+    return lane;
+}
+
 struct lane *dispatch_lane(struct dispatch *d, struct bytes integration)
 {
-    for (struct lane *lane = d->lanes; lane != NULL; lane = lane->next)
-        if (bytes_equal(bytes_of(lane->name), integration))
-            return lane;
-    struct lane *lane = malloc(sizeof *lane);
+    struct lane *lane = dispatch_find_lane(d, integration);
+    if (lane != NULL)
+        return lane;
+    lane = malloc(sizeof *lane);
     if (lane == NULL || lane_init(lane, d->env, integration) != 0) {
         free(lane);
         return NULL;

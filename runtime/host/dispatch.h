@@ -44,7 +44,9 @@ void dispatch_go_on(struct dispatch *d);
 /* After store and transport are closed: nothing is in flight any more. */
 void dispatch_fini(struct dispatch *d);
 
-/* The lane of that name, made when there is none. NULL: memory. */
+/* The lane of that name; NULL: there is none. */
+struct lane *dispatch_find_lane(const struct dispatch *d, struct bytes integration);
+/* The same, made when there is none. NULL: memory. */
 struct lane *dispatch_lane(struct dispatch *d, struct bytes integration);
 /* Starts no further attempt; what is in flight ends and is recorded. */
 void dispatch_drain(struct dispatch *d);

@@ -9,7 +9,6 @@ struct removed {
     struct store_read read; /* first: a read's callback gets it */
     struct removed *next;
     struct reload *reload;
-    struct env *env;
     struct bytes webhook; /* allocated */
     size_t pending;
     bool more;
@@ -29,9 +28,9 @@ static void removed_free(struct removed *r)
 static void say(const struct removed *r)
 {
     if (r->pending == 0 && !r->more)
-        log_line(r->env->log, LOG_INFO, "webhook.removed", LOG_BYTES("webhook", r->webhook));
+        log_line(r->reload->env->log, LOG_INFO, "webhook.removed", LOG_BYTES("webhook", r->webhook));
     else
-        log_line(r->env->log, LOG_WARN, "webhook.removed", LOG_BYTES("webhook", r->webhook),
+        log_line(r->reload->env->log, LOG_WARN, "webhook.removed", LOG_BYTES("webhook", r->webhook),
                  LOG_INT("pending", (int64_t)r->pending),
                  LOG_STR("message",
                          r->more
@@ -45,7 +44,7 @@ static void count(struct removed *r, enum delivery_state state)
 {
     r->read = (struct store_read){.kind = STORE_READ_LIST, .done = on_counted, .limit = COUNT_MAX};
     r->read.filter = (struct store_filter){.webhook = r->webhook, .state = (int)state};
-    store_query(r->env->store, &r->read);
+    store_query(r->reload->env->store, &r->read);
 }
 
 static void on_counted(struct store_read *read, const struct err *failure)
@@ -53,7 +52,7 @@ static void on_counted(struct store_read *read, const struct err *failure)
     struct removed *r = (struct removed *)read;
     bool was_queued = r->read.filter.state == DELIVERY_QUEUED;
     if (failure != NULL) {
-        log_line(r->env->log, LOG_ERROR, "store.read", LOG_STR("error", failure->message));
+        log_line(r->reload->env->log, LOG_ERROR, "store.read", LOG_STR("error", failure->message));
         removed_free(r);
         return;
     }
@@ -79,7 +78,6 @@ static void ask(struct reload *reload, struct bytes webhook)
         return;
     }
     r->reload = reload;
-    r->env = reload->env;
     r->next = reload->removed;
     reload->removed = r;
     count(r, DELIVERY_QUEUED);
@@ -93,7 +91,7 @@ void removed_fini(struct reload *r)
 
 void removed_tell(struct reload *r, const struct changes *c)
 {
-    struct bytes left = buf_view(&c->of[0].removed.lines), webhook;
+    struct bytes left = buf_view(&c->of[CHANGES_WEBHOOKS].removed.lines), webhook;
     for (int n = 0; bytes_next_line(&left, &webhook); n++)
         if (n < ASKED_MAX)
             ask(r, webhook);

@@ -19,18 +19,10 @@ static void answer_json(struct asking *q, struct buf *json)
     buf_fini(json);
 }
 
-static struct lane *find_lane(const struct call *c, const char *name)
-{
-    for (struct lane *lane = c->api->dispatch->lanes; lane != NULL; lane = lane->next)
-        if (strcmp(lane->name, name) == 0)
-            return lane;
-    return NULL;
-}
-
 static struct lane *lane_of(const struct call *c, struct err *e)
 {
     const char *name = op_text(c->args, "integration");
-    struct lane *lane = find_lane(c, name);
+    struct lane *lane = dispatch_find_lane(c->api->dispatch, bytes_of(name));
     if (lane == NULL)
         err_set(e, ERR_INPUT, 404, "no integration '%.100s'", name);
     return lane;
@@ -93,7 +85,7 @@ int op_drain(struct call *c, struct err *e)
 static void add_state(const struct call *c, json_t *integration)
 {
     struct buf json;
-    const struct lane *lane = find_lane(c, op_text(integration, "name"));
+    const struct lane *lane = dispatch_find_lane(c->api->dispatch, bytes_of(op_text(integration, "name")));
     if (lane == NULL)
         return;
     buf_init(&json);

@@ -122,18 +122,25 @@ static int read_filter(const struct call *c, const char *name, struct api_filter
     return read_time(c, "since", &f->since_ms, e) != 0 || read_time(c, "until", &f->until_ms, e) != 0 ? -1 : 0;
 }
 
+/* Of deliveries, or of runs. */
+static int read_state(const struct call *c, bool of_runs, struct api_filter *f, struct err *e)
+{
+    const char *wanted = op_text(c->args, "state");
+    enum delivery_state delivery = DELIVERY_QUEUED;
+    enum run_state run = RUN_READY;
+    if (*wanted == '\0')
+        return 0;
+    if ((of_runs ? run_state_parse(bytes_of(wanted), &run) : delivery_state_parse(bytes_of(wanted), &delivery)) != 0)
+        return err_set(e, ERR_INPUT, 400, "no state '%.80s'", wanted);
+    f->state = of_runs ? (int)run : (int)delivery;
+    return 0;
+}
+
 static int op_deliveries(struct call *c, struct err *e)
 {
     struct api_filter f;
-    enum delivery_state state;
-    const char *wanted = op_text(c->args, "state");
-    if (read_filter(c, "webhook", &f, e) != 0)
+    if (read_filter(c, "webhook", &f, e) != 0 || read_state(c, false, &f, e) != 0)
         return -1;
-    if (*wanted != '\0') {
-        if (delivery_state_parse(bytes_of(wanted), &state) != 0)
-            return err_set(e, ERR_INPUT, 400, "no state '%.80s'", wanted);
-        f.state = (int)state;
-    }
     api_ops.deliveries(c->api, &f, c->call);
     return 0;
 }
@@ -141,15 +148,8 @@ static int op_deliveries(struct call *c, struct err *e)
 static int op_runs(struct call *c, struct err *e)
 {
     struct api_filter f;
-    enum run_state state;
-    const char *wanted = op_text(c->args, "state");
-    if (read_filter(c, "flow", &f, e) != 0)
+    if (read_filter(c, "flow", &f, e) != 0 || read_state(c, true, &f, e) != 0)
         return -1;
-    if (*wanted != '\0') {
-        if (run_state_parse(bytes_of(wanted), &state) != 0)
-            return err_set(e, ERR_INPUT, 400, "no state '%.80s'", wanted);
-        f.state = (int)state;
-    }
     api_ops.runs(c->api, &f, c->call);
     return 0;
 }

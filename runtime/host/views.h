@@ -26,8 +26,8 @@ void view_runs(struct buf *out, const struct store_read_runs *r);
 /* One run with its event, its result and its steps. */
 void view_run(struct buf *out, const struct store_read_runs *r);
 
-/* {"generation", "integrations", "webhooks", "flows", "changes", "webhook_changes": {"added", "changed", "removed"}, …,
- * "warnings"}: what a reload has put in force. */
+/* {"generation", "integrations", "webhooks", "flows", "took_ms", "changes", "changed": {"webhooks": {"added",
+ * "changed", "removed"}, …}, "warnings"}: what a reload has put in force. */
 void view_loaded(struct buf *out, const struct scripts *s, const struct reload_result *r);
 
 /* {"integration", "queued", "waiting", "in_flight", "used", "paused", "paused_until"}: how it stands with one. */

@@ -8,7 +8,7 @@
 
 struct generation;
 
-enum { CHANGES_KINDS = 3 }; /* webhooks, integrations, flows: in this order */
+enum { CHANGES_WEBHOOKS, CHANGES_INTEGRATIONS, CHANGES_FLOWS, CHANGES_KINDS };
 
 struct change_names {
     struct buf lines; /* one a line, sorted */

@@ -60,8 +60,8 @@ static const char *between(struct generation *a, struct generation *b)
     buf_init(&text);
     assert_int_equal(changes_between(&c, a, b), 0);
     changes_describe(&c, &text);
-    snprintf(out, sizeof out, "%s|%.*s", buf_cstr(&text), (int)c.of[0].changed.lines.len,
-             c.of[0].changed.lines.len == 0 ? "" : c.of[0].changed.lines.data);
+    snprintf(out, sizeof out, "%s|%.*s", buf_cstr(&text), (int)c.of[CHANGES_WEBHOOKS].changed.lines.len,
+             c.of[CHANGES_WEBHOOKS].changed.lines.len == 0 ? "" : c.of[CHANGES_WEBHOOKS].changed.lines.data);
     buf_fini(&text);
     changes_fini(&c);
     generation_unref(a);
@@ -127,8 +127,8 @@ static void the_first_one_is_all_new(void **state)
     struct changes c;
     changes_init(&c);
     assert_int_equal(changes_between(&c, NULL, g), 0);
-    assert_int_equal(c.of[0].added.count, 1);
-    assert_int_equal(c.of[1].added.count, 1);
+    assert_int_equal(c.of[CHANGES_WEBHOOKS].added.count, 1);
+    assert_int_equal(c.of[CHANGES_INTEGRATIONS].added.count, 1);
     assert_false(changes_none(&c));
     changes_fini(&c);
     generation_unref(g);

@@ -30,6 +30,15 @@ static void test_vanishes_in_an_answer(void **state)
     buf_fini(&text);
 }
 
+static void ask_and_close_half(struct person *p)
+{
+    host_eval = answer_nothing;
+    attach(p);
+    say(p, EVAL_1);
+    assert_int_equal(shutdown(p->fd, SHUT_WR), 0);
+    WAIT_FOR(asked.len > 0);
+}
+
 /* It has asked, and only listens now. */
 static void test_half_closed(void **state)
 {
@@ -53,16 +62,12 @@ static void test_half_closed(void **state)
     person_leave(&p);
 }
 
-/* A megabyte is answered: sent at once as far as it goes, and closed after the rest. */
+/* A hundred kilobytes are answered: sent at once as far as it goes, and closed after the rest. */
 static void test_half_closed_with_much(void **state)
 {
     (void)state;
     struct person p;
-    host_eval = answer_nothing;
-    attach(&p);
-    say(&p, EVAL_1);
-    assert_int_equal(shutdown(p.fd, SHUT_WR), 0);
-    WAIT_FOR(asked.len > 0);
+    ask_and_close_half(&p);
     idle(10);
     for (int i = 0; i < 100000; i++)
         buf_append_char(&big, 'y');
@@ -89,11 +94,7 @@ static void test_half_closed_hangs_up(void **state)
 {
     (void)state;
     struct person p;
-    host_eval = answer_nothing;
-    attach(&p);
-    say(&p, EVAL_1);
-    assert_int_equal(shutdown(p.fd, SHUT_WR), 0);
-    WAIT_FOR(asked.len > 0);
+    ask_and_close_half(&p);
     idle(20);
     assert_int_equal(closed, 0);
     person_leave(&p);
