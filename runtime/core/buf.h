@@ -21,6 +21,13 @@ struct bytes {
 /* A view of a NUL-terminated string; NULL gives an empty view. */
 struct bytes bytes_of(const char *s);
 bool bytes_equal(struct bytes a, struct bytes b);
+/* By bytes, as strcmp(): negative, 0, positive. */
+static inline int bytes_compare(struct bytes a, struct bytes b)
+{
+    size_t len = a.len < b.len ? a.len : b.len;
+    int order = len == 0 ? 0 : memcmp(a.data, b.data, len);
+    return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
+}
 /* Takes the next line, without its newline, off `rest`. False: there is none. A last newline begins no line. */
 bool bytes_next_line(struct bytes *rest, struct bytes *line);
 /* A copy with a NUL after it (free() its data); data NULL when memory is short. */

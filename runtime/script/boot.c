@@ -74,9 +74,7 @@ static int run_call(lua_State *L)
     if (!lua_toboolean(L, first)) {
         c->rc = take_failure(L, first, c->e);
     } else if (c->out != NULL && lua_type(L, first) == LUA_TSTRING) {
-        struct bytes text;
-        text.data = lua_tolstring(L, first, &text.len);
-        if (buf_append_bytes(c->out, text) != 0)
+        if (buf_append_bytes(c->out, native_string_at(L, first)) != 0)
             c->rc = err_memory(c->e);
     }
     return 0;

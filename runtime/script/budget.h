@@ -34,6 +34,13 @@ bool budget_end(lua_State *L, const struct budget *outer, char message[256]);
 
 /* For C functions, now and then, as the hook does it for instructions: raises once over. Needs no room on the stack. */
 void budget_check(lua_State *L);
+/* The same once in so many turns of a loop, with what counts them. */
+static inline void budget_check_some(lua_State *L, size_t turn)
+{
+    enum { EVERY = 256 };
+    if (turn % EVERY == EVERY - 1)
+        budget_check(L);
+}
 /* The same for those whom an error would make lose something: when true, let go of it and raise (or have Lua do it). */
 bool budget_refuses(struct budget *b);
 int budget_raise(lua_State *L);

@@ -54,17 +54,10 @@ static bool next_digest(struct bytes *left, struct digest *d)
     return true;
 }
 
-static int compare(struct bytes a, struct bytes b)
-{
-    size_t len = a.len < b.len ? a.len : b.len;
-    int order = len == 0 ? 0 : memcmp(a.data, b.data, len);
-    return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
-}
-
 static int compare_digests(const struct digest *a, const struct digest *b)
 {
-    int order = compare(a->kind, b->kind);
-    return order != 0 ? order : compare(a->name, b->name);
+    int order = bytes_compare(a->kind, b->kind);
+    return order != 0 ? order : bytes_compare(a->name, b->name);
 }
 
 bool changes_defined(const struct generation *g, const char *kind, struct bytes name)

@@ -82,12 +82,6 @@ static enum console_end read_end(lua_State *L, int index)
     return (enum console_end)luaL_checkoption(L, index, NULL, names);
 }
 
-static void take(lua_State *L, int index, struct buf *out)
-{
-    if (buf_append_bytes(out, native_string_at(L, index)) != 0)
-        luaL_error(L, "not enough memory");
-}
-
 static int run_line(lua_State *L)
 {
     struct going *g = lua_touserdata(L, 1);
@@ -101,8 +95,8 @@ static int run_line(lua_State *L)
         args = 4;
     }
     lua_call(L, args, 3);
-    take(L, -2, &g->said->text);
-    take(L, -1, &g->said->values);
+    native_append(L, -2, &g->said->text);
+    native_append(L, -1, &g->said->values);
     g->end = read_end(L, -3);
     return 0;
 }
@@ -127,8 +121,10 @@ static enum console_end go(struct going *g)
     c->used_ms += (budget_cpu_ns() - began_ns) / 1000000;
     if (rc != 0)
         return fail(g, e.message);
-    if (g->end == CONSOLE_SLICE && c->used_ms >= CONSOLE_LINE_MS)
-        return fail(g, "line:1: ran longer than 60 s of CPU");
+    if (g->end == CONSOLE_SLICE && c->used_ms >= CONSOLE_LINE_MS) {
+        err_set(&e, ERR_SCRIPT, 0, "line:1: ran longer than %d s of CPU", CONSOLE_LINE_MS / 1000);
+        return fail(g, e.message);
+    }
     return g->end;
 }
 
@@ -202,7 +198,7 @@ static void take_list(lua_State *L, struct buf *out, const char *after, size_t a
     luaL_checktype(L, -1, LUA_TTABLE);
     for (lua_Integer i = 1, n = (lua_Integer)lua_rawlen(L, -1); i <= n; i++) {
         lua_rawgeti(L, -1, i);
-        take(L, -1, out);
+        native_append(L, -1, out);
         buf_append(out, after, after_len);
         lua_pop(L, 1);
     }
@@ -242,7 +238,7 @@ static int run_keep(lua_State *L)
     boot_push(L, "console_keep");
     lua_rawgeti(L, LUA_REGISTRYINDEX, k->console->ref);
     lua_call(L, 1, 2);
-    take(L, -2, k->kept);
+    native_append(L, -2, k->kept);
     take_list(L, k->lost, ", ", 2);
     return 0;
 }

@@ -91,8 +91,7 @@ static void read_digests(lua_State *L, struct generation *g)
 {
     boot_push(L, "digests");
     lua_call(L, 0, 1);
-    if (buf_append_bytes(&g->digests, native_string_at(L, -1)) != 0)
-        luaL_error(L, "not enough memory");
+    native_append(L, -1, &g->digests);
 }
 
 static int run_read(lua_State *L)

@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { METATABLE = 2, NEAR_MAX = 20, EVERY = 256 };
+enum { METATABLE = 2, NEAR_MAX = 20 };
 
 static bool push_value(lua_State *L, json_t *v, int depth);
 
@@ -35,13 +35,6 @@ static size_t on_read(void *out, size_t size, void *ud)
     return n;
 }
 
-/* Once for each of many. */
-static void check_some(lua_State *L, size_t i)
-{
-    if (i % EVERY == EVERY - 1)
-        budget_check(L);
-}
-
 static bool push_array(lua_State *L, json_t *v, int depth)
 {
     size_t n = json_array_size(v);
@@ -49,7 +42,7 @@ static bool push_array(lua_State *L, json_t *v, int depth)
     lua_pushvalue(L, METATABLE);
     lua_setmetatable(L, -2);
     for (size_t i = 0; i < n; i++) {
-        check_some(L, i);
+        budget_check_some(L, i);
         if (!push_value(L, json_array_get(v, i), depth))
             return false;
         lua_rawseti(L, -2, (lua_Integer)i + 1);
@@ -62,7 +55,7 @@ static bool push_object(lua_State *L, json_t *v, int depth)
     size_t n = json_object_size(v), seen = 0;
     lua_createtable(L, 0, n > INT_MAX ? INT_MAX : (int)n);
     for (void *i = json_object_iter(v); i != NULL; i = json_object_iter_next(v, i)) {
-        check_some(L, seen++);
+        budget_check_some(L, seen++);
         lua_pushlstring(L, json_object_iter_key(i), json_object_iter_key_len(i));
         if (!push_value(L, json_object_iter_value(i), depth))
             return false;

@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { EVERY = 256, KEEP_MAX = 1 << 20, PATH_SIZE = 120, PROBLEM_SIZE = 120, KEY_SHOWN = 40 };
+enum { KEEP_MAX = 1 << 20, PATH_SIZE = 120, PROBLEM_SIZE = 120, KEY_SHOWN = 40 };
 
 /* Belongs to Lua (a userdata), so that an error anywhere leaks nothing. */
 struct encoder {
@@ -96,13 +96,6 @@ static int push_key(struct encoder *c, struct bytes key)
     return 0;
 }
 
-/* Once for each of many. */
-static void check_some(lua_State *L, size_t i)
-{
-    if (i % EVERY == EVERY - 1)
-        budget_check(L);
-}
-
 /* Reads the keys of the table at the top; names are pushed to c->keys. */
 static int read_shape(lua_State *L, struct encoder *c, struct shape *s)
 {
@@ -110,7 +103,7 @@ static int read_shape(lua_State *L, struct encoder *c, struct shape *s)
     lua_pushnil(L);
     while (lua_next(L, -2) != 0) {
         lua_pop(L, 1);
-        check_some(L, s->names + s->numbers);
+        budget_check_some(L, s->names + s->numbers);
         if (lua_type(L, -1) == LUA_TSTRING) {
             struct bytes key;
             key.data = lua_tolstring(L, -1, &key.len);
@@ -130,8 +123,7 @@ static int read_shape(lua_State *L, struct encoder *c, struct shape *s)
 static int compare_keys(const void *a, const void *b)
 {
     const struct bytes *x = a, *y = b;
-    int order = memcmp(x->data, y->data, x->len < y->len ? x->len : y->len);
-    return order != 0 ? order : (x->len > y->len) - (x->len < y->len);
+    return bytes_compare(*x, *y);
 }
 
 static int encode_string(struct encoder *c, struct bytes s)
@@ -152,7 +144,7 @@ static int encode_object(lua_State *L, struct encoder *c, size_t count, int dept
     buf_append_char(&c->out, '{');
     for (size_t i = 0; i < count; i++) {
         struct bytes key = c->keys[base + i];
-        check_some(L, i);
+        budget_check_some(L, i);
         if (i > 0)
             buf_append_char(&c->out, ',');
         if (encode_string(c, key) != 0)
@@ -172,7 +164,7 @@ static int encode_list(lua_State *L, struct encoder *c, lua_Integer count, int d
 {
     buf_append_char(&c->out, '[');
     for (lua_Integer i = 1; i <= count; i++) {
-        check_some(L, (size_t)i);
+        budget_check_some(L, (size_t)i);
         if (i > 1)
             buf_append_char(&c->out, ',');
         lua_rawgeti(L, -1, i);

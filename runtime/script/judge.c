@@ -1,6 +1,7 @@
 #include "script/judge.h"
 
 #include "script/boot.h"
+#include "script/native.h"
 
 #include <lauxlib.h>
 
@@ -42,10 +43,7 @@ static int run(lua_State *L)
         .retry_ms = luaL_checkinteger(L, RETRY_MS),
         .pause_ms = luaL_checkinteger(L, PAUSE_MS),
     };
-    struct bytes text;
-    text.data = luaL_optlstring(L, MESSAGE, "", &text.len);
-    if (buf_append_bytes(j->message, text) != 0)
-        return luaL_error(L, "not enough memory");
+    native_append(L, MESSAGE, j->message);
     *j->out = found;
     if (lua_type(L, MISTAKES) == LUA_TSTRING)
         j->rc = state_error(L, MISTAKES, ERR_SCRIPT, 0, j->e);

@@ -46,10 +46,28 @@ struct bytes native_string_at(lua_State *L, int index)
     return s;
 }
 
+struct bytes native_check_bytes(lua_State *L, int arg)
+{
+    struct bytes s;
+    s.data = luaL_checklstring(L, arg, &s.len);
+    return s;
+}
+
+void native_append(lua_State *L, int index, struct buf *out)
+{
+    if (buf_append_bytes(out, native_string_at(L, index)) != 0)
+        luaL_error(L, "not enough memory");
+}
+
 int native_push_bytes(lua_State *L, struct bytes v)
 {
     lua_pushlstring(L, v.len == 0 ? "" : v.data, v.len);
     return 1;
+}
+
+int native_push_buf(lua_State *L, const struct buf *b)
+{
+    return buf_failed(b) ? native_raise(L, "not enough memory") : native_push_bytes(L, buf_view(b));
 }
 
 int native_push_uuid(lua_State *L, const struct uuid *id)

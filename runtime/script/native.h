@@ -58,8 +58,14 @@ int64_t native_now_ms(struct native *n);
 struct uuid native_fresh_id(struct native *n);
 /* The string at `index`, valid while it is there; data NULL when there is none. */
 struct bytes native_string_at(lua_State *L, int index);
+/* The argument, which must be a string; else raises. */
+struct bytes native_check_bytes(lua_State *L, int arg);
+/* Adds the string at `index`, if there is one. Raises when memory is short. */
+void native_append(lua_State *L, int index, struct buf *out);
 /* Push one value and return 1, so that a function may end with it. */
 int native_push_bytes(lua_State *L, struct bytes v);
+/* Raises when memory was short for it. */
+int native_push_buf(lua_State *L, const struct buf *b);
 int native_push_uuid(lua_State *L, const struct uuid *id);
 /* Raises the message as it stands, without a place: the message handler finds the script line. */
 int native_raise(lua_State *L, const char *message);

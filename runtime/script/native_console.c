@@ -6,8 +6,7 @@
 static int l_console_text(lua_State *L)
 {
     struct native *n = native_self(L);
-    struct bytes text;
-    text.data = luaL_checklstring(L, 1, &text.len);
+    struct bytes text = native_check_bytes(L, 1);
     if (n->on_text != NULL)
         n->on_text(n->on_text_ud, text);
     return 0;

@@ -63,9 +63,7 @@ static int compare(const void *a, const void *b)
         return (x->d > y->d) - (x->d < y->d);
     if (x->type != 's')
         return (x->i > y->i) - (x->i < y->i);
-    size_t len = x->s.len < y->s.len ? x->s.len : y->s.len;
-    int order = memcmp(x->s.data, y->s.data, len);
-    return order != 0 ? order : (x->s.len > y->s.len) - (x->s.len < y->s.len);
+    return bytes_compare(x->s, y->s);
 }
 
 /* The keys of the table at the top, in order, in a userdata that is pushed. */

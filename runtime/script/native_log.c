@@ -29,11 +29,9 @@ static struct log_field number_field(lua_State *L, const char *key, char text[NU
 /* The field of the value at the top; false for what a line cannot hold. */
 static bool read_field(lua_State *L, const char *key, char text[NUMBER_SIZE], struct log_field *f)
 {
-    struct bytes s;
     switch (lua_type(L, -1)) {
     case LUA_TSTRING:
-        s.data = lua_tolstring(L, -1, &s.len);
-        *f = LOG_BYTES(key, s);
+        *f = LOG_BYTES(key, native_string_at(L, -1));
         return true;
     case LUA_TNUMBER:
         *f = number_field(L, key, text);

@@ -1,18 +1,12 @@
 /* library: find, match, gmatch and gsub of string. */
 #include "script/budget.h"
 #include "script/library.h"
+#include "script/native.h"
 #include "script/pattern.h"
 
 #include <string.h>
 
 enum { BLOCK = 1 << 16, TRIES = 32 };
-
-static struct bytes check_bytes(lua_State *L, int arg)
-{
-    struct bytes s;
-    s.data = luaL_checklstring(L, arg, &s.len);
-    return s;
-}
 
 /* Where to begin, as the argument says it: from 1, or from the end when negative. May lie behind the end. */
 static size_t opt_start(lua_State *L, int arg, size_t len)
@@ -81,7 +75,7 @@ static int push_plain(lua_State *L, struct bytes s, struct bytes text, size_t fr
 static int search(lua_State *L, bool find)
 {
     struct pattern m;
-    struct bytes s = check_bytes(L, 1), text = check_bytes(L, 2);
+    struct bytes s = native_check_bytes(L, 1), text = native_check_bytes(L, 2);
     size_t from = opt_start(L, 3, s.len);
     const char *start = s.data + from, *end = NULL;
     if (from <= s.len && find && (lua_toboolean(L, 4) || !has_specials(text)))
@@ -141,7 +135,7 @@ static int l_next_match(lua_State *L)
 
 static int l_gmatch(lua_State *L)
 {
-    struct bytes s = check_bytes(L, 1), text = check_bytes(L, 2);
+    struct bytes s = native_check_bytes(L, 1), text = native_check_bytes(L, 2);
     size_t from = opt_start(L, 3, s.len);
     lua_settop(L, 2);
     struct iteration *it = lua_newuserdatauv(L, sizeof *it, 0);
@@ -234,7 +228,7 @@ static bool replace(struct substitution *g, const char *s, const char *e)
 static int l_gsub(lua_State *L)
 {
     struct substitution g;
-    struct bytes s = check_bytes(L, 1), text = check_bytes(L, 2);
+    struct bytes s = native_check_bytes(L, 1), text = native_check_bytes(L, 2);
     g.type = lua_type(L, 3);
     lua_Integer max = luaL_optinteger(L, 4, (lua_Integer)s.len + 1), n = 0;
     luaL_argexpected(L,

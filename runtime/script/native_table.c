@@ -5,7 +5,7 @@
 #include <limits.h>
 #include <stdbool.h>
 
-enum { EVERY = 256, SMALL_LIST = 1 << 16, SMALL_TEXT = 64 };
+enum { SMALL_LIST = 1 << 16, SMALL_TEXT = 64 };
 
 /* What a value needs that stands for a table. */
 enum { READS = 1, WRITES = 2, MEASURES = 4 };
@@ -39,13 +39,6 @@ static lua_Integer check_list(lua_State *L, int needs)
     return luaL_len(L, 1);
 }
 
-/* Once in each turn of a loop, with what counts them. */
-static inline void count(lua_State *L, lua_Integer turn)
-{
-    if ((lua_Unsigned)turn % EVERY == EVERY - 1)
-        budget_check(L);
-}
-
 /* t[to] = t[from], of the tables at those indices. */
 static void copy(lua_State *L, int from_table, lua_Integer from, int to_table, lua_Integer to)
 {
@@ -59,7 +52,7 @@ static int l_insert(lua_State *L)
     if (lua_gettop(L) == 3) {
         at = luaL_checkinteger(L, 2);
         luaL_argcheck(L, (lua_Unsigned)at - 1 < (lua_Unsigned)end, 2, "position out of bounds");
-        for (lua_Integer i = end; i > at; i--, count(L, i))
+        for (lua_Integer i = end; i > at; i--, budget_check_some(L, (size_t)i))
             copy(L, 1, i - 1, 1, i);
     } else if (lua_gettop(L) != 2)
         return luaL_error(L, "wrong number of arguments to 'insert'");
@@ -73,7 +66,7 @@ static int l_remove(lua_State *L)
     if (at != len)
         luaL_argcheck(L, (lua_Unsigned)at - 1 <= (lua_Unsigned)len, 1, "position out of bounds");
     lua_geti(L, 1, at);
-    for (; at < len; at++, count(L, at))
+    for (; at < len; at++, budget_check_some(L, (size_t)at))
         copy(L, 1, at + 1, 1, at);
     lua_pushnil(L);
     lua_seti(L, 1, at);
@@ -82,7 +75,7 @@ static int l_remove(lua_State *L)
 
 static void move(lua_State *L, lua_Integer from, lua_Integer to, lua_Integer n, int table, bool backward)
 {
-    for (lua_Integer i = 0; i < n; i++, count(L, i)) {
+    for (lua_Integer i = 0; i < n; i++, budget_check_some(L, (size_t)i)) {
         lua_Integer k = backward ? n - 1 - i : i;
         copy(L, 1, from + k, table, to + k);
     }
@@ -122,7 +115,7 @@ static int l_concat(lua_State *L)
     lua_Integer i = luaL_optinteger(L, 3, 1);
     last = luaL_optinteger(L, 4, last);
     luaL_buffinit(L, &b);
-    for (; i < last; i++, count(L, i)) {
+    for (; i < last; i++, budget_check_some(L, (size_t)i)) {
         add_item(L, &b, i);
         luaL_addlstring(&b, sep, sep_len);
     }
@@ -142,7 +135,7 @@ static int l_unpack(lua_State *L)
     lua_Unsigned n = (lua_Unsigned)last - (lua_Unsigned)i; /* one less than there are */
     if (n >= INT_MAX || lua_checkstack(L, (int)n + 1) == 0)
         return luaL_error(L, "too many results to unpack");
-    for (lua_Unsigned k = 0; k <= n; k++, count(L, (lua_Integer)k))
+    for (lua_Unsigned k = 0; k <= n; k++, budget_check_some(L, (size_t)k))
         lua_geti(L, 1, (lua_Integer)((lua_Unsigned)i + k));
     return (int)n + 1;
 }

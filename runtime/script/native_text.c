@@ -12,10 +12,8 @@ enum { KEEP_MAX = 1 << 20 };
 
 static struct bytes check_bytes(lua_State *L, int arg)
 {
-    struct bytes s;
     budget_check(L); /* some take a few ns for each byte */
-    s.data = luaL_checklstring(L, arg, &s.len);
-    return s;
+    return native_check_bytes(L, arg);
 }
 
 static struct buf *empty_scratch(lua_State *L)
@@ -27,20 +25,12 @@ static struct buf *empty_scratch(lua_State *L)
     return b;
 }
 
-static int push_scratch(lua_State *L, const struct buf *b)
-{
-    if (buf_failed(b))
-        return native_raise(L, "not enough memory");
-    lua_pushlstring(L, b->len == 0 ? "" : b->data, b->len);
-    return 1;
-}
-
 static int l_json_escape(lua_State *L)
 {
     struct bytes s = check_bytes(L, 1);
     struct buf *b = empty_scratch(L);
     if (json_escape(b, s) == 0 || buf_failed(b))
-        return push_scratch(L, b);
+        return native_push_buf(L, b);
     lua_pushnil(L);
     return 1;
 }
@@ -64,7 +54,7 @@ static int l_percent_encode(lua_State *L)
     struct bytes s = check_bytes(L, 1);
     struct buf *b = empty_scratch(L);
     request_percent_encode(b, s); /* a failure stays in the buffer */
-    return push_scratch(L, b);
+    return native_push_buf(L, b);
 }
 
 static int l_base64(lua_State *L)
@@ -74,7 +64,7 @@ static int l_base64(lua_State *L)
     size_t size = base64_size(s.len);
     if (buf_reserve(b, size) == 0)
         b->len = base64_encode(b->data, s, 0, BASE64_STANDARD);
-    return push_scratch(L, b);
+    return native_push_buf(L, b);
 }
 
 static int l_utf8_valid(lua_State *L)

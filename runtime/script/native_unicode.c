@@ -53,14 +53,6 @@ static bool is_ascii(const uint8_t *s, size_t len)
     return true;
 }
 
-static int finish(lua_State *L, const struct buf *b)
-{
-    if (buf_failed(b))
-        return native_raise(L, "not enough memory");
-    lua_pushlstring(L, b->len == 0 ? "" : b->data, b->len);
-    return 1;
-}
-
 static ucs4_t mapped(ucs4_t c, ucs4_t (*map)(ucs4_t))
 {
     return c == (ucs4_t)-1 ? c : map(c);
@@ -87,14 +79,14 @@ static int change_case(lua_State *L, ucs4_t (*map)(ucs4_t))
     buf_clear(b);
     if (is_ascii(s, len)) {
         change_ascii(b, s, len, map == uc_toupper);
-        return finish(L, b);
+        return native_push_buf(L, b);
     }
     for (size_t i = 0; i < len; i += n, count(L, &turns)) {
         ucs4_t c;
         n = next_letter(s + i, len - i, &c);
         put_letter(b, mapped(c, map), s + i);
     }
-    return finish(L, b);
+    return native_push_buf(L, b);
 }
 
 static int l_upper(lua_State *L)
@@ -167,7 +159,7 @@ static int l_title(lua_State *L)
         put_letter(b, is_letter(c) ? uc_totitle(c) : c, s + i);
         i = is_letter(c) ? put_rest(L, b, s, len, i + n) : i + n;
     }
-    return finish(L, b);
+    return native_push_buf(L, b);
 }
 
 /* The bytes up to the end of the last letter or digit. */

@@ -152,9 +152,7 @@ static bool put_table(lua_State *L, struct buf *b, int index)
     lua_pushvalue(L, lua_upvalueindex(UP_ENCODE));
     lua_pushvalue(L, index);
     lua_call(L, 1, 1);
-    struct bytes s;
-    s.data = lua_tolstring(L, -1, &s.len);
-    buf_append_bytes(b, s);
+    buf_append_bytes(b, native_string_at(L, -1));
     lua_pop(L, 1);
     return true;
 }

@@ -164,10 +164,7 @@ static int run_go(lua_State *L)
     boot_push(L, "run_go");
     lua_rawgeti(L, LUA_REGISTRYINDEX, g->task->ref);
     lua_call(L, 1, 2);
-    struct bytes text;
-    text.data = lua_tolstring(L, -1, &text.len);
-    if (text.data != NULL && buf_append_bytes(g->text, text) != 0)
-        return luaL_error(L, "not enough memory");
+    native_append(L, -1, g->text);
     g->end = read_end(L, -2);
     return 0;
 }
