@@ -1,12 +1,11 @@
 -- api: all that a script's author, and a person at the console, may call: the one table behind help(), the reference and the
 -- stubs for editors. Its entries are in api/.
 
-local concat, find, format, gsub, ipairs, match, sort =
-  table.concat, string.find, string.format, string.gsub, ipairs, string.match, table.sort
+local concat, find, format, gsub, ipairs, match =
+  table.concat, string.find, string.format, string.gsub, ipairs, string.match
 
 local native = require "stdlib.native"
-local markdown = require "stdlib.api.markdown"
-local stubs = require "stdlib.api.stubs"
+local mistakes = require "stdlib.mistakes"
 
 local api = {}
 
@@ -41,14 +40,13 @@ function api.form(entry, brief)
   return entry.name .. "(" .. concat(names, ", ") .. ")"
 end
 
--- What it gives: "response"; nil: nothing, or what says little.
+-- What a call of it gives: "response"; nil: nothing, or what says little.
 function api.gives(entry)
-  if entry.value then return entry.value end
   if #entry.returns == 0 or find(entry.returns[1], "^fun%(") then return nil end
   return concat(entry.returns, ", ")
 end
 
--- The entries of a name: a word, or none; one name may be a word of scripts and, with more, of the console.
+-- The entry of a word; nil: there is none.
 function api.find(name)
   for _, entry in ipairs(api.words) do
     if entry.name == name then return entry end
@@ -92,25 +90,18 @@ end
 
 -- All names that help() knows, sorted.
 function api.names()
-  local seen, out = {}, {}
-  local function put(name)
-    if not seen[name] then
-      seen[name] = true
-      out[#out + 1] = name
-    end
-  end
+  local set = {}
   for _, entry in ipairs(api.words) do
-    put(entry.name)
-    put((gsub(entry.name, "%..*", "")))
+    set[entry.name] = true
+    set[gsub(entry.name, "%..*", "")] = true
   end
   for _, t in ipairs(api.tables) do
-    put(t.name)
+    set[t.name] = true
     for _, field in ipairs(t.fields) do
-      if match(field[1], "^[%a_]") then put(t.name .. "." .. field[1]) end
+      if match(field[1], "^[%a_]") then set[t.name .. "." .. field[1]] = true end
     end
   end
-  sort(out)
-  return out
+  return mistakes.names(set)
 end
 
 -- The nearest known name, or nil.
@@ -121,16 +112,6 @@ end
 -- What a field holds without being given: "without it: 64".
 function api.without(field)
   return field.required and "required" or field.default and format("without it: %s", field.default) or nil
-end
-
--- A reference for authors of scripts.
-function api.markdown()
-  return markdown.write(api)
-end
-
--- Annotations for editors that check Lua by them (LuaLS, EmmyLua).
-function api.stubs()
-  return stubs.write(api)
 end
 
 return api

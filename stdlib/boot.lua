@@ -303,8 +303,11 @@ for _, name in ipairs { "new", "keep", "eval", "go", "answer", "cancel", "comple
 end
 
 -- What scripts may say, as text for people and for editors.
-function boot.api_markdown() return require("stdlib.api").markdown() end
-function boot.api_stubs() return require("stdlib.api").stubs() end
+for _, name in ipairs { "markdown", "stubs" } do
+  boot["api_" .. name] = function()
+    return require("stdlib.api." .. name).write(require "stdlib.api")
+  end
+end
 
 -- One template rendered.
 function boot.template(text, as, raw)

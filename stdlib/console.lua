@@ -52,8 +52,7 @@ end
 
 -- What a name is that the session has not set itself.
 local function inherited(s, name)
-  local v = words.all[name]
-  if v == nil then v = rawget(sandbox.env, name) end
+  local v = names.root(name)
   if v ~= nil or name == "_" then return v end
   return error(format("undefined variable '%s'%s", tostring(name), hint_of(s, name)), 0)
 end
@@ -156,7 +155,7 @@ end
 
 -- A session; `kept`: what console.keep() gave of an earlier one, or nil.
 function console.new(kept)
-  local s = { ids = {}, locals = {} }
+  local s = { locals = {} }
   s.env = environment(s)
   local variables = kept and native.json_decode(kept) or {}
   s.ids, variables[IDS] = variables[IDS] or {}, nil
@@ -169,7 +168,7 @@ end
 local function finisher(s, width, json)
   return function(count, first, ...)
     if first ~= nil then rawset(s.env, "_", first) end
-    return show.values(width, count, first, ...), json and show.json(width, count, first, ...) or nil
+    return show.values(width, count, first, ...), json and show.json(count, first, ...) or nil
   end
 end
 

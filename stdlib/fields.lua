@@ -61,7 +61,7 @@ local function method_field(fail, v)
     if v == method then return v end
   end
   local near = native.nearest(upper(v), METHODS)
-  fail({ "method" }, "unknown method '%s'%s", v, near and mistakes.hint(near) or "; there are " .. mistakes.listed(METHODS))
+  fail({ "method" }, "unknown method '%s'%s", v, mistakes.hint(near, METHODS))
 end
 
 local function positive(fail, path, what, v)

@@ -118,8 +118,7 @@ local function read_field(key, v, out)
   local check = FIELDS[key]
   if not check then
     local near = type(key) == "string" and native.nearest(key, NAMES) or nil
-    return format("unknown field '%s'%s", tostring(key),
-      near and mistakes.hint(near) or "; there are " .. mistakes.listed(NAMES))
+    return format("unknown field '%s'%s", tostring(key), mistakes.hint(near, NAMES))
   end
   local value, expected = check(v)
   if value == nil then return format("%s: expected %s, found %s", key, expected, dsl.shown(v)) end

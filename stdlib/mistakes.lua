@@ -63,9 +63,10 @@ function mistakes.plain(message)
   return (gsub(message, "^stdlib/[^:]*:%d+: ", ""))
 end
 
--- "; did you mean 'near'?", or "" without one.
-function mistakes.hint(near)
-  return near and format("; did you mean '%s'?", near) or ""
+-- "; did you mean 'near'?"; without one "; there are " and the names of `list`, or "" without that too.
+function mistakes.hint(near, list)
+  if near then return format("; did you mean '%s'?", near) end
+  return list and "; there are " .. mistakes.listed(list) or ""
 end
 
 -- The keys of a table, which are texts, in order.

@@ -11,7 +11,8 @@ local run = require "stdlib.run"
 
 local runs = {}
 
-local STATES = { "running", "waiting", "sleeping", "queued", "succeeded", "failed", "parked", "canceled" }
+-- What a run is in.
+runs.STATES = { "running", "waiting", "sleeping", "queued", "succeeded", "failed", "parked", "canceled" }
 local MOST = 1000
 
 local function open_manage(entry)
@@ -25,8 +26,13 @@ local function ask(b, what)
   return nil, said.error
 end
 
+-- Whether it is the id of something, whole.
+function runs.is_id(id)
+  return type(id) == "string" and #id == 36 and find(id, "^%x+%-%x+%-%x+%-%x+%-%x+$") ~= nil
+end
+
 local function check_id(word, id)
-  if type(id) == "string" and find(id, "^%x+%-%x+%-%x+%-%x+%-%x+$") and #id == 36 then return id end
+  if runs.is_id(id) then return id end
   error(format("runs.%s: expected the id of a run, found %s", word,
     type(id) == "string" and "'" .. id .. "'" or dsl.kind(id)), 3)
 end
@@ -51,12 +57,11 @@ end
 local FILTERS = { flow = true, state = true, limit = true }
 
 local function check_state(state)
-  for _, known in ipairs(STATES) do
+  for _, known in ipairs(runs.STATES) do
     if state == known then return state end
   end
-  local near = type(state) == "string" and native.nearest(state, STATES) or nil
-  error(format("runs.list: unknown state '%s'%s", tostring(state),
-    near and mistakes.hint(near) or "; there are " .. mistakes.listed(STATES)), 3)
+  local near = type(state) == "string" and native.nearest(state, runs.STATES) or nil
+  error(format("runs.list: unknown state '%s'%s", tostring(state), mistakes.hint(near, runs.STATES)), 3)
 end
 
 -- runs.list {flow =, state =, limit =}: the newest first.

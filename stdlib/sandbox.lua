@@ -4,7 +4,7 @@
 local concat, error, find, format, getmetatable, gsub, ipairs, match, next, pairs, pcall, rawget, select, setmetatable =
   table.concat, error, string.find, string.format, getmetatable, string.gsub, ipairs, string.match, next, pairs, pcall,
   rawget, select, setmetatable
-local sort, sub, tostring, type, xpcall = table.sort, string.sub, tostring, type, xpcall
+local sub, tostring, type, xpcall = string.sub, tostring, type, xpcall
 
 local native = require "stdlib.native"
 local deterministic = require "stdlib.deterministic"
@@ -329,10 +329,7 @@ end
 
 -- The modules that scripts have loaded, sorted.
 function sandbox.module_names()
-  local out = {}
-  for name in next, modules do out[#out + 1] = name end
-  sort(out)
-  return out
+  return mistakes.names(modules)
 end
 
 return sandbox

@@ -43,8 +43,7 @@ local function unknown_field(whole, key, known)
   end
   local names = sorted_keys(known)
   local near = native.nearest(key, names)
-  fail(whole, { key }, "unknown field '%s'%s", key,
-    near and mistakes.hint(near) or "; there are " .. mistakes.listed(names))
+  fail(whole, { key }, "unknown field '%s'%s", key, mistakes.hint(near, names))
 end
 
 local function check_fields(whole, known)

@@ -48,7 +48,7 @@ end
 
 local function put_word(out, api, entry)
   put(out, "### %s", api.form(entry))
-  local gives = not entry.value and api.gives(entry)
+  local gives = api.gives(entry)
   put(out, "%s%s For: %s.", sentence(entry.summary), gives and " Gives `" .. gives .. "`." or "", concat(entry.where, ", "))
   put(out, "")
   if entry.details then

@@ -1,6 +1,7 @@
 -- script: the words of scripts and flows. An entry is {name, group, where = {…}, params = {{name, type, summary}, …}, returns =
 -- {type, …}, summary, details, example}; a name of a parameter that ends in "?" may be left out. `form`: how it is written, where
--- that is no plain call, `brief`: the same on one page; `of`: the table whose fields it takes; `lua`: Lua has it too.
+-- that is no plain call, `brief`: the same on one page; `value`: the type of what is no function; `of`: the table whose fields it
+-- takes; `lua`: Lua has it too.
 
 local SCRIPT, FLOW, ALL = { "script" }, { "flow" }, { "script", "flow", "console" }
 local BOTH = { "flow", "console" }

@@ -1,5 +1,6 @@
--- tables: the tables of the API and their fields: those that scripts write and those that they get. A field is
--- {name, type, summary, default = what holds without it, required =, details =, example =}; a type is written as LuaLS reads it.
+-- tables: the tables of the API and their fields: those that scripts write and those that they get (`kind`), or the console alone
+-- (`console`). A field is {name, type, summary, default = what holds without it, required =, details =, example =}; a type is
+-- written as LuaLS reads it.
 
 local METHODS = '"GET"|"POST"|"PUT"|"PATCH"|"DELETE"'
 local DURATION = "string|number"

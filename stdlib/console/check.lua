@@ -7,6 +7,7 @@ local native = require "stdlib.native"
 local clock = require "stdlib.console.clock"
 local dsl = require "stdlib.dsl"
 local mistakes = require "stdlib.mistakes"
+local runs = require "stdlib.runs"
 local text = require "stdlib.text"
 
 local check = {}
@@ -62,8 +63,7 @@ function check.one_of(word, v, what, list)
     if v == known then return v end
   end
   local near = type(v) == "string" and native.nearest(v, list)
-  misuse(word, "unknown %s %s%s", what, dsl.shown(v),
-    near and mistakes.hint(near) or "; there are " .. mistakes.listed(list))
+  misuse(word, "unknown %s %s%s", what, dsl.shown(v), mistakes.hint(near, list))
 end
 
 function check.time(word, v, what)
@@ -88,9 +88,9 @@ function check.filter(word, v, known, short)
   for name, value in next, v do
     local read = known[name]
     if not read then
-      local near = type(name) == "string" and native.nearest(name, mistakes.names(known))
-      misuse(word, "unknown filter %s%s", dsl.shown(name),
-        near and mistakes.hint(near) or "; there are " .. mistakes.listed(mistakes.names(known)))
+      local filters = mistakes.names(known)
+      local near = type(name) == "string" and native.nearest(name, filters)
+      misuse(word, "unknown filter %s%s", dsl.shown(name), mistakes.hint(near, filters))
     end
     out[name] = read(word, value, name)
   end
@@ -104,10 +104,6 @@ function check.duration(word, v)
   local ms = native.duration(v)
   if ms then return ms end
   misuse(word, 'expected a duration such as "10m", or a number of seconds; found %s', dsl.shown(v))
-end
-
-local function is_whole(id)
-  return #id == 36 and find(id, "^%x+%-%x+%-%x+%-%x+%-%x+$") ~= nil
 end
 
 local function beginning_with(id, seen)
@@ -126,7 +122,7 @@ function check.id(word, v, seen, what)
     misuse(word, "expected the id of a %s, found %s", what, v == "" and "an empty text" or dsl.kind(v))
   end
   local id = lower(v)
-  if is_whole(id) then return id end
+  if runs.is_id(id) then return id end
   if not find(id, "^[%x-]+$") then misuse(word, "expected the id of a %s, found '%s'", what, v) end
   local found = beginning_with(id, seen)
   if #found == 1 then return found[1] end

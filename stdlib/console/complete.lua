@@ -1,10 +1,11 @@
 -- complete: what could stand at the cursor. Values are looked at raw: no code of a script or of the person runs.
 
-local concat, find, getmetatable, gsub, insert, ipairs, match, next, rawget, remove, sort, sub, tonumber, type =
+local concat, find, getmetatable, gsub, insert, ipairs, match, next, rawget, remove, sub, tonumber, type =
   table.concat, string.find, getmetatable, string.gsub, table.insert, ipairs, string.match, next, rawget, table.remove,
-  table.sort, string.sub, tonumber, type
+  string.sub, tonumber, type
 
 local api = require "stdlib.api"
+local mistakes = require "stdlib.mistakes"
 local names = require "stdlib.console.names"
 local pretty = require "stdlib.console.pretty"
 local sandbox = require "stdlib.sandbox"
@@ -151,15 +152,9 @@ local function item(name, v, after)
 end
 
 local function finished(found)
-  local seen, out = {}, {}
-  for _, s in ipairs(found) do
-    if not seen[s] then
-      seen[s] = true
-      out[#out + 1] = s
-    end
-  end
-  sort(out)
-  return out
+  local set = {}
+  for _, s in ipairs(found) do set[s] = true end
+  return mistakes.names(set)
 end
 
 local function field_items(v, prefix, methods, after)

@@ -1,7 +1,7 @@
 -- help: what there is, on a page; and all about one word, one table or one field.
 
-local concat, error, find, format, gmatch, gsub, ipairs, match, max, rep, type = table.concat, error, string.find,
-  string.format, string.gmatch, string.gsub, ipairs, string.match, math.max, string.rep, type
+local concat, error, format, gmatch, gsub, ipairs, match, max, rep, type = table.concat, error, string.format,
+  string.gmatch, string.gsub, ipairs, string.match, math.max, string.rep, type
 
 local api = require "stdlib.api"
 local dsl = require "stdlib.dsl"
@@ -24,10 +24,6 @@ local function put_pair(out, name, text, left)
     out[#out + 1] = "  " .. name
     out[#out + 1] = rep(" ", left + 2) .. text
   end
-end
-
-local function indent(text, by)
-  return (gsub(text, "[^\n]+", function(l) return rep(" ", by) .. l end))
 end
 
 -- Text in lines of at most `width` columns.
@@ -72,20 +68,25 @@ local function put_fields(out, t, width)
 end
 
 local function put_rest(out, entry, width)
-  if entry.details then out[#out + 1] = indent(wrapped(entry.details, width - 2), 2) end
+  if entry.details then out[#out + 1] = pretty.indent(wrapped(entry.details, width - 2), 2) end
   if entry.example then
     out[#out + 1] = ""
-    out[#out + 1] = indent(entry.example, 4)
+    out[#out + 1] = pretty.indent(entry.example, 4)
   end
 end
 
+local function put_parts(out, parts)
+  for _, part in ipairs(parts) do put_pair(out, api.form(part, true), part.summary, LEFT) end
+end
+
 local function word_text(entry, width)
-  local out = { format("%s%s", api.form(entry), not entry.value and api.gives(entry) and "  gives " .. api.gives(entry) or "") }
-  out[2] = indent(wrapped(entry.summary, width - 2), 2)
+  local gives = api.gives(entry)
+  local out = { api.form(entry) .. (gives and "  gives " .. gives or "") }
+  out[2] = pretty.indent(wrapped(entry.summary, width - 2), 2)
   if words.NOT_HERE[entry.name] then out[#out + 1] = "  for " .. concat(entry.where, " and ") .. "s, not here" end
   for _, param in ipairs(entry.params) do
     local more = param[3] ~= "" and ", " .. param[3] or ""
-    out[#out + 1] = indent(wrapped(format("%s: %s%s", param[1], param[2], more), width - 4), 4)
+    out[#out + 1] = pretty.indent(wrapped(format("%s: %s%s", param[1], param[2], more), width - 4), 4)
   end
   put_rest(out, entry, width)
   local t = entry.of and api.table(entry.of)
@@ -94,8 +95,7 @@ local function word_text(entry, width)
     out[#out + 1] = "fields:"
     put_fields(out, t, width)
   end
-  local parts = not find(entry.name, ".", 1, true) and api.parts(entry.name) or {}
-  for _, part in ipairs(parts) do put_pair(out, api.form(part, true), part.summary, LEFT) end
+  put_parts(out, api.parts(entry.name))
   return concat(out, "\n")
 end
 
@@ -108,8 +108,8 @@ end
 local function field_text(field, t, width)
   local without = api.without(field)
   local out = { format("%s.%s: %s", t.name, field[1], field[2]),
-    indent(wrapped(field[3] .. (without and "; " .. without or ""), width - 2), 2) }
-  put_rest(out, { details = field.details, example = field.example }, width)
+    pretty.indent(wrapped(field[3] .. (without and "; " .. without or ""), width - 2), 2) }
+  put_rest(out, field, width)
   return concat(out, "\n")
 end
 
@@ -117,7 +117,7 @@ local function parts_text(name)
   local parts = api.parts(name)
   if #parts == 0 then return nil end
   local out = { name }
-  for _, part in ipairs(parts) do put_pair(out, api.form(part, true), part.summary, LEFT) end
+  put_parts(out, parts)
   return concat(out, "\n")
 end
 

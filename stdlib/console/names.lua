@@ -1,6 +1,6 @@
 -- names: what names stand for at the console, and what things are called: words, libraries, what the scripts have defined.
 
-local gmatch, ipairs, next, rawget, type = string.gmatch, ipairs, next, rawget, type
+local ipairs, next, rawget, type = ipairs, next, rawget, type
 
 local native = require "stdlib.native"
 local mistakes = require "stdlib.mistakes"
@@ -44,16 +44,6 @@ function names.root(name)
   local v = words.all[name]
   if v ~= nil then return v end
   return rawget(sandbox.env, name)
-end
-
--- The same of "json.encode".
-function names.resolve(path)
-  local v
-  for name in gmatch(path, "[^.]+") do
-    if v == nil then v = names.root(name) elseif type(v) == "table" then v = rawget(v, name) end
-    if v == nil then return nil end
-  end
-  return v
 end
 
 local function put(out, v, name)

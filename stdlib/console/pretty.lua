@@ -265,6 +265,11 @@ end
 
 -- --- JSON -------------------------------------------------------------------------------------------------------
 
+-- Each line that is not empty further to the right.
+function pretty.indent(s, by)
+  return (gsub(s, "[^\n]+", function(l) return rep(" ", by) .. l end))
+end
+
 local indented
 
 -- A JSON text with line breaks, its keys in the order and its numbers in the form in which they came; nil when it is none.

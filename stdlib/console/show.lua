@@ -1,8 +1,8 @@
 -- show: the values of a line as text and as JSON. What the console's words return are plain tables; show remembers what they
 -- are, and prints them as that: lists as tables, requests and answers as such.
 
-local concat, find, format, getmetatable, gsub, ipairs, match, next, pcall, rawget, rep, select, setmetatable =
-  table.concat, string.find, string.format, getmetatable, string.gsub, ipairs, string.match, next, pcall, rawget, string.rep,
+local concat, find, format, getmetatable, gsub, ipairs, match, next, pcall, rawget, select, setmetatable =
+  table.concat, string.find, string.format, getmetatable, string.gsub, ipairs, string.match, next, pcall, rawget,
   select, setmetatable
 local sort, sub, tostring, type = table.sort, string.sub, tostring, type
 
@@ -26,10 +26,6 @@ end
 
 -- --- pieces -----------------------------------------------------------------------------------------------------
 
-local function indent(s, by)
-  return (gsub(s, "[^\n]+", function(l) return rep(" ", by) .. l end))
-end
-
 local BODY = 20000 -- bytes of a body that are shown
 
 -- A body as people read it: JSON on several lines where it is long.
@@ -48,17 +44,17 @@ local function header_lines(list, out)
   end
 end
 
--- Lines of a first line, headers, a blank line and a body.
-local function message_lines(first, headers, body, width)
-  local out = { first }
-  header_lines(headers, out)
-  body = body_text(body, width)
+-- Headers, a blank line and a body, behind what is in `out`.
+local function message_lines(message, width, out)
+  header_lines(message.headers, out)
+  local body = body_text(message.body, width)
   if body ~= "" then out[#out + 1], out[#out + 2] = "", body end
-  return concat(out, "\n")
+  return out
 end
 
 local function request_text(r, width)
-  return message_lines(pretty.one_line(tostring(r.method) .. " " .. tostring(r.url)), r.headers, r.body, width)
+  local first = pretty.one_line(tostring(r.method) .. " " .. tostring(r.url))
+  return concat(message_lines(r, width, { first }), "\n")
 end
 
 local function error_text(e)
@@ -76,10 +72,7 @@ end
 
 local function response_lines(r, width)
   if type(r) ~= "table" then return nil end
-  local out = {}
-  header_lines(r.headers, out)
-  local body = body_text(r.body, width)
-  if body ~= "" then out[#out + 1], out[#out + 2] = "", body end
+  local out = message_lines(r, width, {})
   if r.truncated then out[#out + 1] = "… cut at 256 KiB" end
   return concat(out, "\n")
 end
@@ -184,12 +177,12 @@ function printers.response(res, width)
     out[#out + 1] = "headers:"
     local lines = {}
     header_lines(sorted_headers(headers), lines)
-    out[#out + 1] = indent(concat(lines, "\n"), 2)
+    out[#out + 1] = pretty.indent(concat(lines, "\n"), 2)
   end
   local body = rawget(res, "body")
   if type(body) == "string" and body ~= "" then
     out[#out + 1] = "body:"
-    out[#out + 1] = indent(find(body, "^%s*[{%[]") and #body <= BODY and pretty.json(body) or body_text(body, width), 2)
+    out[#out + 1] = pretty.indent(body_text(body, 0), 2)
     if rawget(res, "truncated") then out[#out + 1] = "  … cut at 256 KiB" end
   end
   return concat(out, "\n")
@@ -210,7 +203,7 @@ end
 local function attempt_lines(a, out, width)
   out[#out + 1] = format("attempt %s, %s: %s", tostring(a.number), clock.ago(a.started_at) or "?", outcome(a))
   local answer = response_lines(a.response, width - 2)
-  if answer and answer ~= "" then out[#out + 1] = indent(answer, 2) end
+  if answer and answer ~= "" then out[#out + 1] = pretty.indent(answer, 2) end
 end
 
 function printers.delivery(d, width)
@@ -222,7 +215,7 @@ function printers.delivery(d, width)
     .. (d.next_attempt_at and ", next attempt " .. clock.ago(d.next_attempt_at) or "")
   if error_text(d.error) then out[#out + 1] = "error: " .. pretty.one_line(error_text(d.error)) end
   for _, name in ipairs { "event", "run", "vars", "vars_error" } do put_field(out, name, d[name], width) end
-  if type(d.request) == "table" then out[#out + 1] = indent(request_text(d.request, width - 2), 2) end
+  if type(d.request) == "table" then out[#out + 1] = pretty.indent(request_text(d.request, width - 2), 2) end
   for _, a in ipairs(type(d.attempts) == "table" and d.attempts or {}) do attempt_lines(a, out, width) end
   return concat(out, "\n")
 end
@@ -257,10 +250,10 @@ function show.exchange(e, width)
   if (e.missed or 0) > 0 then out[1] = format("… %d exchanges were missed", e.missed) end
   out[#out + 1] = pretty.one_line(format("%s of %s, attempt %s: %s  %s", tostring(e.webhook), tostring(e.integration),
     tostring(e.number), outcome(e), tostring(e.delivery)))
-  out[#out + 1] = indent(request_text({ method = e.method, url = e.url, headers = e.request_headers, body = e.request_body },
-    width - 4), 4)
+  local request = { method = e.method, url = e.url, headers = e.request_headers, body = e.request_body }
+  out[#out + 1] = pretty.indent(request_text(request, width - 4), 4)
   local answer = response_lines(e.response, width - 4)
-  if answer then out[#out + 1] = "  " .. tostring(e.status or "") .. (answer ~= "" and "\n" .. indent(answer, 4) or "") end
+  if answer then out[#out + 1] = "  " .. tostring(e.status or "") .. (answer ~= "" and "\n" .. pretty.indent(answer, 4) or "") end
   return concat(out, "\n")
 end
 
@@ -320,7 +313,7 @@ function plain(v, open)
 end
 
 -- The values as a JSON array.
-function show.json(_, count, ...)
+function show.json(count, ...)
   local out = {}
   for i = 1, count do
     local v = select(i, ...)

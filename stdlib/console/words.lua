@@ -8,6 +8,7 @@ local check = require "stdlib.console.check"
 local line = require "stdlib.console.line"
 local mistakes = require "stdlib.mistakes"
 local pretty = require "stdlib.console.pretty"
+local runs = require "stdlib.runs"
 local response = require "stdlib.response"
 local show = require "stdlib.console.show"
 local template_words = require "stdlib.template_words"
@@ -97,7 +98,7 @@ local function name_filter(word, v, name)
 end
 
 words.DELIVERY_STATES = { "queued", "sending", "waiting", "succeeded", "failed", "unknown", "canceled" }
-words.RUN_STATES = { "running", "waiting", "sleeping", "queued", "succeeded", "failed", "parked", "canceled" }
+words.RUN_STATES = runs.STATES
 
 local function state_filter(states)
   return function(word, v) return check.one_of(word, v, "state", states) end
