@@ -124,8 +124,7 @@ static int send_all(struct batch *b)
         int code = len > 0 ? send_piece(b, len) : EXIT_OK;
         if (code != EXIT_OK)
             return code;
-        memmove(b->text.data, b->text.data + len, b->text.len - len);
-        b->text.len -= len;
+        buf_drop(&b->text, len);
     }
     return EXIT_OK;
 }

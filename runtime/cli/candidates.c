@@ -1,6 +1,7 @@
 #include "cli/candidates.h"
 
 #include "cli/render.h"
+#include "core/utf8.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -49,11 +50,6 @@ size_t candidates_count(const struct candidates *c)
     return json_array_size(c->items);
 }
 
-static bool continues_character(char byte)
-{
-    return ((unsigned char)byte & 0xC0) == 0x80;
-}
-
 struct bytes candidates_common(const struct candidates *c)
 {
     struct bytes common = item_at(c, 0);
@@ -63,7 +59,7 @@ struct bytes candidates_common(const struct candidates *c)
         while (same < common.len && same < item.len && common.data[same] == item.data[same])
             same++;
         /* A character that differs in a later byte differs as a whole. */
-        while (same > 0 && same < common.len && continues_character(common.data[same]))
+        while (same > 0 && same < common.len && utf8_continues(common.data[same]))
             same--;
         common.len = same;
     }

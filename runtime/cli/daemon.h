@@ -1,5 +1,5 @@
 /*
- * daemon: what `anzol run` and `anzol dev` share: their options, the loop, the signals.
+ * daemon: what `anzol run`, `anzol dev` and `anzol repl` share: their options, the loop, the signals.
  */
 #ifndef ANZOL_CLI_DAEMON_H
 #define ANZOL_CLI_DAEMON_H
@@ -12,15 +12,15 @@ enum { DAEMON_OPTIONS = 8 };
 struct daemon_options {
     const char *state, *listen, *ca_file, *keep, *log_level, *log_format;
     bool watch;
-    bool alone;                     /* of the host: no option either */
-    const char *secret_placeholder; /* likewise */
-    const char *divert;             /* no option: set by who has a receiver */
+    /* No options, but the command's: as in struct host_options. */
+    bool alone;
+    const char *secret_placeholder, *divert;
     struct cli_texts env_files;
     const char *const *paths;
     size_t path_count;
 };
 
-/* Defaults in `o`, and the options both commands take in `out`. */
+/* Defaults in `o`, and the options that they take in `out`. */
 void daemon_options_init(struct daemon_options *o, struct cli_option out[DAEMON_OPTIONS]);
 
 struct daemon_hooks {                              /* each may be NULL */

@@ -2,6 +2,7 @@
 
 #include "cli/screen.h"
 #include "cli/signals.h"
+#include "core/utf8.h"
 
 #include <errno.h>
 #include <langinfo.h>
@@ -161,14 +162,6 @@ static int on_character(EditLine *el, wchar_t *out)
 
 /* --- completion ------------------------------------------------------------------------------------------------ */
 
-static int count_characters(struct bytes text)
-{
-    int n = 0;
-    for (size_t i = 0; i < text.len; i++)
-        n += ((unsigned char)text.data[i] & 0xC0) != 0x80;
-    return n;
-}
-
 static bool begins_with(struct bytes text, struct bytes start)
 {
     return text.len >= start.len && bytes_equal((struct bytes){text.data, start.len}, start);
@@ -177,7 +170,7 @@ static bool begins_with(struct bytes text, struct bytes start)
 static unsigned char replace(struct editor *ed, struct bytes typed, struct bytes text)
 {
     struct bytes copy = bytes_copy(text);
-    el_deletestr(ed->el, count_characters(typed));
+    el_deletestr(ed->el, (int)utf8_count(typed));
     int rc = copy.data != NULL ? el_insertstr(ed->el, copy.data) : -1;
     free((char *)copy.data);
     return rc == 0 ? CC_REFRESH : CC_REFRESH_BEEP;

@@ -55,12 +55,11 @@ static int evaluate(const char *state, struct bytes code, bool json)
 static int run(const char *state, const char *text, bool json)
 {
     struct buf in;
+    struct bytes lua;
     struct err e;
     err_clear(&e);
     buf_init(&in);
-    bool piped = strcmp(text, "-") == 0;
-    int code = !piped || input_read(text, &in, &e) == 0 ? evaluate(state, piped ? buf_view(&in) : bytes_of(text), json)
-                                                        : cli_fail("eval", &e);
+    int code = input_operand(text, &in, &lua, &e) == 0 ? evaluate(state, lua, json) : cli_fail("eval", &e);
     buf_fini(&in);
     return code;
 }

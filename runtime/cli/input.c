@@ -14,18 +14,18 @@ static const char *name_of(const char *path)
     return strcmp(path, "-") == 0 ? "standard input" : path;
 }
 
-static int read_all(int fd, const char *path, struct buf *out, struct err *e)
+int input_read_fd(int fd, const char *name, size_t max, struct buf *out, struct err *e)
 {
     for (;;) {
-        if (out->len > INPUT_MAX)
-            return err_set(e, ERR_INPUT, 413, "%s is over %zu MiB long", name_of(path), INPUT_MAX >> 20);
+        if (out->len > max)
+            return err_set(e, ERR_INPUT, 413, "%s is over %zu MiB long", name, max >> 20);
         if (buf_reserve(out, CHUNK) != 0)
             return err_memory(e);
         ssize_t n = read(fd, out->data + out->len, CHUNK);
         if (n == 0)
             return 0;
         if (n < 0 && errno != EINTR)
-            return err_system(e, errno, "cannot read %s", name_of(path));
+            return err_system(e, errno, "cannot read %s", name);
         out->len += n > 0 ? (size_t)n : 0;
     }
 }
@@ -42,11 +42,11 @@ static int cannot_open(const char *path, int number, struct err *e)
 int input_read(const char *path, struct buf *out, struct err *e)
 {
     if (strcmp(path, "-") == 0)
-        return read_all(STDIN_FILENO, path, out, e);
+        return input_read_fd(STDIN_FILENO, name_of(path), INPUT_MAX, out, e);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return cannot_open(path, errno, e);
-    int rc = read_all(fd, path, out, e);
+    int rc = input_read_fd(fd, path, INPUT_MAX, out, e);
     close(fd);
     return rc;
 }
@@ -60,6 +60,15 @@ static int check(const char *path, struct bytes text, struct err *e)
     if (root == NULL)
         return err_set(e, ERR_INPUT, 400, "%s: line %d, column %d: %s", name_of(path), why.line, why.column, why.text);
     json_decref(root);
+    return 0;
+}
+
+int input_operand(const char *text, struct buf *in, struct bytes *out, struct err *e)
+{
+    bool piped = strcmp(text, "-") == 0;
+    if (piped && input_read(text, in, e) != 0)
+        return -1;
+    *out = piped ? buf_view(in) : bytes_of(text);
     return 0;
 }
 

@@ -1,5 +1,5 @@
 /*
- * local: scripts loaded in this process, without a daemon: check, preview --scripts, template.
+ * local: scripts loaded in this process, without a daemon: check, preview --scripts, template, stubs.
  */
 #ifndef ANZOL_CLI_LOCAL_H
 #define ANZOL_CLI_LOCAL_H

@@ -1,6 +1,7 @@
 #include "cli/past.h"
 
-#include "core/json_write.h"
+#include "cli/input.h"
+#include "core/utf8.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CHUNK = 65536, ENTRY_MAX = 16384, LOCK_TRIES = 50, LOCK_PAUSE_NS = 10000000 };
+enum { ENTRY_MAX = 16384, LOCK_TRIES = 50, LOCK_PAUSE_NS = 10000000 };
 static const size_t FILE_SIZE_MAX = (size_t)2 * PAST_MAX * ENTRY_MAX; /* each byte may be written as two */
 static const char name[] = "history", name_beside[] = "history.new";
 
@@ -76,27 +77,13 @@ static bool is_regular(int fd)
     return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
 }
 
-static int read_all(int fd, struct buf *out, struct err *e)
-{
-    for (ssize_t n = 1; n > 0; out->len += n > 0 ? (size_t)n : 0) {
-        if (out->len > FILE_SIZE_MAX)
-            return err_set(e, ERR_SYSTEM, 0, "the history is over %zu MiB long", FILE_SIZE_MAX >> 20);
-        if (buf_reserve(out, CHUNK) != 0)
-            return err_memory(e);
-        n = read(fd, out->data + out->len, CHUNK);
-        if (n < 0)
-            return err_system(e, errno, "cannot read the history");
-    }
-    return 0;
-}
-
 /* The whole file; there need be none. */
 static int read_file(int folder, struct buf *out, struct err *e)
 {
     int fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return errno == ENOENT ? 0 : err_system(e, errno, "cannot open the history");
-    int rc = is_regular(fd) ? read_all(fd, out, e) : 0;
+    int rc = is_regular(fd) ? input_read_fd(fd, "the history", FILE_SIZE_MAX, out, e) : 0;
     close(fd);
     return rc;
 }
@@ -129,9 +116,9 @@ static size_t count_lines(struct bytes text)
     return n;
 }
 
-static int replace(int folder, struct bytes kept, struct bytes line, struct err *e)
+static int replace(int folder, struct bytes text, struct err *e)
 {
-    if (write_to(folder, name_beside, O_TRUNC, kept, e) != 0 || write_to(folder, name_beside, O_APPEND, line, e) != 0)
+    if (write_to(folder, name_beside, O_TRUNC, text, e) != 0)
         return -1;
     return renameat(folder, name_beside, folder, name) == 0 ? 0 : err_system(e, errno, "cannot replace the history");
 }
@@ -146,12 +133,14 @@ static int append(int folder, struct buf *kept, struct bytes line, struct err *e
     bool has_end = rest.len == 0 || rest.data[rest.len - 1] == '\n';
     if (count < PAST_MAX && has_end)
         return write_to(folder, name, O_APPEND, line, e);
-    if (!has_end && buf_append_char(kept, '\n') != 0) /* a write that a full disk cut short */
+    if (!has_end) /* a write that a full disk cut short */
+        buf_append_char(kept, '\n');
+    if (buf_append_bytes(kept, line) != 0)
         return err_memory(e);
     rest = buf_view(kept);
     for (; count >= PAST_MAX; count--)
         bytes_next_line(&rest, &oldest);
-    return replace(folder, rest, line, e);
+    return replace(folder, rest, e);
 }
 
 /* --- entries --------------------------------------------------------------------------------------------------- */

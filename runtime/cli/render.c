@@ -1,7 +1,7 @@
 #include "cli/render.h"
 
-#include "core/json_write.h"
 #include "core/units.h"
+#include "core/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -26,9 +26,10 @@ void render_text(const struct render *r, enum style style, const char *format, .
     __attribute__((format(printf, 3, 4)));
 /* Foreign text: line breaks and tabs stay, other control characters and bytes that are not UTF-8 appear as \x1b. */
 void render_safe(const struct render *r, struct bytes text);
-void render_styled(const struct render *r, enum style style, struct bytes text);
 /* The same on one line: line breaks are shown as well. Appends to `out`. */
 void render_safe_line(struct buf *out, struct bytes text);
+/* As render_safe(), in a style. */
+void render_styled(const struct render *r, enum style style, struct bytes text);
 /* "Name: value", the name in its style. */
 void render_header(const struct render *r, struct bytes name, struct bytes value);
 /* A body with a line break at its end: JSON indented with its keys and numbers as they came, else as text. Empty:

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <getopt.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -77,34 +78,35 @@ static int start_receiver(void *ud, struct ev_loop *loop)
     return 0;
 }
 
-/* STATE/repl says that the database was made here: what is pending in it may go to the receiver. */
-static int open_marker(const char *state, int flags)
+/* Says that the database was made here: what is pending in it may go to the receiver. */
+static const char marker[] = "repl";
+
+static bool path_in(const char *state, const char *name, char out[PATH_MAX])
 {
-    char path[4096];
-    int n = snprintf(path, sizeof path, "%s/repl", state);
-    return n > 0 && (size_t)n < sizeof path ? open(path, flags | O_CLOEXEC, 0600) : -1;
+    int n = snprintf(out, PATH_MAX, "%s/%s", state, name);
+    return n > 0 && n < PATH_MAX;
+}
+
+static bool is_there(const char *state, const char *name)
+{
+    char path[PATH_MAX];
+    return path_in(state, name, path) && access(path, F_OK) == 0;
 }
 
 /* The folder of a daemon: there is a database, and no marker. */
 static bool is_daemons(const char *state)
 {
-    char path[4096];
-    int n = snprintf(path, sizeof path, "%s/anzol.db", state);
-    if (n < 0 || (size_t)n >= sizeof path || access(path, F_OK) != 0)
-        return false;
-    int marker = open_marker(state, O_RDONLY);
-    if (marker >= 0)
-        close(marker);
-    return marker < 0;
+    return is_there(state, "anzol.db") && !is_there(state, marker);
 }
 
 static void on_ready(void *ud, const struct host *h)
 {
     const struct repl *r = ud;
     (void)h;
-    int marker = open_marker(r->daemon.state, O_WRONLY | O_CREAT);
-    if (marker >= 0)
-        close(marker);
+    char path[PATH_MAX];
+    int fd = path_in(r->daemon.state, marker, path) ? open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600) : -1;
+    if (fd >= 0)
+        close(fd);
     (void)!write(r->ready[1], "", 1);
 }
 

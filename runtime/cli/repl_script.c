@@ -16,18 +16,10 @@ struct script {
     int exit_code;
 };
 
-static bool is_blank(struct bytes text)
-{
-    for (size_t i = 0; i < text.len; i++)
-        if (text.data[i] != ' ' && text.data[i] != '\t' && text.data[i] != '\r')
-            return false;
-    return true;
-}
-
 /* False: no further line is to be evaluated. */
 static bool take_line(struct script *s, struct bytes line)
 {
-    if (s->code.len == 0 && is_blank(line))
+    if (s->code.len == 0 && bytes_only(line, " \t\r"))
         return true;
     if (s->code.len > 0)
         buf_append_char(&s->code, '\n');
@@ -45,15 +37,10 @@ static bool take_line(struct script *s, struct bytes line)
 static bool take_lines(struct script *s)
 {
     struct bytes rest = buf_view(&s->in), line;
-    size_t taken = 0;
     bool go_on = true;
-    while (go_on && bytes_next_line(&rest, &line) && (s->at_end || taken + line.len < s->in.len)) {
-        taken = s->in.len - rest.len;
+    while (go_on && (bytes_next_whole_line(&rest, &line) || (s->at_end && bytes_next_line(&rest, &line))))
         go_on = take_line(s, line);
-    }
-    if (taken > 0)
-        memmove(s->in.data, s->in.data + taken, s->in.len - taken);
-    s->in.len -= taken;
+    buf_drop(&s->in, s->in.len - rest.len);
     return go_on;
 }
 

@@ -10,7 +10,7 @@
 #include <inttypes.h>
 #include <unistd.h>
 
-struct repl {
+struct conversation {
     struct session session;
     struct editor editor;
     struct past past;
@@ -24,19 +24,19 @@ _Static_assert((int)SESSION_FDS <= (int)EDITOR_WATCH_MAX, "a session's descripto
 
 static size_t on_watch(void *ud, struct pollfd fds[EDITOR_WATCH_MAX])
 {
-    const struct repl *r = ud;
+    const struct conversation *r = ud;
     return session_watch(&r->session, fds);
 }
 
 static bool on_ready(void *ud, const struct pollfd fds[EDITOR_WATCH_MAX])
 {
-    struct repl *r = ud;
+    struct conversation *r = ud;
     return session_take(&r->session, fds);
 }
 
 static void on_print(void *ud)
 {
-    struct repl *r = ud;
+    struct conversation *r = ud;
     editor_hide(&r->editor);
 }
 
@@ -52,7 +52,7 @@ static void keep_to_line(struct candidates *c, size_t before)
 
 static bool on_complete(void *ud, struct bytes line, size_t cursor, struct candidates *c)
 {
-    struct repl *r = ud;
+    struct conversation *r = ud;
     struct buf code;
     buf_init(&code);
     buf_append_bytes(&code, buf_view(&r->code));
@@ -63,7 +63,7 @@ static bool on_complete(void *ud, struct bytes line, size_t cursor, struct candi
         session_complete(&r->session, buf_view(&code), before + cursor, c);
     buf_fini(&code);
     keep_to_line(c, before);
-    return !r->session.over;
+    return r->session.end != SESSION_OVER;
 }
 
 static const struct editor_host host_of_repl = {
@@ -74,7 +74,7 @@ static const struct editor_host host_of_repl = {
 
 /* --- the conversation ------------------------------------------------------------------------------------------ */
 
-static void keep(struct repl *r, struct bytes code)
+static void keep(struct conversation *r, struct bytes code)
 {
     struct err e;
     err_clear(&e);
@@ -82,18 +82,10 @@ static void keep(struct repl *r, struct bytes code)
         cli_say(r->session.command, "what is typed is not kept any more: %s", e.message);
 }
 
-static bool is_blank(const struct buf *b)
-{
-    for (size_t i = 0; i < b->len; i++)
-        if (b->data[i] != ' ' && b->data[i] != '\t')
-            return false;
-    return true;
-}
-
 /* False: the session is over. */
-static bool take_line(struct repl *r)
+static bool take_line(struct conversation *r)
 {
-    if (r->code.len == 0 && is_blank(&r->line))
+    if (r->code.len == 0 && bytes_only(buf_view(&r->line), " \t"))
         return true;
     if (buf_append_bytes(&r->code, buf_view(&r->line)) != 0) {
         speech_error(&r->session.speech, bytes_of("out of memory"));
@@ -110,7 +102,7 @@ static bool take_line(struct repl *r)
     return end != SESSION_OVER;
 }
 
-static int converse(struct repl *r)
+static int converse(struct conversation *r)
 {
     for (;;) {
         switch (editor_read(&r->editor, r->code.len > 0 ? ">> " : "> ", &r->line)) {
@@ -125,7 +117,7 @@ static int converse(struct repl *r)
             putchar('\n');
             return EXIT_OK;
         case EDITOR_LEFT:
-            return r->session.over ? r->session.code : EXIT_FAILED;
+            return r->session.end == SESSION_OVER ? r->session.code : EXIT_FAILED;
         }
     }
 }
@@ -153,7 +145,7 @@ static void print_banner(const struct repl_ui *u, const struct session *s)
     putchar('\n');
 }
 
-static void open_past(struct repl *r)
+static void open_past(struct conversation *r)
 {
     struct err e;
     err_clear(&e);
@@ -161,7 +153,7 @@ static void open_past(struct repl *r)
         cli_say(r->session.command, "what is typed is not kept: %s", e.message);
 }
 
-static int run_on_terminal(struct repl *r, const struct repl_ui *u)
+static int run_on_terminal(struct conversation *r, const struct repl_ui *u)
 {
     struct err e;
     int code = EXIT_FAILED;
@@ -186,7 +178,7 @@ static int run_on_terminal(struct repl *r, const struct repl_ui *u)
 
 int repl_ui_run(const struct repl_ui *u)
 {
-    struct repl r = {0};
+    struct conversation r = {0};
     int code = session_open(&r.session, u->command, u->state, u->log_fd);
     if (code != EXIT_OK)
         return code;

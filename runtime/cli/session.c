@@ -4,13 +4,12 @@
 #include "cli/cli.h"
 #include "cli/screen.h"
 #include "cli/signals.h"
+#include "net/control.h"
 
 #include <errno.h>
 #include <unistd.h>
 
 enum {
-    WIDTH_MIN = 20,
-    WIDTH_MAX = 400,
     COMPLETE_TIMEOUT_MS = 1000,
     LOG_CHUNK = 4096,
     LOG_LINE_MAX = 65536,
@@ -20,7 +19,7 @@ enum {
 static int width(void)
 {
     int columns = screen_size().columns;
-    return columns < WIDTH_MIN ? WIDTH_MIN : columns > WIDTH_MAX ? WIDTH_MAX : columns;
+    return columns < CONTROL_WIDTH_MIN ? CONTROL_WIDTH_MIN : columns > CONTROL_WIDTH_MAX ? CONTROL_WIDTH_MAX : columns;
 }
 
 int session_open(struct session *s, const char *command, const char *state, int log_fd)
@@ -52,16 +51,12 @@ static void make_room(struct session *s)
 static void print_log(struct session *s, bool all)
 {
     struct bytes rest = buf_view(&s->log_line), line;
-    size_t taken = 0;
     /* Without its line break, the last stays until the rest has come. */
-    while (bytes_next_line(&rest, &line) && (all || taken + line.len < s->log_line.len)) {
+    while (bytes_next_whole_line(&rest, &line) || (all && bytes_next_line(&rest, &line))) {
         make_room(s);
         speech_note(&s->speech, line);
-        taken = s->log_line.len - rest.len;
     }
-    if (taken > 0)
-        memmove(s->log_line.data, s->log_line.data + taken, s->log_line.len - taken);
-    s->log_line.len -= taken;
+    buf_drop(&s->log_line, s->log_line.len - rest.len);
 }
 
 static void read_log(struct session *s)
@@ -89,7 +84,6 @@ static void drain_log(struct session *s)
 
 static void leave(struct session *s, int code)
 {
-    s->over = true;
     s->code = code;
     s->end = SESSION_OVER;
 }
@@ -167,7 +161,7 @@ bool session_take(struct session *s, const struct pollfd fds[SESSION_FDS])
         take_message(s, &m);
     if (rc < 0)
         fail(s, &e);
-    return !s->over;
+    return s->end != SESSION_OVER;
 }
 
 /* --- what is asked --------------------------------------------------------------------------------------------- */
@@ -239,7 +233,7 @@ void session_complete(struct session *s, struct bytes code, size_t cursor, struc
     if (s->asked < 0 && e.domain != ERR_INPUT)
         fail(s, &e);
     /* After a note it waits anew: those are rare. */
-    while (s->asked > 0 && !s->over && turn(s, COMPLETE_TIMEOUT_MS))
+    while (s->asked > 0 && s->end != SESSION_OVER && turn(s, COMPLETE_TIMEOUT_MS))
         ;
     s->asked = 0;
 }

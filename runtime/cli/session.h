@@ -19,7 +19,7 @@ enum session_end {
     SESSION_ERROR,    /* it failed; why was said */
     SESSION_MORE,     /* it is not complete */
     SESSION_CANCELED, /* that was said */
-    SESSION_OVER,     /* there is no daemon any more; that was said, and session->code is the exit code */
+    SESSION_OVER,     /* the connection has ended, or who asked wants to; session->code is the exit code */
 };
 
 enum { SESSION_FDS = 2 };
@@ -38,7 +38,6 @@ struct session {
     size_t cursor;
     struct candidates *answer;
     bool hung_up; /* the daemon said why it closes the connection */
-    bool over;
     int code;
 };
 

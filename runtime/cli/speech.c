@@ -11,10 +11,16 @@ void speech_init(struct speech *s)
     render_init(&s->err, stderr);
 }
 
+/* Where goes what is printed beside the values. */
+static const struct render *beside(const struct speech *s)
+{
+    return s->json ? &s->err : &s->out;
+}
+
 void speech_end_line(struct speech *s)
 {
     if (s->midline)
-        fputc('\n', s->json ? stderr : stdout);
+        fputc('\n', beside(s)->out);
     s->midline = false;
     fflush(stdout); /* on a terminal, what was printed before stands before */
 }
@@ -33,12 +39,11 @@ static void print(struct speech *s, const struct render *r, enum style style, st
 
 void speech_text(struct speech *s, struct bytes text)
 {
-    FILE *out = s->json ? stderr : stdout;
     if (text.len == 0)
         return;
-    render_safe(s->json ? &s->err : &s->out, text);
+    render_safe(beside(s), text);
     s->midline = text.data[text.len - 1] != '\n';
-    fflush(out);
+    fflush(beside(s)->out);
 }
 
 void speech_values(struct speech *s, struct bytes text)

@@ -1,5 +1,7 @@
 #include "cli/table.h"
 
+#include "core/utf8.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,10 +55,7 @@ void table_add(struct table *t, enum style style, const char *format, ...)
 /* Columns on the screen, near enough: one a code point. */
 static size_t width_of(const char *s)
 {
-    size_t n = 0;
-    for (; *s != '\0'; s++)
-        n += ((unsigned char)*s & 0xC0) != 0x80;
-    return n;
+    return utf8_count(bytes_of(s));
 }
 
 static void measure(const struct table *t, size_t *widths)

@@ -2,6 +2,7 @@
 
 #include "core/json_write.h"
 #include "core/units.h"
+#include "core/utf8.h"
 #include "host/env.h"
 
 #include <errno.h>

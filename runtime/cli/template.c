@@ -44,18 +44,15 @@ static int render(const char *as, struct bytes text, struct bytes data)
 
 static int run(const char *text, const char *as, const char *path)
 {
-    struct buf data, template;
+    struct buf data, in;
+    struct bytes template;
     struct err e;
     err_clear(&e);
     buf_init(&data);
-    buf_init(&template);
-    bool piped = text[0] == '-' && text[1] == '\0';
-    int rc = input_json(path, &data, &e);
-    if (rc == 0 && piped)
-        rc = input_read(text, &template, &e);
-    int code =
-        rc == 0 ? render(as, piped ? buf_view(&template) : bytes_of(text), buf_view(&data)) : cli_fail("template", &e);
-    buf_fini(&template);
+    buf_init(&in);
+    bool read = input_json(path, &data, &e) == 0 && input_operand(text, &in, &template, &e) == 0;
+    int code = read ? render(as, template, buf_view(&data)) : cli_fail("template", &e);
+    buf_fini(&in);
     buf_fini(&data);
     return code;
 }

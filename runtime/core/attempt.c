@@ -1,6 +1,6 @@
 #include "core/attempt.h"
 
-#include "core/json_write.h"
+#include "core/utf8.h"
 
 #include <string.h>
 #include <strings.h>
@@ -73,15 +73,9 @@ static struct bytes trimmed(const char *p, const char *end)
 struct bytes attempt_header(const struct attempt *a, const char *name)
 {
     size_t name_len = strlen(name);
-    const char *line = a->headers.data;
-    const char *end = a->headers.len == 0 ? line : line + a->headers.len;
-    while (line != end) {
-        const char *stop = memchr(line, '\n', (size_t)(end - line));
-        if (stop == NULL)
-            stop = end;
-        if ((size_t)(stop - line) > name_len && line[name_len] == ':' && strncasecmp(line, name, name_len) == 0)
-            return trimmed(line + name_len + 1, stop);
-        line = stop == end ? end : stop + 1;
-    }
+    struct bytes rest = buf_view(&a->headers), line;
+    while (bytes_next_line(&rest, &line))
+        if (line.len > name_len && line.data[name_len] == ':' && strncasecmp(line.data, name, name_len) == 0)
+            return trimmed(line.data + name_len + 1, line.data + line.len);
     return (struct bytes){0};
 }

@@ -14,15 +14,33 @@ bool bytes_equal(struct bytes a, struct bytes b)
     return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
+bool bytes_next_whole_line(struct bytes *rest, struct bytes *line)
+{
+    const char *stop = rest->len == 0 ? NULL : memchr(rest->data, '\n', rest->len);
+    if (stop == NULL)
+        return false;
+    *line = (struct bytes){rest->data, (size_t)(stop - rest->data)};
+    *rest = (struct bytes){stop + 1, rest->len - line->len - 1};
+    return true;
+}
+
 bool bytes_next_line(struct bytes *rest, struct bytes *line)
 {
+    if (bytes_next_whole_line(rest, line))
+        return true;
     if (rest->len == 0)
         return false;
-    const char *stop = memchr(rest->data, '\n', rest->len);
-    size_t len = stop == NULL ? rest->len : (size_t)(stop - rest->data), step = len + (stop != NULL);
-    *line = (struct bytes){rest->data, len};
-    *rest = (struct bytes){rest->data + step, rest->len - step};
+    *line = *rest;
+    *rest = (struct bytes){rest->data + rest->len, 0};
     return true;
+}
+
+bool bytes_only(struct bytes v, const char *set)
+{
+    size_t i = 0;
+    while (i < v.len && v.data[i] != '\0' && strchr(set, v.data[i]) != NULL)
+        i++;
+    return i == v.len;
 }
 
 struct bytes bytes_copy(struct bytes v)
@@ -56,6 +74,14 @@ void buf_fini(struct buf *b)
 {
     free(b->data);
     *b = (struct buf){0};
+}
+
+void buf_drop(struct buf *b, size_t n)
+{
+    if (n == 0)
+        return;
+    memmove(b->data, b->data + n, b->len - n);
+    b->len -= n;
 }
 
 void buf_clear(struct buf *b)

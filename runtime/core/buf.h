@@ -30,6 +30,10 @@ static inline int bytes_compare(struct bytes a, struct bytes b)
 }
 /* Takes the next line, without its newline, off `rest`. False: there is none. A last newline begins no line. */
 bool bytes_next_line(struct bytes *rest, struct bytes *line);
+/* The same of lines that end in a newline: what is behind the last one stays in `rest`. */
+bool bytes_next_whole_line(struct bytes *rest, struct bytes *line);
+/* Whether each byte is one of `set`. */
+bool bytes_only(struct bytes v, const char *set);
 /* A copy with a NUL after it (free() its data); data NULL when memory is short. */
 struct bytes bytes_copy(struct bytes v);
 /* The value of a hex digit of either case; -1: it is none. */
@@ -46,6 +50,8 @@ void buf_init(struct buf *b);
 void buf_fini(struct buf *b);
 /* Empties and keeps the memory; clears the failure. */
 void buf_clear(struct buf *b);
+/* Takes the first n of its bytes away. */
+void buf_drop(struct buf *b, size_t n);
 /* Room for `extra` more bytes. 0, or -1 when memory is short (sticky). */
 int buf_reserve(struct buf *b, size_t extra);
 /* Inline: every text the process makes goes through it in small pieces. */

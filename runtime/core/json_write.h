@@ -53,7 +53,4 @@ int json_escape(struct buf *out, struct bytes s);
  * double stays a double; NaN and infinities are an error (-1): JSON has none. `out` holds at least 32 bytes. */
 int json_number(char *out, double n);
 
-/* Length of the first invalid-free prefix: s.len when the whole is valid UTF-8 (RFC 3629). */
-size_t utf8_valid_prefix(struct bytes s);
-
 #endif

@@ -3,6 +3,7 @@
 #include "core/json_write.h"
 #include "core/secrets.h"
 #include "core/units.h"
+#include "core/utf8.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -63,7 +63,8 @@ void log_fields(struct log *l, enum log_level level, const char *event, const st
 void log_flush(struct log *l);
 /* One that gathers for another: in its form, of its levels, for log_take(); it writes nothing itself. */
 void log_init_beside(struct log *l, const struct log *other);
-/* Takes over what `from` has gathered. */
+/* Takes over what `from` has gathered. Its lines are masked once more, whole: `from` knows only the secrets of its
+ * load. */
 void log_take(struct log *l, struct log *from);
 
 #endif

@@ -3,6 +3,7 @@
 #include "core/json_write.h"
 #include "core/request.h"
 #include "core/secrets.h"
+#include "core/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,9 @@
 #include "net/attachment.h"
 
+#include "net/control_socket.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
@@ -16,25 +17,7 @@ static int fail_open(const char *state, int number, struct err *e)
 {
     if (number == ENOENT || number == ECONNREFUSED)
         return err_set(e, ERR_NET, 0, "the daemon of the state folder %s does not listen: it starts, or stops", state);
-    return err_system(e, number, "cannot connect to %s/control", state);
-}
-
-/*
- * An address holds 107 bytes; a folder's name may be longer, but not that of its descriptor. *folder_fd: to be closed
- * once connected, or -1. Returns 0, or an errno.
- */
-static int address_of(const char *state, struct sockaddr_un *address, int *folder_fd)
-{
-    *folder_fd = -1;
-    *address = (struct sockaddr_un){.sun_family = AF_UNIX};
-    int n = snprintf(address->sun_path, sizeof address->sun_path, "%s/control", state);
-    if (n > 0 && (size_t)n < sizeof address->sun_path)
-        return 0;
-    *folder_fd = open(state, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (*folder_fd < 0)
-        return errno;
-    snprintf(address->sun_path, sizeof address->sun_path, "/proc/self/fd/%d/control", *folder_fd);
-    return 0;
+    return err_system(e, number, "cannot connect to %s/" CONTROL_SOCKET_NAME, state);
 }
 
 /* 0, or an errno. */
@@ -42,14 +25,14 @@ static int connect_to(int fd, const char *state)
 {
     struct sockaddr_un address;
     const struct timeval timeout = {.tv_sec = SEND_TIMEOUT_S};
-    int folder_fd;
-    int number = address_of(state, &address, &folder_fd);
-    if (number == 0 && setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout) != 0)
+    int number = 0, folder = open(state, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0)
+        return errno;
+    control_socket_address(&address, state, folder);
+    if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout) != 0 ||
+        connect(fd, (const struct sockaddr *)&address, sizeof address) != 0)
         number = errno;
-    if (number == 0 && connect(fd, (const struct sockaddr *)&address, sizeof address) != 0)
-        number = errno;
-    if (folder_fd >= 0)
-        close(folder_fd);
+    close(folder);
     return number;
 }
 
@@ -101,7 +84,7 @@ static int send_all(int fd, struct bytes rest, struct err *e)
 int attachment_send(struct attachment *c, struct bytes line, struct err *e)
 {
     static const struct bytes line_break = {"\n", 1};
-    if (line.len > ATTACHMENT_LINE_MAX)
+    if (line.len > CONTROL_LINE_MAX)
         return err_set(e, ERR_INPUT, 0, "the code is too long: the daemon takes 1 MiB");
     return send_all(c->fd, line, e) == 0 ? send_all(c->fd, line_break, e) : -1;
 }
@@ -110,10 +93,7 @@ int attachment_send(struct attachment *c, struct bytes line, struct err *e)
 
 static void forget_taken(struct attachment *c)
 {
-    if (c->taken == 0)
-        return;
-    memmove(c->in.data, c->in.data + c->taken, c->in.len - c->taken);
-    c->in.len -= c->taken;
+    buf_drop(&c->in, c->taken);
     c->taken = 0;
 }
 
@@ -137,15 +117,13 @@ int attachment_next(struct attachment *c, struct bytes *line, struct err *e)
     struct bytes rest = buf_view(&c->in);
     if (c->taken > 0)
         rest = (struct bytes){rest.data + c->taken, rest.len - c->taken};
-    const char *end = rest.len > 0 ? memchr(rest.data, '\n', rest.len) : NULL;
-    if (end != NULL) {
-        *line = (struct bytes){rest.data, (size_t)(end - rest.data)};
-        c->taken += line->len + 1;
+    if (bytes_next_whole_line(&rest, line)) {
+        c->taken = c->in.len - rest.len;
         return 1;
     }
     if (c->ended)
         return err_set(e, ERR_NET, 0, "the daemon has ended");
-    if (rest.len > ATTACHMENT_LINE_MAX)
+    if (rest.len > CONTROL_LINE_MAX)
         return err_set(e, ERR_SYSTEM, 0, "the daemon sends a line over 1 MiB long");
     return 0;
 }

@@ -11,8 +11,6 @@
 #include "core/buf.h"
 #include "core/err.h"
 
-enum { ATTACHMENT_LINE_MAX = 1 << 20 }; /* bytes of a line, in both directions */
-
 struct attachment {
     int fd; /* -1: not connected */
     struct buf in;
@@ -29,7 +27,8 @@ void attachment_close(struct attachment *c);
 int attachment_send(struct attachment *c, struct bytes line, struct err *e);
 /* Reads what is there. Nothing, or the end, is no failure: attachment_next() tells. */
 int attachment_receive(struct attachment *c, struct err *e);
-/* 1: a line, valid until the next receive; 0: none is complete yet; -1: there will be none any more (ERR_NET). */
+/* 1: a line, valid until the next receive; 0: none is complete yet; -1: there will be none any more (ERR_NET), or one
+ * is too long (ERR_SYSTEM). */
 int attachment_next(struct attachment *c, struct bytes *line, struct err *e);
 
 #endif

@@ -218,14 +218,6 @@ static struct bytes without_return(struct bytes line)
     return line;
 }
 
-static bool blank(struct bytes line)
-{
-    for (size_t i = 0; i < line.len; i++)
-        if (line.data[i] != ' ' && line.data[i] != '\t')
-            return false;
-    return true;
-}
-
 static void reject_long(struct api_batch *b)
 {
     struct err e;
@@ -241,7 +233,7 @@ static void take(struct api_batch *b, struct bytes line)
     line = without_return(line);
     if (b->line_too_long || line.len > o->event_max)
         reject_long(b);
-    else if (!blank(line)) {
+    else if (!bytes_only(line, " \t")) {
         b->unanswered++;
         o->ops->batch_line(o->ud, line, b, b->number);
     }

@@ -76,7 +76,7 @@ static void greet(struct control *c, struct control_client *client, const struct
     else if (!client->closed) {
         client->out = hello;
         buf_init(&hello);
-        control_client_attach(client, session);
+        client->session = session;
         control_client_send(client);
     }
     buf_fini(&hello);

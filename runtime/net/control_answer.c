@@ -1,12 +1,15 @@
 #include "net/control_client.h"
 
+#include "core/utf8.h"
+
 #include <stdio.h>
 
 enum { PIECE_MAX = 1 << 17 /* escaped, a byte becomes six at most: it fits into a line */ };
 
 /* --- lines ---------------------------------------------------------------------------------------------------- */
 
-size_t control_answer_begin(struct control_client *c, struct json_write *w)
+/* A line is begun in `out`: the caller writes members. Where it begins is for end_line(). */
+static size_t begin_line(struct control_client *c, struct json_write *w)
 {
     size_t begin = c->out.len;
     json_write_init(w, &c->out);
@@ -14,7 +17,8 @@ size_t control_answer_begin(struct control_client *c, struct json_write *w)
     return begin;
 }
 
-bool control_answer_end(struct control_client *c, struct json_write *w, size_t begin)
+/* False: the line was too long and has been taken back. */
+static bool end_line(struct control_client *c, struct json_write *w, size_t begin)
 {
     json_write_end(w);
     if (!buf_failed(&c->out) && c->out.len - begin > CONTROL_LINE_MAX) {
@@ -39,11 +43,11 @@ void control_answer_problem(struct buf *out, const struct err *e)
 static bool put_text(struct control_client *c, int64_t id, struct bytes text)
 {
     struct json_write w;
-    size_t begin = control_answer_begin(c, &w);
+    size_t begin = begin_line(c, &w);
     if (id > 0)
         json_write_int(&w, "id", id);
     json_write_bytes(&w, id > 0 ? "text" : "note", text);
-    return control_answer_end(c, &w, begin);
+    return end_line(c, &w, begin);
 }
 
 static bool put_end(struct control_client *c, int64_t id, enum control_end end, struct bytes text,
@@ -52,27 +56,27 @@ static bool put_end(struct control_client *c, int64_t id, enum control_end end, 
     static const char *const names[] = {
         [CONTROL_OK] = "ok", [CONTROL_ERROR] = "error", [CONTROL_MORE] = "more", [CONTROL_CANCELED] = "canceled"};
     struct json_write w;
-    size_t begin = control_answer_begin(c, &w);
+    size_t begin = begin_line(c, &w);
     json_write_int(&w, "id", id);
     json_write_str(&w, "end", names[end]);
     if (end == CONTROL_OK || end == CONTROL_ERROR)
         json_write_bytes(&w, "text", text);
     if (end == CONTROL_OK && values_json.data != NULL)
         json_write_raw(&w, "values", values_json);
-    return control_answer_end(c, &w, begin);
+    return end_line(c, &w, begin);
 }
 
 static bool put_items(struct control_client *c, int64_t id, size_t from, const struct bytes *items, size_t count)
 {
     struct json_write w;
-    size_t begin = control_answer_begin(c, &w);
+    size_t begin = begin_line(c, &w);
     json_write_int(&w, "id", id);
     json_write_int(&w, "from", (int64_t)from);
     json_write_array(&w, "items");
     for (size_t i = 0; i < count; i++)
         json_write_bytes(&w, NULL, items[i]);
     json_write_end(&w);
-    return control_answer_end(c, &w, begin);
+    return end_line(c, &w, begin);
 }
 
 /* --- what is too long ----------------------------------------------------------------------------------------- */
@@ -81,7 +85,7 @@ static bool put_items(struct control_client *c, int64_t id, size_t from, const s
 static struct bytes take_piece(struct bytes *text)
 {
     size_t len = text->len < PIECE_MAX ? text->len : PIECE_MAX;
-    for (size_t back = 0; len < text->len && back < 3 && ((unsigned char)text->data[len] & 0xC0) == 0x80; back++)
+    for (size_t back = 0; len < text->len && back < 3 && utf8_continues(text->data[len]); back++)
         len--;
     struct bytes piece = {text->data, len};
     *text = (struct bytes){text->data + len, text->len - len};
@@ -112,21 +116,16 @@ static void put_too_many(struct control_client *c, int64_t id, size_t size)
 
 /* --- the interface -------------------------------------------------------------------------------------------- */
 
-static bool may_tell(const struct control_client *c)
-{
-    return c->session != NULL && !c->failed;
-}
-
 void control_text(struct control_client *c, int64_t id, struct bytes text)
 {
-    while (text.len > 0 && may_tell(c) && control_client_is_open(c, id))
+    while (text.len > 0 && control_client_listens(c) && control_client_is_open(c, id))
         put_text(c, id, take_piece(&text));
 }
 
 void control_end(struct control_client *c, int64_t id, enum control_end end, struct bytes text,
                  struct bytes values_json)
 {
-    if (!may_tell(c) || !control_client_answered(c, id))
+    if (!control_client_listens(c) || !control_client_answered(c, id))
         return;
     if (!put_end(c, id, end, text, values_json) && !put_cut(c, id, end, text, values_json))
         put_too_many(c, id, values_json.len);
@@ -134,7 +133,7 @@ void control_end(struct control_client *c, int64_t id, enum control_end end, str
 
 void control_items(struct control_client *c, int64_t id, size_t from, const struct bytes *items, size_t count)
 {
-    if (!may_tell(c) || !control_client_answered(c, id))
+    if (!control_client_listens(c) || !control_client_answered(c, id))
         return;
     while (!put_items(c, id, from, items, count))
         count /= 2;
@@ -142,7 +141,7 @@ void control_items(struct control_client *c, int64_t id, size_t from, const stru
 
 void control_note(struct control_client *c, struct bytes text)
 {
-    while (text.len > 0 && may_tell(c))
+    while (text.len > 0 && control_client_listens(c))
         put_text(c, 0, take_piece(&text));
 }
 

@@ -14,9 +14,14 @@ enum { PIECE = 1 << 16, KEPT_MAX = 1 << 16, EAGER = 1 << 16 };
 #define LINGER_S 2.
 #define LOOK_S   .25 /* libev cannot wait for a hang-up alone */
 
-static size_t unsent(const struct control_client *c)
+size_t control_unsent(const struct control_client *c)
 {
     return c->out.len - c->sent;
+}
+
+bool control_client_listens(const struct control_client *c)
+{
+    return c->session != NULL && !c->failed;
 }
 
 static void set_timer(struct control_client *c, double after_s, double repeat_s)
@@ -80,7 +85,7 @@ static void watch(struct control_client *c)
 {
     struct ev_loop *loop = c->control->loop;
     bool done = c->has_ended && c->open_count == 0;
-    int events = (c->has_ended ? 0 : EV_READ) | (unsent(c) > 0 || done ? EV_WRITE : 0);
+    int events = (c->has_ended ? 0 : EV_READ) | (control_unsent(c) > 0 || done ? EV_WRITE : 0);
     if (ev_is_active(&c->io) && (c->io.events & (EV_READ | EV_WRITE)) == events)
         return;
     ev_io_stop(loop, &c->io);
@@ -92,7 +97,7 @@ static void watch(struct control_client *c)
 /* What has been sent goes, the memory of much too; moved only when that is less than what it makes room for. */
 static void tidy(struct control_client *c)
 {
-    size_t left = unsent(c);
+    size_t left = control_unsent(c);
     if (c->sent < left || c->sent == 0)
         return;
     if (left == 0 && c->out.cap > KEPT_MAX)
@@ -103,10 +108,11 @@ static void tidy(struct control_client *c)
     c->sent = 0;
 }
 
-void control_client_flush(struct control_client *c)
+/* Writes into the kernel what it takes. */
+static void flush(struct control_client *c)
 {
-    while (unsent(c) > 0) {
-        ssize_t n = send(c->io.fd, c->out.data + c->sent, unsent(c), MSG_NOSIGNAL | MSG_DONTWAIT);
+    while (control_unsent(c) > 0) {
+        ssize_t n = send(c->io.fd, c->out.data + c->sent, control_unsent(c), MSG_NOSIGNAL | MSG_DONTWAIT);
         if (n >= 0)
             c->sent += (size_t)n;
         else if (errno == EAGAIN)
@@ -122,9 +128,9 @@ void control_client_flush(struct control_client *c)
 /* Much is sent at once: those who write it may be long in coming back to the loop. */
 void control_client_send(struct control_client *c)
 {
-    if (!buf_failed(&c->out) && unsent(c) > EAGER)
-        control_client_flush(c);
-    if (buf_failed(&c->out) || unsent(c) > CONTROL_UNSENT_MAX)
+    if (!buf_failed(&c->out) && control_unsent(c) > EAGER)
+        flush(c);
+    if (buf_failed(&c->out) || control_unsent(c) > CONTROL_UNSENT_MAX)
         fail(c);
     if (!c->failed)
         watch(c);
@@ -155,19 +161,11 @@ static int take_request(struct control_client *c, struct control_request *r, str
     return rc == 0 && is_answered ? open_request(c, r, e) : rc;
 }
 
-static bool is_blank(struct bytes line)
-{
-    for (size_t i = 0; i < line.len; i++)
-        if (line.data[i] != ' ' && line.data[i] != '\t' && line.data[i] != '\r')
-            return false;
-    return true;
-}
-
 static void take_line(struct control_client *c, struct bytes line)
 {
     struct control_request r;
     struct err e;
-    if (is_blank(line))
+    if (bytes_only(line, " \t\r"))
         return;
     if (take_request(c, &r, line, &e) == 0)
         ask(c, &r);
@@ -200,15 +198,9 @@ static void take_kept(struct control_client *c)
     buf_fini(&line);
 }
 
-/* It may ask, and can be answered. */
-static bool listens(const struct control_client *c)
-{
-    return c->session != NULL && !c->failed;
-}
-
 static void feed(struct control_client *c, struct bytes piece)
 {
-    while (piece.len > 0 && listens(c)) {
+    while (piece.len > 0 && control_client_listens(c)) {
         const char *end = memchr(piece.data, '\n', piece.len);
         size_t len = end == NULL ? piece.len : (size_t)(end - piece.data);
         if (end != NULL && c->in.len == 0)
@@ -223,9 +215,9 @@ static void feed(struct control_client *c, struct bytes piece)
 static void end_input(struct control_client *c)
 {
     c->has_ended = true;
-    if (listens(c) && c->in.len > 0)
+    if (control_client_listens(c) && c->in.len > 0)
         take_kept(c);
-    if (listens(c))
+    if (control_client_listens(c))
         set_timer(c, 0., LOOK_S);
 }
 
@@ -248,9 +240,9 @@ static void settle(struct control_client *c)
 {
     if (c->closed)
         return;
-    if (c->session == NULL && unsent(c) == 0)
+    if (c->session == NULL && control_unsent(c) == 0)
         (void)shutdown(c->io.fd, SHUT_WR);
-    if (c->failed || (c->has_ended && c->open_count == 0 && unsent(c) == 0))
+    if (c->failed || (c->has_ended && c->open_count == 0 && control_unsent(c) == 0))
         control_client_close(c);
     else
         watch(c);
@@ -263,7 +255,7 @@ static void on_io(struct ev_loop *loop, struct ev_io *io, int events)
     struct control *control = c->control;
     control_enter(control);
     if ((events & EV_WRITE) != 0)
-        control_client_flush(c);
+        flush(c);
     if ((events & EV_READ) != 0 && !c->failed)
         read_some(c);
     settle(c);
@@ -281,7 +273,7 @@ static void on_timer(struct ev_loop *loop, struct ev_timer *timer, int events)
     (void)loop, (void)events;
     struct control_client *c = timer->data;
     struct control *control = c->control;
-    if (c->session != NULL && !c->failed && !has_hung_up(c))
+    if (control_client_listens(c) && !has_hung_up(c))
         return;
     control_enter(control);
     control_client_close(c);
@@ -318,12 +310,6 @@ struct control_client *control_client_new(struct control *control, int fd)
     return c;
 }
 
-void control_client_attach(struct control_client *c, void *session)
-{
-    c->session = session;
-    watch(c);
-}
-
 static void end_session(struct control_client *c)
 {
     void *session = c->session;
@@ -347,7 +333,7 @@ void control_client_close(struct control_client *c)
 {
     struct control *control = c->control;
     if (!c->failed)
-        control_client_flush(c);
+        flush(c);
     ev_io_stop(control->loop, &c->io);
     ev_timer_stop(control->loop, &c->timer);
     close(c->io.fd);
@@ -359,9 +345,4 @@ void control_client_close(struct control_client *c)
     unlink_from(c);
     link_into(c, &control->gone);
     end_session(c);
-}
-
-size_t control_unsent(const struct control_client *c)
-{
-    return c->out.len - c->sent;
 }

@@ -40,7 +40,7 @@ struct control_client {
     struct control_client *next, **link; /* among the clients, or those gone */
     struct ev_io io;
     struct ev_timer timer; /* to look whether it is still there, to stop lingering, or to close it */
-    void *session;         /* NULL: not attached yet, or not any more */
+    void *session;         /* NULL: the hello is not written yet, or it is not attached any more */
     struct buf in;         /* the beginning of a line */
     struct buf out;
     size_t sent; /* of `out` */
@@ -58,25 +58,19 @@ void control_leave(struct control *c);
 /* --- control_client.c */
 /* Takes `fd`. NULL: memory is short. */
 struct control_client *control_client_new(struct control *control, int fd);
-/* The hello is written: it may ask from now on. */
-void control_client_attach(struct control_client *c, void *session);
 /* Tells it, ends the session, and lingers. */
 void control_client_problem(struct control_client *c, const struct err *e);
 /* Ends the session, closes the connection; for control_leave() to free. */
 void control_client_close(struct control_client *c);
-/* Writes into the kernel what it takes. */
-void control_client_flush(struct control_client *c);
 /* Something was added to `out`: keeps it within its bound and has it sent. */
 void control_client_send(struct control_client *c);
 /* Removes a request from the open ones. False: it is none. */
 bool control_client_answered(struct control_client *c, int64_t id);
 bool control_client_is_open(const struct control_client *c, int64_t id);
+/* It may ask, and can be answered. */
+bool control_client_listens(const struct control_client *c);
 
 /* --- control_answer.c */
-/* A line is begun in `out`: the caller writes members. Where it begins is for control_answer_end(). */
-size_t control_answer_begin(struct control_client *c, struct json_write *w);
-/* False: the line was too long and has been taken back. */
-bool control_answer_end(struct control_client *c, struct json_write *w, size_t begin);
 void control_answer_problem(struct buf *out, const struct err *e);
 /* A request that never was open. */
 void control_answer_refuse(struct control_client *c, int64_t id, const struct err *e);

@@ -1,6 +1,6 @@
 #include "net/control_request.h"
 
-#include "core/json_write.h"
+#include "core/utf8.h"
 #include "net/control.h"
 
 #include <inttypes.h>

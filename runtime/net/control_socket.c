@@ -6,12 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 enum { BACKLOG = 64 };
-
-#define NAME "control"
 
 /* --- the file ------------------------------------------------------------------------------------------------- */
 
@@ -19,26 +16,25 @@ enum { BACKLOG = 64 };
 static int clear_the_way(const struct control_socket *s, const char *folder, struct err *e)
 {
     struct stat found;
-    if (fstatat(s->folder, NAME, &found, AT_SYMLINK_NOFOLLOW) != 0)
-        return errno == ENOENT ? 0 : err_system(e, errno, "cannot look at %s/" NAME, folder);
+    if (fstatat(s->folder, CONTROL_SOCKET_NAME, &found, AT_SYMLINK_NOFOLLOW) != 0)
+        return errno == ENOENT ? 0 : err_system(e, errno, "cannot look at %s/" CONTROL_SOCKET_NAME, folder);
     if (!S_ISSOCK(found.st_mode))
-        return err_set(e, ERR_SYSTEM, EEXIST, "%s/" NAME " is in the way: found %s; expected a socket or nothing",
-                       folder,
+        return err_set(e, ERR_SYSTEM, EEXIST,
+                       "%s/" CONTROL_SOCKET_NAME " is in the way: found %s; expected a socket or nothing", folder,
                        S_ISDIR(found.st_mode)   ? "a folder"
                        : S_ISLNK(found.st_mode) ? "a symbolic link"
                                                 : "a file");
-    if (unlinkat(s->folder, NAME, 0) != 0 && errno != ENOENT)
-        return err_system(e, errno, "cannot remove the old %s/" NAME, folder);
+    if (unlinkat(s->folder, CONTROL_SOCKET_NAME, 0) != 0 && errno != ENOENT)
+        return err_system(e, errno, "cannot remove the old %s/" CONTROL_SOCKET_NAME, folder);
     return 0;
 }
 
-/* A path that is too long for an address is reached through the descriptor of its folder. */
-static void address_of(struct sockaddr_un *a, const struct control_socket *s, const char *folder)
+void control_socket_address(struct sockaddr_un *a, const char *folder, int folder_fd)
 {
     *a = (struct sockaddr_un){.sun_family = AF_UNIX};
-    int n = snprintf(a->sun_path, sizeof a->sun_path, "%s/" NAME, folder);
+    int n = snprintf(a->sun_path, sizeof a->sun_path, "%s/" CONTROL_SOCKET_NAME, folder);
     if (n < 0 || (size_t)n >= sizeof a->sun_path)
-        snprintf(a->sun_path, sizeof a->sun_path, "/proc/self/fd/%d/" NAME, s->folder);
+        snprintf(a->sun_path, sizeof a->sun_path, "/proc/self/fd/%d/" CONTROL_SOCKET_NAME, folder_fd);
 }
 
 /*
@@ -48,15 +44,15 @@ static void address_of(struct sockaddr_un *a, const struct control_socket *s, co
 static int bind_narrow(struct control_socket *s, const char *folder, struct err *e)
 {
     struct sockaddr_un a;
-    address_of(&a, s, folder);
+    control_socket_address(&a, folder, s->folder);
     if (fchmod(s->fd, S_IRUSR | S_IWUSR) != 0)
         return err_system(e, errno, "cannot set the mode of a socket");
     if (bind(s->fd, (struct sockaddr *)&a, sizeof a) != 0)
-        return err_system(e, errno, "cannot make %s/" NAME, folder);
-    if (fstatat(s->folder, NAME, &s->made, AT_SYMLINK_NOFOLLOW) != 0)
-        return err_system(e, errno, "cannot look at %s/" NAME, folder);
-    if (fchmodat(s->folder, NAME, S_IRUSR | S_IWUSR, 0) != 0)
-        return err_system(e, errno, "cannot set the mode of %s/" NAME, folder);
+        return err_system(e, errno, "cannot make %s/" CONTROL_SOCKET_NAME, folder);
+    if (fstatat(s->folder, CONTROL_SOCKET_NAME, &s->made, AT_SYMLINK_NOFOLLOW) != 0)
+        return err_system(e, errno, "cannot look at %s/" CONTROL_SOCKET_NAME, folder);
+    if (fchmodat(s->folder, CONTROL_SOCKET_NAME, S_IRUSR | S_IWUSR, 0) != 0)
+        return err_system(e, errno, "cannot set the mode of %s/" CONTROL_SOCKET_NAME, folder);
     return 0;
 }
 
@@ -71,7 +67,7 @@ int control_socket_open(struct control_socket *s, const char *folder, struct err
     if (rc == 0)
         rc = bind_narrow(s, folder, e);
     if (rc == 0 && listen(s->fd, BACKLOG) != 0)
-        rc = err_system(e, errno, "cannot listen on %s/" NAME, folder);
+        rc = err_system(e, errno, "cannot listen on %s/" CONTROL_SOCKET_NAME, folder);
     if (rc != 0)
         control_socket_close(s);
     return rc;
@@ -80,10 +76,10 @@ int control_socket_open(struct control_socket *s, const char *folder, struct err
 void control_socket_close(struct control_socket *s)
 {
     struct stat found;
-    bool ours = s->made.st_ino != 0 && fstatat(s->folder, NAME, &found, AT_SYMLINK_NOFOLLOW) == 0 &&
+    bool ours = s->made.st_ino != 0 && fstatat(s->folder, CONTROL_SOCKET_NAME, &found, AT_SYMLINK_NOFOLLOW) == 0 &&
                 found.st_ino == s->made.st_ino && found.st_dev == s->made.st_dev;
     if (ours)
-        (void)unlinkat(s->folder, NAME, 0);
+        (void)unlinkat(s->folder, CONTROL_SOCKET_NAME, 0);
     if (s->fd >= 0)
         close(s->fd);
     if (s->folder >= 0)

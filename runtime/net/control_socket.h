@@ -8,6 +8,9 @@
 #include "net/control.h"
 
 #include <sys/stat.h>
+#include <sys/un.h>
+
+#define CONTROL_SOCKET_NAME "control"
 
 struct control_socket {
     int fd;     /* listens */
@@ -15,6 +18,9 @@ struct control_socket {
     struct stat made;
 };
 
+/* An address holds 107 bytes. A folder's name may be longer; it is reached through its descriptor then, which stays
+ * open until the address was used. */
+void control_socket_address(struct sockaddr_un *a, const char *folder, int folder_fd);
 /* The socket is folder/control, for its owner alone from its first moment on. */
 int control_socket_open(struct control_socket *s, const char *folder, struct err *e);
 /* Removes the file, unless it is another one by now. */

@@ -1,6 +1,6 @@
 /*
- * receiver: an HTTP server that shows what it gets and answers as told: `anzol listen`, and the receiver of `anzol
- * dev`.
+ * receiver: an HTTP server that shows what it gets and answers as told: `anzol listen`, and the receivers of
+ * `anzol dev` and `anzol repl`.
  */
 #ifndef ANZOL_NET_RECEIVER_H
 #define ANZOL_NET_RECEIVER_H

@@ -146,14 +146,6 @@ static bool is_value(struct bytes value)
     return true;
 }
 
-static bool is_blank(struct bytes value)
-{
-    for (size_t i = 0; i < value.len; i++)
-        if (value.data[i] != ' ' && value.data[i] != '\t')
-            return false;
-    return true;
-}
-
 static int end_line(struct fill *f, struct err *e)
 {
     f->line_count++;
@@ -174,7 +166,7 @@ static int put_header(struct fill *f, size_t i, struct err *e)
     if (!is_value(value))
         return err_set(e, ERR_INPUT, 422, "the value of the header \"%.*s\" has a control character in it",
                        name.len < 64 ? (int)name.len : 64, name.data);
-    if (is_blank(value)) {
+    if (bytes_only(value, " \t")) {
         text->len = name_end;
         if (put(f, ";", 1, e) != 0)
             return -1;

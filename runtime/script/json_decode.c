@@ -4,6 +4,7 @@
  */
 #include "script/json.h"
 
+#include "core/utf8.h"
 #include "script/budget.h"
 
 #include <jansson.h>
@@ -124,14 +125,6 @@ static void push_too_deep(lua_State *L, const char *s, size_t len)
     lua_pushfstring(L, "line %d, column %d: nested deeper than %d levels", line, column, JSON_DEPTH_MAX);
 }
 
-static int count_characters(const char *s, size_t len)
-{
-    int n = 0;
-    for (size_t i = 0; i < len; i++)
-        n += ((unsigned char)s[i] & 0xC0) != 0x80;
-    return n;
-}
-
 /* Jansson gives the column where a token ends; people look for where it begins. In a string that breaks off, the end is
  * it. */
 static int column_of(const json_error_t *e, const char *near)
@@ -144,7 +137,7 @@ static int column_of(const json_error_t *e, const char *near)
             return column;
     size_t len = near == NULL ? 0 : strlen(near);
     if (len > 7) /* near 'TOKEN' */
-        column -= count_characters(near + 6, len - 7) - 1;
+        column -= (int)utf8_count((struct bytes){near + 6, len - 7}) - 1;
     return column < 1 ? 1 : column;
 }
 

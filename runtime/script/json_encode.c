@@ -7,6 +7,7 @@
 
 #include "core/buf.h"
 #include "core/json_write.h"
+#include "core/utf8.h"
 #include "script/budget.h"
 
 #include <ctype.h>

@@ -1,5 +1,5 @@
 /* native: texts of other charsets in UTF-8 (iconv). */
-#include "core/json_write.h"
+#include "core/utf8.h"
 #include "script/native.h"
 
 #include <errno.h>

@@ -3,6 +3,7 @@
 #include "core/json_write.h"
 #include "core/nearest.h"
 #include "core/units.h"
+#include "core/utf8.h"
 #include "script/budget.h"
 #include "script/native.h"
 

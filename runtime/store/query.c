@@ -36,11 +36,21 @@ int query_prepare(struct reader *rd, struct err *e)
 
 /* --- deliveries to send --------------------------------------------------------------------------------------- */
 
-static bool room(const struct store_read *r, size_t bytes)
+static bool room(const struct store_read *r, size_t count, size_t bytes)
 {
-    if (r->count >= (size_t)(r->limit > 0 ? r->limit : 0))
+    if (count >= (size_t)(r->limit > 0 ? r->limit : 0))
         return false;
-    return r->count == 0 || r->limit_bytes == 0 || bytes <= r->limit_bytes;
+    return count == 0 || r->limit_bytes == 0 || bytes <= r->limit_bytes;
+}
+
+bool query_takes(struct store_read *r, size_t count, size_t bytes, int64_t due_ms, int64_t until_ms)
+{
+    bool due = due_ms <= until_ms;
+    r->more = due && !room(r, count, bytes);
+    if (due && !r->more)
+        return true;
+    r->next_due_ms = due_ms;
+    return false;
 }
 
 /* Rows until the limits, or the first that is due after `until_ms`, whose time is told. */
@@ -49,12 +59,8 @@ static int take_rows(sqlite3_stmt *st, struct store_read *r, int64_t until_ms)
     size_t cap = 0, bytes = 0;
     int rc;
     while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
-        int64_t due_ms = sqlite3_column_int64(st, ROW_DUE);
-        r->more = due_ms <= until_ms && !room(r, bytes);
-        if (r->more || due_ms > until_ms) {
-            r->next_due_ms = due_ms;
+        if (!query_takes(r, r->count, bytes, sqlite3_column_int64(st, ROW_DUE), until_ms))
             break;
-        }
         if ((rc = row_add(st, r, &cap)) != SQLITE_OK)
             break;
         bytes += r->rows[r->count - 1].request.len;

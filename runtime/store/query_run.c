@@ -84,26 +84,14 @@ static int add_run(struct load *l, sqlite3_stmt *st)
     return rc;
 }
 
-static bool room(const struct load *l)
-{
-    const struct store_read_runs *q = l->q;
-    if (q->count >= (size_t)(q->base.limit > 0 ? q->base.limit : 0))
-        return false;
-    return q->count == 0 || q->base.limit_bytes == 0 || l->bytes <= q->base.limit_bytes;
-}
-
 /* Runs until the limits, or the first that is due after `until_ms`, whose time is told. */
 static int load_rows(struct load *l, sqlite3_stmt *st, int64_t until_ms)
 {
     struct store_read_runs *q = l->q;
     int rc;
     while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
-        int64_t due_ms = sqlite3_column_int64(st, ROW_RUN_DUE);
-        q->base.more = due_ms <= until_ms && !room(l);
-        if (q->base.more || due_ms > until_ms) {
-            q->base.next_due_ms = due_ms;
+        if (!query_takes(&q->base, q->count, l->bytes, sqlite3_column_int64(st, ROW_RUN_DUE), until_ms))
             break;
-        }
         if ((rc = add_run(l, st)) != SQLITE_OK)
             break;
     }

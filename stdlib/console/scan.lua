@@ -1,4 +1,5 @@
--- scan: Lua text cut into tokens, however unfinished: what completion looks at.
+-- scan: Lua text cut into tokens, however unfinished: what completion looks at, and where a line looks for its last
+-- expression.
 
 local find, match, sub = string.find, string.match, string.sub
 

@@ -2,6 +2,7 @@
 #include "folder.h"
 
 #include "net/attachment.h"
+#include "net/control.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -182,9 +183,9 @@ static void test_a_line_that_is_too_long_is_not_sent(void **ud)
     struct err e;
     char got;
     int peer = open_pair(&c);
-    char *much = calloc(1, ATTACHMENT_LINE_MAX + 1);
+    char *much = calloc(1, CONTROL_LINE_MAX + 1);
     assert_non_null(much);
-    assert_int_equal(attachment_send(&c, (struct bytes){much, ATTACHMENT_LINE_MAX + 1}, &e), -1);
+    assert_int_equal(attachment_send(&c, (struct bytes){much, CONTROL_LINE_MAX + 1}, &e), -1);
     assert_int_equal(e.domain, ERR_INPUT);
     assert_int_equal(recv(peer, &got, 1, MSG_DONTWAIT), -1);
     free(much);

@@ -118,6 +118,53 @@ static void lines_are_taken_off(void **state)
     assert_false(bytes_next_line(&rest, &line));
 }
 
+static void whole_lines_are_taken_off(void **state)
+{
+    (void)state;
+    struct bytes rest = bytes_of("one\n\nthr"), line;
+    assert_true(bytes_next_whole_line(&rest, &line));
+    assert_true(bytes_equal(line, bytes_of("one")));
+    assert_true(bytes_next_whole_line(&rest, &line));
+    assert_int_equal(line.len, 0);
+    assert_false(bytes_next_whole_line(&rest, &line));
+    assert_true(bytes_equal(rest, bytes_of("thr")));
+    rest = (struct bytes){NULL, 0};
+    assert_false(bytes_next_whole_line(&rest, &line));
+}
+
+static void only_some_bytes(void **state)
+{
+    (void)state;
+    assert_true(bytes_only((struct bytes){NULL, 0}, " \t"));
+    assert_true(bytes_only(bytes_of(" \t "), " \t"));
+    assert_false(bytes_only(bytes_of(" \r"), " \t"));
+    assert_false(bytes_only((struct bytes){" \0", 2}, " \t"));
+}
+
+static void bytes_have_an_order(void **state)
+{
+    (void)state;
+    assert_true(bytes_compare(bytes_of("a"), bytes_of("b")) < 0);
+    assert_true(bytes_compare(bytes_of("a"), bytes_of("ab")) < 0);
+    assert_true(bytes_compare(bytes_of("\xFF"), bytes_of("a")) > 0);
+    assert_true(bytes_compare((struct bytes){NULL, 0}, bytes_of("a")) < 0);
+    assert_int_equal(bytes_compare((struct bytes){NULL, 0}, bytes_of("")), 0);
+}
+
+static void the_front_is_dropped(void **state)
+{
+    (void)state;
+    struct buf b;
+    buf_init(&b);
+    buf_drop(&b, 0);
+    assert_int_equal(buf_append_str(&b, "abcdef"), 0);
+    buf_drop(&b, 4);
+    assert_true(bytes_equal(buf_view(&b), bytes_of("ef")));
+    buf_drop(&b, 2);
+    assert_int_equal(b.len, 0);
+    buf_fini(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -128,6 +175,10 @@ int main(void)
         cmocka_unit_test(numbers_are_little_endian),
         cmocka_unit_test(test_bytes_copy),
         cmocka_unit_test(lines_are_taken_off),
+        cmocka_unit_test(whole_lines_are_taken_off),
+        cmocka_unit_test(only_some_bytes),
+        cmocka_unit_test(bytes_have_an_order),
+        cmocka_unit_test(the_front_is_dropped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

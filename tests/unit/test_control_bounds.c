@@ -1,6 +1,8 @@
 /* The control socket: what is bounded, and what happens at the bounds. */
 #include "control_case.h"
 
+#include "core/utf8.h"
+
 #include <sys/resource.h>
 
 /* --- how many ------------------------------------------------------------------------------------------------- */

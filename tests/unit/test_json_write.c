@@ -1,4 +1,5 @@
 #include "core/json_write.h"
+#include "core/utf8.h"
 
 #include <stdarg.h>
 #include <stddef.h>
@@ -117,6 +118,7 @@ static void invalid_utf8_is_refused(void **state)
         }
     }
     assert_int_equal(utf8_valid_prefix(bytes_of("\xF4\x8F\xBF\xBF\xED\x9F\xBF\xEE\x80\x80")), 10);
+    assert_int_equal(utf8_count(bytes_of("aä€\xF0\x9F\x98\x80")), 4);
     buf_fini(&b);
 }
 
