@@ -48,7 +48,8 @@ bool watching_unsettled(struct watching *w)
     if (w->watch == NULL)
         return false;
     look_for_changes(w);
-    bool unsettled = w->first_ns != 0 && w->put_off < PUT_OFF_MAX;
+    bool changed = w->first_ns != 0 || w->reload->look; /* the latter: they settled while it was read */
+    bool unsettled = changed && w->put_off < PUT_OFF_MAX;
     w->put_off = unsettled ? w->put_off + 1 : 0;
     return unsettled;
 }

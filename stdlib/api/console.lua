@@ -14,7 +14,7 @@ return {
     summary = "the integrations, what waits for each" },
   { name = "flows", group = "look", where = CONSOLE, params = {}, returns = { "table[]" }, summary = "the flows" },
   { name = "status", group = "look", where = CONSOLE, params = {}, returns = { "table" },
-    summary = "the daemon: since when, counters, memory" },
+    summary = "the daemon: since when, its scripts, counters" },
   { name = "deliveries", group = "look", where = CONSOLE, of = "delivery_filter",
     params = { { "filter?", "delivery_filter|string", "which, or the name of a webhook" } }, returns = { "table[]" },
     summary = "the log of deliveries, the newest first",

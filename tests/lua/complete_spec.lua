@@ -68,7 +68,7 @@ describe("completion", function()
     ["call(\n  'w|"] = { "welcome'" }, ["local wonder = 1\nwon|"] = { "wonder" },
     ["for wonder, wond in pairs(x) do won|"] = { "wond", "wonder" },
     ["function f(wonder) won|"] = { "wonder" }, ["local shop = 1\nshop.|"] = {}, ["call('wel\\x|"] = {}, ["''|"] = {},
-    ["goto web|"] = { "webhook(", "webhooks()" }, ["a.b.c.|"] = {}, [".|"] = {}, [":|"] = {}, ["|"] = nil,
+    ["goto web|"] = { "webhook(", "webhooks()" }, ["a.b.c.|"] = {}, [".|"] = {}, [":|"] = {},
     ["'web\nweb|"] = { "webhook(", "webhooks()" }, ["'a\\\nweb|"] = {}, ["'a\\z  \n web|"] = {},
   } do
     it("of " .. text:gsub("\n", "\\n"), function()

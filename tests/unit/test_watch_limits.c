@@ -324,12 +324,12 @@ static void file_of_a_lower_layer(void **state)
     write_file("m/lower/a.lua", "1");
     snprintf(options, sizeof options, "lowerdir=%s,upperdir=%s,workdir=%s", path_of("m/lower"), path_of("m/upper"),
              path_of("m/work"));
-    if (mount("none", path_of("m/s"), "overlay", 0, options) == 0) {
-        look(path_of("m/s"));
-        for (int i = 0; i < 3; i++) {
-            write_file("m/s/a.lua", "2");
-            assert_told();
-        }
+    if (mount("none", path_of("m/s"), "overlay", 0, options) != 0)
+        skip();
+    look(path_of("m/s"));
+    for (int i = 0; i < 3; i++) {
+        write_file("m/s/a.lua", "2");
+        assert_told();
     }
 }
 
