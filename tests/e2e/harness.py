@@ -228,8 +228,16 @@ class Daemon:
         with open(self.log_path, errors="replace") as f:
             return f.read()
 
+    def pass_turn(self):
+        """What the loop had to log when it last answered it has written once it answers again."""
+        try:
+            self.call("GET", "/livez", token=False)
+        except (OSError, http.client.HTTPException):
+            pass  # it has ended, or does not listen yet
+
     def log(self, event=None):
-        """The log's lines as dictionaries."""
+        """The log's lines as dictionaries; those of what was answered before are among them."""
+        self.pass_turn()
         lines = [json.loads(line) for line in self.log_text().splitlines() if line.startswith("{")]
         return [line for line in lines if event is None or line["event"] == event]
 

@@ -382,9 +382,8 @@ class Watch(Folder):
     options = ("--watch",)
 
     def loads(self, what, number=None):
-        """Until another generation is in force."""
-        wait_until(lambda: self.number() > number, what)
-        return self.d.log("reloaded")[-1]
+        """Until another generation is in force, and the log says so, which it does a moment later; its line."""
+        return wait_until(lambda: [line for line in self.d.log("reloaded") if line["generation"] > number], what)[-1]
 
     def test_each_way_a_file_changes(self):
         n = self.number()
