@@ -70,9 +70,18 @@ $(BUILD)/stdlib_data.c: $(STDLIB) runtime/script/embed.sh
 $(BUILD)/stdlib_data.o: $(BUILD)/stdlib_data.c
 	$(call say,cc  )$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
-$(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libanzol.a
+# A disk in memory, for whoever opens a store on it.
+DISK = $(patsubst tests/%.c,$(BUILD)/%.o,$(wildcard tests/sim/disk*.c))
+$(BUILD)/libdisk.a: $(DISK)
+	@rm -f $@
+	$(call say,ar  )ar rcs $@ $^
+$(BUILD)/sim/%.o: tests/sim/%.c
 	@mkdir -p $(@D)
-	$(call say,cc  )$(CC) $(ALL_CFLAGS) -Itests/unit -MMD -MP -MF $@.d -o $@ $< $(BUILD)/libanzol.a $(LIBS) -lcmocka
+	$(call say,cc  )$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libdisk.a $(BUILD)/libanzol.a
+	@mkdir -p $(@D)
+	$(call say,cc  )$(CC) $(ALL_CFLAGS) -Itests/unit -Itests -MMD -MP -MF $@.d -o $@ $< $(BUILD)/libdisk.a $(BUILD)/libanzol.a $(LIBS) -lcmocka
 
 .PHONY: unit
 unit: $(UNIT)
@@ -86,7 +95,7 @@ $(BUILD)/crash.so: tests/e2e/crash.c
 	@mkdir -p $(@D)
 	$(call say,cc  )$(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra $(WERROR) -fPIC $(CFLAGS) -shared -o $@ $< -ldl
 
--include $(OBJECTS:.o=.d) $(BUILD)/main.d $(UNIT:=.d)
+-include $(OBJECTS:.o=.d) $(DISK:.o=.d) $(BUILD)/main.d $(UNIT:=.d)
 
 # $(call install,PACKAGES): those that are missing, from Debian, as root or through sudo.
 define install
