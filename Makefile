@@ -83,6 +83,11 @@ $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libdisk.a $(BUILD)/libanzol.a
 	@mkdir -p $(@D)
 	$(call say,cc  )$(CC) $(ALL_CFLAGS) -Itests/unit -Itests -MMD -MP -MF $@.d -o $@ $< $(BUILD)/libdisk.a $(BUILD)/libanzol.a $(LIBS) -lcmocka
 
+# Simulated days: the runtime, and in the place of what is under it the objects here, which the linker finds first.
+SIM = $(patsubst tests/%.c,$(BUILD)/%.o,$(wildcard tests/sim/*.c))
+$(BUILD)/simulator: $(SIM) $(BUILD)/libanzol.a
+	$(call say,link)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -Wl,--wrap=store_submit,--wrap=limiter_take -o $@ $^ $(LIBS)
+
 .PHONY: unit
 unit: $(UNIT)
 
@@ -95,7 +100,7 @@ $(BUILD)/crash.so: tests/e2e/crash.c
 	@mkdir -p $(@D)
 	$(call say,cc  )$(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra $(WERROR) -fPIC $(CFLAGS) -shared -o $@ $< -ldl
 
--include $(OBJECTS:.o=.d) $(DISK:.o=.d) $(BUILD)/main.d $(UNIT:=.d)
+-include $(OBJECTS:.o=.d) $(SIM:.o=.d) $(BUILD)/main.d $(UNIT:=.d)
 
 # $(call install,PACKAGES): those that are missing, from Debian, as root or through sudo.
 define install

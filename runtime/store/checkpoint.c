@@ -1,6 +1,7 @@
 #include "store/checkpoint.h"
 
 #include "store/internal.h"
+#include "store/thread.h"
 
 enum {
     PAGES = 1000,       /* 8 MB of log: enough that pages written again and again are moved once */
@@ -14,7 +15,7 @@ static void hold_readers(struct store *s)
     pthread_mutex_lock(&s->mutex);
     s->hold_reads = true;
     while (s->reading)
-        pthread_cond_wait(&s->reader_idle, &s->mutex);
+        thread_wait(&s->reader_idle, &s->mutex, INT64_MAX);
     pthread_mutex_unlock(&s->mutex);
 }
 

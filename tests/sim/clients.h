@@ -1,0 +1,55 @@
+/*
+ * clients: those who send events and call webhooks, as real ones do: what has an id of its own is sent again until it
+ * is acknowledged, what has none is not.
+ */
+#ifndef ANZOL_SIM_CLIENTS_H
+#define ANZOL_SIM_CLIENTS_H
+
+#include "core/uuid.h"
+#include "scripts.h"
+
+enum { ASK_IDS_MAX = 4 };
+
+/* One event, or one call of a webhook. */
+struct ask {
+    struct ask *next;
+    char tag[24];
+    const char *event; /* NULL: a call of … */
+    const struct sim_webhook *webhook;
+    bool keyed;      /* with an id of the client's */
+    size_t pad;      /* bytes of data that nobody needs */
+    int64_t pause_s; /* of a flow: how long it sleeps */
+    bool acknowledged;
+    int64_t acknowledged_ms;
+    int tries;
+    struct uuid ids[ASK_IDS_MAX]; /* of the deliveries, where the answer says so */
+    size_t id_count;
+    struct uuid run;
+};
+
+/* `number` makes the tag: unique. */
+void clients_event(int number, const char *event, bool keyed, size_t pad, int64_t pause_s);
+void clients_batch(int number, const char *event, size_t count, size_t pad);
+void clients_call(int number, const struct sim_webhook *w, bool wait);
+/* An event that is acknowledged already comes once more. `pick` chooses which. */
+void clients_again(uint64_t pick);
+/* Approves what the flow of that event waits for. */
+void clients_approve(int number, int flow_number);
+/* A finished delivery is sent again by hand. */
+void clients_resend(uint64_t pick);
+/* Scripts of that variant (or, -1, broken ones) are put in place and loaded. */
+void clients_reload(int variant);
+/* Somebody looks: lists, one delivery, runs, status, metrics. */
+void clients_look(uint64_t pick);
+/* Every call that is open is lost. */
+void clients_lost(void);
+
+/* --- for the oracles */
+bool clients_asked(const char *tag, const struct sim_webhook *w);
+/* At most one event of that tag can have been accepted. */
+bool clients_once(const char *tag);
+const struct ask *clients_first(void);
+/* None waits for its acknowledgement. */
+bool clients_are_done(void);
+
+#endif

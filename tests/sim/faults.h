@@ -1,0 +1,30 @@
+/*
+ * faults: how the disk behaves: how long it takes, and in its bad times what fails, or when it is full.
+ */
+#ifndef ANZOL_SIM_FAULTS_H
+#define ANZOL_SIM_FAULTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum fault {
+    FAULT_SLOW,   /* each sync takes up to some seconds */
+    FAULT_WRITES, /* some writes fail, cut off in the middle */
+    FAULT_SYNCS,  /* some syncs fail */
+    FAULT_READS,  /* some reads fail */
+    FAULT_FULL,   /* there is no room */
+    FAULT_COUNT
+};
+
+void faults_begin(void);
+/* For so long. */
+void faults_set(enum fault f, int64_t for_ns);
+/* The process is killed, or the power cut, before the disk's change that many after this one; and comes back. */
+void faults_crash_after(uint64_t changes, bool power, int64_t down_ns);
+/* None is left from here on. */
+void faults_end(void);
+/* There is one now, or there was a moment ago. */
+bool faults_recent(void);
+const char *faults_name(enum fault f);
+
+#endif

@@ -1,0 +1,325 @@
+#include "oracle.h"
+
+#include "clients.h"
+#include "disk.h"
+#include "host/api.h"
+#include "rates.h"
+#include "traces.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { BUCKETS = 4096, LOOK_EVERY = 256, DISK_TIMES = 3 };
+static const size_t MEMORY_MAX = 64 << 20;
+static const int64_t CLOCK_GRAIN_MS = 2; /* what is measured in milliseconds twice may be off by that */
+
+static struct delivery *by_id[BUCKETS];
+static uint64_t looks, all_hash;
+
+/* --- the table ---------------------------------------------------------------------------------------------------- */
+
+static struct delivery **bucket(const struct uuid *id)
+{
+    uint32_t h;
+    memcpy(&h, id->b + 12, sizeof h); /* its random end */
+    return &by_id[h % BUCKETS];
+}
+
+struct delivery *oracle_find(const struct uuid *id)
+{
+    struct delivery *d = *bucket(id);
+    while (d != NULL && memcmp(&d->id, id, sizeof *id) != 0)
+        d = d->chain;
+    return d;
+}
+
+struct delivery *oracle_find_by(const char *tag, const char *webhook, const char *step)
+{
+    for (int i = 0; i < BUCKETS; i++)
+        for (struct delivery *d = by_id[i]; d != NULL; d = d->chain)
+            if (strcmp(d->tag, tag) == 0 && strcmp(d->webhook->name, webhook) == 0 && strcmp(d->step, step) == 0)
+                return d;
+    return NULL;
+}
+
+void oracle_each(void (*each)(struct delivery *d))
+{
+    for (int i = 0; i < BUCKETS; i++)
+        for (struct delivery *d = by_id[i]; d != NULL; d = d->chain)
+            each(d);
+}
+
+static const char *name_of(const struct delivery *d)
+{
+    static char text[128], id[UUID_TEXT_SIZE];
+    uuid_format(&d->id, id);
+    snprintf(text, sizeof text, "%s %s of %s%s%s", d->webhook->name, id, d->tag, *d->step ? " " : "", d->step);
+    return text;
+}
+
+/* FNV-1a. */
+static uint64_t hash_of(struct bytes v)
+{
+    uint64_t h = 14695981039346656037u;
+    for (size_t i = 0; i < v.len; i++)
+        h = (h ^ (unsigned char)v.data[i]) * 1099511628211u;
+    return h;
+}
+
+static void copy_member(char *out, size_t size, const json_t *body, const char *name)
+{
+    const char *s = json_string_value(json_object_get(body, name));
+    snprintf(out, size, "%s", s != NULL ? s : "");
+}
+
+/* What its body says that it is of. */
+static void read_body(struct delivery *d, struct bytes request)
+{
+    struct request_view v;
+    struct err e;
+    if (request_view_read(&v, request, &e) != 0) {
+        violation("request", "%s: %s", name_of(d), e.message);
+        return;
+    }
+    json_t *body = json_loadb(v.body.bytes.data, v.body.bytes.len, 0, NULL);
+    copy_member(d->tag, sizeof d->tag, body, "tag");
+    copy_member(d->step, sizeof d->step, body, "step");
+    if (d->webhook->event == NULL)
+        traces_sent(d->tag, d->step, json_string_value(json_object_get(body, "trace")));
+    json_decref(body);
+}
+
+static struct delivery *add(const struct live *l)
+{
+    const struct sim_webhook *w = scripts_webhook(l->webhook);
+    if (w == NULL) {
+        violation("cause", "a webhook that does not exist is sent: %.*s", (int)l->webhook.len, l->webhook.data);
+        return NULL;
+    }
+    struct delivery *d = world_alloc(sizeof *d), **at = bucket(&l->id);
+    d->id = l->id;
+    d->webhook = w;
+    d->hash = hash_of(l->request);
+    read_body(d, l->request);
+    if (oracle_find_by(d->tag, w->name, d->step) != NULL && clients_once(d->tag))
+        violation("once", "%s: there is another delivery of the same", name_of(d));
+    d->chain = *at;
+    *at = d;
+    if (!clients_asked(d->tag, w))
+        violation("cause", "%s: nobody asked for it", name_of(d));
+    return d;
+}
+
+static struct delivery *find_or_add(const struct live *l)
+{
+    struct delivery *d = oracle_find(&l->id);
+    return d != NULL ? d : add(l);
+}
+
+/* --- the retry rule, said once more ------------------------------------------------------------------------------- */
+
+static bool repeatable(const struct delivery *d, const struct sent *s)
+{
+    switch (s->class) {
+    case ATTEMPT_ANSWERED:
+        return d->webhook->key && (s->status == 429 || s->status / 100 == 5);
+    case ATTEMPT_NEVER_LEFT:
+        return true;
+    case ATTEMPT_AMBIGUOUS:
+        return d->webhook->key;
+    case ATTEMPT_PERMANENT:
+        break;
+    }
+    return false;
+}
+
+/* Attempts of the series that are surely in the record; and the first of them. */
+static int count_sure(const struct delivery *d, const struct sent **first)
+{
+    int n = 0;
+    *first = NULL;
+    for (const struct sent *s = d->series; s != NULL; s = s->next)
+        if (s->told && !s->unsure && n++ == 0)
+            *first = s;
+    return n;
+}
+
+/* The last one comes at the end of the window, where the policy would have it later. */
+static int64_t least_delay(const struct delivery *d, const struct sent *first, const struct sent *last, int tries)
+{
+    bool asked =
+        last->class == ATTEMPT_ANSWERED && (last->status == 429 || last->status == 503) && last->retry_after_ms > 0;
+    int64_t least = asked ? last->retry_after_ms : d->webhook->delays_ms[tries - 1] * 95 / 100;
+    int64_t left = d->webhook->within_ms - (last->end_ms - first->at_ms);
+    return least < left ? least : left;
+}
+
+static void check_window(const struct delivery *d, const struct sent *first, int64_t now_ms)
+{
+    if (first != NULL && now_ms - first->at_ms > d->webhook->within_ms + CLOCK_GRAIN_MS)
+        violation("retry",
+                  "%s: sent again %" PRId64 " ms after its first attempt, later than the window of %" PRId64 " ms",
+                  name_of(d), now_ms - first->at_ms, d->webhook->within_ms);
+}
+
+/* The last attempt's outcome is in the record, for sure. */
+static void check_retry(const struct delivery *d, const struct sent *last, int64_t now_ms)
+{
+    const struct sent *first;
+    int tries = count_sure(d, &first);
+    if (!repeatable(d, last))
+        violation("retry", "%s: sent again after an outcome that is final (status %d, class %d)", name_of(d),
+                  last->status, (int)last->class);
+    else if (tries > d->webhook->delay_count)
+        violation("retry", "%s: attempt %d of a series", name_of(d), tries + 1);
+    else if (now_ms - last->end_ms < least_delay(d, first, last, tries) - CLOCK_GRAIN_MS)
+        violation("retry", "%s: sent again after %" PRId64 " ms instead of %" PRId64, name_of(d), now_ms - last->end_ms,
+                  least_delay(d, first, last, tries));
+    check_window(d, first, now_ms);
+}
+
+/* It was in flight, or not yet recorded, when the host died: whether it goes on is a question of the key. */
+static void check_after_crash(struct delivery *d, const struct sent *last, int64_t now_ms)
+{
+    const struct sent *first;
+    if (!d->webhook->key && !(last->told && last->class == ATTEMPT_NEVER_LEFT))
+        violation("keyless", "%s: in flight at a crash, and sent again without a key", name_of(d));
+    if (count_sure(d, &first) > d->webhook->delay_count)
+        violation("retry", "%s: attempt %d of a series", name_of(d), count_sure(d, &first) + 1);
+    check_window(d, first, now_ms);
+}
+
+static void check_send(struct delivery *d)
+{
+    const struct sent *last = d->last;
+    int64_t now_ms = clock_wall_ms();
+    if (d->resend_asked) {
+        d->series = NULL;
+        d->resend_asked = false;
+    } else if (last == NULL)
+        return;
+    else if (d->at_risk)
+        check_after_crash(d, last, now_ms);
+    else if (!last->told)
+        violation("double", "%s: sent again while attempt %d is in flight", name_of(d), last->number);
+    else
+        check_retry(d, last, now_ms);
+}
+
+/* --- what happens ------------------------------------------------------------------------------------------------- */
+
+static const struct flight *flight_of(const struct exchange *x)
+{
+    return (const struct flight *)((const char *)x - offsetof(struct flight, exchange));
+}
+
+struct sent *oracle_sent(const struct exchange *x, int integration)
+{
+    const struct live *l = flight_of(x)->live;
+    struct delivery *d = find_or_add(l);
+    if (d == NULL)
+        return NULL;
+    if (d->hash != hash_of(x->request))
+        violation("bytes", "%s: another request than before", name_of(d));
+    if (d->webhook->integration != integration)
+        violation("cause", "%s: sent to i%d", name_of(d), integration);
+    check_send(d);
+    rates_sent(integration);
+    d->at_risk = false;
+    struct sent *s = world_alloc(sizeof *s);
+    *s = (struct sent){
+        .life = world.life, .number = x->attempt.number, .at_ns = clock_now_ns(), .at_ms = clock_wall_ms()};
+    if (d->last != NULL)
+        d->last->next = s;
+    else
+        d->first = s;
+    d->last = s;
+    if (d->series == NULL)
+        d->series = s;
+    all_hash = (all_hash ^ d->hash ^ (uint64_t)s->at_ns) * 1099511628211u;
+    note("i%d gets %s, attempt %d", integration, name_of(d), s->number);
+    return s;
+}
+
+void oracle_told(struct sent *s, const struct attempt *a, int64_t token)
+{
+    s->told = true;
+    s->end_ms = clock_wall_ms();
+    s->class = a->class;
+    s->error = a->error;
+    s->status = a->status;
+    s->retry_after_ms = a->retry_after_ms;
+    s->token = token;
+}
+
+void oracle_resend_asked(const struct uuid *id)
+{
+    struct delivery *d = oracle_find(id);
+    if (d != NULL)
+        d->resend_asked = true;
+}
+
+/* What is in flight or on its way into the record now may be in it or not. */
+void oracle_crashed(void)
+{
+    const struct live_table *t = world.api != NULL ? &world.api->dispatch->live : NULL;
+    for (size_t i = 0; t != NULL && i < t->size; i++)
+        for (const struct live *l = t->buckets[i]; l != NULL; l = l->chain) {
+            struct delivery *d = l->flight != NULL ? find_or_add(l) : NULL;
+            if (d == NULL)
+                continue;
+            d->at_risk = d->was_at_risk = true;
+            if (d->last != NULL && d->last->life == world.life)
+                d->last->unsure = true;
+        }
+}
+
+static void check_idle(struct delivery *d)
+{
+    if (d->last != NULL && !d->last->told && d->last->life == world.life)
+        violation("stop", "%s: stopped in order while it is in flight", name_of(d));
+}
+
+void oracle_stopped(void)
+{
+    oracle_each(check_idle);
+}
+
+uint64_t oracle_hash(void)
+{
+    return all_hash;
+}
+
+/* --- now and then ------------------------------------------------------------------------------------------------- */
+
+void oracle_look(void)
+{
+    if (++looks % LOOK_EVERY != 0)
+        return;
+    struct mallinfo2 m = mallinfo2();
+    size_t disk =
+        DISK_TIMES * (size_t)disk_used(world.disk); /* the disk is in memory too, as it is and as it was synced */
+    if (m.uordblks + m.hblkhd > MEMORY_MAX + disk)
+        violation("memory", "%zu MiB are in use", (m.uordblks + m.hblkhd - disk) >> 20);
+    if (world.api == NULL)
+        return;
+    if (world.api->dispatch->bytes > LANE_ALL_BYTES + SIM_INTEGRATIONS * LANE_WINDOW_BYTES)
+        violation("memory", "the lanes hold %zu bytes", world.api->dispatch->bytes);
+}
+
+void oracle_check_log(int fd)
+{
+    struct stat s;
+    if (fstat(fd, &s) != 0 || !S_ISREG(s.st_mode))
+        return;
+    char *text = world_alloc((size_t)s.st_size + 1);
+    if (pread(fd, text, (size_t)s.st_size, 0) == s.st_size && strstr(text, SIM_SECRET) != NULL)
+        violation("secret", "the secret is in the log");
+    free(text);
+}

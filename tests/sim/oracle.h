@@ -1,0 +1,67 @@
+/*
+ * oracle: what must be true of the requests that leave, checked as they leave and at the end, against a record of its
+ * own: what was asked for, what each receiver got and answered, and what the host was told of it.
+ *
+ * It reads the host's memory in one place only: at a crash, which deliveries' last attempt was not in the record yet.
+ */
+#ifndef ANZOL_SIM_ORACLE_H
+#define ANZOL_SIM_ORACLE_H
+
+#include "core/attempt.h"
+#include "core/uuid.h"
+#include "scripts.h"
+#include "world.h"
+
+struct exchange;
+
+struct sent {
+    struct sent *next;
+    int life;
+    int number;                   /* as the host counts */
+    int64_t at_ns, at_ms, end_ms; /* wall clock in ms */
+    bool told;                    /* the host knows how it ended */
+    bool unsure;                  /* … but died, maybe before it was in the record */
+    enum attempt_class class;
+    enum attempt_error error;
+    int status;
+    int64_t retry_after_ms;
+    int64_t token; /* of the answer */
+};
+
+struct delivery {
+    struct delivery *chain;
+    struct uuid id;
+    const struct sim_webhook *webhook;
+    char tag[24], step[16];
+    uint64_t hash;             /* of the stored request */
+    struct sent *first, *last; /* in order; NULL: none */
+    struct sent *series;       /* the first of those that the retry rule counts */
+    bool resend_asked;         /* by hand: a new series may begin */
+    bool at_risk;              /* at the last crash it was in flight or being recorded */
+    bool was_at_risk;          /* at any crash */
+};
+
+/* --- what happens */
+/* A request leaves the host; the record of it is filled in as it goes on, until it is told. */
+struct sent *oracle_sent(const struct exchange *x, int integration);
+/* The host is about to be told. */
+void oracle_told(struct sent *s, const struct attempt *a, int64_t token);
+void oracle_resend_asked(const struct uuid *id);
+void oracle_crashed(void);
+/* The host has stopped in order: nothing is in flight. */
+void oracle_stopped(void);
+/* Now and then: memory. */
+void oracle_look(void);
+/* The whole log of the host: no secret is in it. */
+void oracle_check_log(int fd);
+
+/* --- what is known */
+struct delivery *oracle_find(const struct uuid *id);
+/* The delivery of that tag by that webhook (and step, for those of flows, else ""); NULL: none was ever sent. */
+struct delivery *oracle_find_by(const char *tag, const char *webhook, const char *step);
+/* Of all that left, in order. */
+uint64_t oracle_hash(void);
+/* Calls `each` for all. */
+void oracle_each(void (*each)(struct delivery *d));
+
+#endif

@@ -1,0 +1,255 @@
+#include "server.h"
+
+#include "host/api.h"
+#include "world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct server {
+    struct server_options options;
+    bool stopping;
+    size_t open;
+};
+
+struct api_call {
+    struct api_call *next, **link; /* among those from outside */
+    struct server *server;         /* NULL: a local one */
+    server_done *done;
+    api_done *local;
+    void *ud;
+};
+
+struct api_batch {
+    struct api_batch *next, **link;
+    struct server *server;
+    const struct bytes *lines;
+    size_t count, fed, unanswered;
+    server_line_done *each;
+    server_done *done;
+    void *ud;
+};
+
+static struct server *door; /* the open one */
+static struct api_call *calls;
+static struct api_batch *batches;
+
+/* --- calls -------------------------------------------------------------------------------------------------------- */
+
+bool server_is_open(void)
+{
+    return door != NULL && !door->stopping && !world.dead;
+}
+
+const struct api_ops *server_ops(void)
+{
+    return door->options.ops;
+}
+
+void *server_ops_ud(void)
+{
+    return door->options.ud;
+}
+
+struct api_call *server_call(server_done *done, void *ud)
+{
+    struct api_call *c = world_alloc(sizeof *c);
+    c->done = done;
+    c->ud = ud;
+    c->server = door;
+    c->next = calls;
+    c->link = &calls;
+    if (calls != NULL)
+        calls->link = &c->next;
+    calls = c;
+    door->open++;
+    return c;
+}
+
+bool server_may_accept(struct api_call *c)
+{
+    struct err e;
+    if (server_ops()->may_accept(server_ops_ud(), &e))
+        return true;
+    api_problem(c, &e);
+    return false;
+}
+
+static void free_call(struct api_call *c)
+{
+    *c->link = c->next;
+    if (c->next != NULL)
+        c->next->link = c->link;
+    c->server->open--;
+    free(c);
+}
+
+static void answer(struct api_call *c, int status, struct bytes text)
+{
+    server_done *done = c->done;
+    api_done *local = c->local;
+    void *ud = c->ud;
+    if (local != NULL)
+        free(c);
+    else
+        free_call(c);
+    if (local != NULL)
+        local(ud, status, text);
+    else
+        done(ud, world.dead ? 0 : status, text);
+}
+
+void api_answer(struct api_call *c, int status, struct buf *json)
+{
+    answer(c, status, buf_view(json));
+    buf_fini(json);
+}
+
+static int status_of(const struct err *e)
+{
+    if (e->domain == ERR_STORE)
+        return 503;
+    return e->domain == ERR_INPUT && e->code >= 400 && e->code <= 599 ? e->code : 500;
+}
+
+void api_problem(struct api_call *c, const struct err *e)
+{
+    answer(c, status_of(e), bytes_of(e->message));
+}
+
+void api_problem_lines(struct api_call *c, const struct err *e, struct bytes lines)
+{
+    (void)lines;
+    api_problem(c, e);
+}
+
+struct api_call *api_call_local(api_done *done, void *ud)
+{
+    struct api_call *c = world_alloc(sizeof *c);
+    c->local = done;
+    c->ud = ud;
+    return c;
+}
+
+bool api_call_is_local(const struct api_call *c)
+{
+    return c->local != NULL;
+}
+
+/* --- batches ------------------------------------------------------------------------------------------------------ */
+
+static void end_batch(struct api_batch *b, int status)
+{
+    server_done *done = b->done;
+    void *ud = b->ud;
+    *b->link = b->next;
+    if (b->next != NULL)
+        b->next->link = b->link;
+    b->server->open--;
+    free(b);
+    done(ud, status, (struct bytes){NULL, 0});
+}
+
+static void feed(struct api_batch *b)
+{
+    const struct server_options *o = &b->server->options;
+    struct err e;
+    b->unanswered++; /* so that it does not end meanwhile */
+    while (b->fed < b->count && o->ops->may_accept(o->ud, &e)) {
+        b->unanswered++;
+        o->ops->batch_line(o->ud, b->lines[b->fed], b, b->fed + 1);
+        b->fed++;
+    }
+    b->unanswered--;
+    if (b->unanswered == 0 && (b->fed == b->count || b->server->stopping))
+        end_batch(b, b->fed == b->count ? 202 : 503);
+}
+
+void api_batch_line(struct api_batch *b, uint64_t line, enum api_line_result result, const struct err *e)
+{
+    (void)e;
+    b->unanswered--;
+    if (world.dead)
+        return;
+    b->each(b->ud, line - 1, result);
+    if (b->unanswered == 0 && (b->fed == b->count || b->server->stopping))
+        end_batch(b, b->fed == b->count ? 202 : 503);
+}
+
+void server_batch(const struct bytes *lines, size_t count, server_line_done *each, server_done *done, void *ud)
+{
+    struct api_batch *b = world_alloc(sizeof *b);
+    *b = (struct api_batch){.next = batches,
+                            .link = &batches,
+                            .server = door,
+                            .lines = lines,
+                            .count = count,
+                            .each = each,
+                            .done = done,
+                            .ud = ud};
+    if (batches != NULL)
+        batches->link = &b->next;
+    batches = b;
+    door->open++;
+    feed(b);
+}
+
+/* --- the server --------------------------------------------------------------------------------------------------- */
+
+struct server *server_new(const struct server_options *o, struct err *e)
+{
+    (void)e;
+    struct server *s = world_alloc(sizeof *s);
+    s->options = *o;
+    door = s;
+    world.api = o->ud;
+    return s;
+}
+
+void server_stop(struct server *s)
+{
+    s->stopping = true;
+    server_resume(s);
+}
+
+void server_lose(void)
+{
+    while (calls != NULL) {
+        struct api_call *c = calls;
+        server_done *done = c->done;
+        void *ud = c->ud;
+        free_call(c);
+        done(ud, 0, (struct bytes){NULL, 0});
+    }
+    while (batches != NULL)
+        end_batch(batches, 0);
+}
+
+void server_free(struct server *s)
+{
+    if (s == NULL)
+        return;
+    server_lose();
+    door = NULL;
+    free(s);
+}
+
+const char *server_address(const struct server *s)
+{
+    (void)s;
+    return "127.0.0.1:8020";
+}
+
+void server_resume(struct server *s)
+{
+    (void)s;
+    for (struct api_batch *b = batches, *next; b != NULL; b = next) {
+        next = b->next;
+        feed(b);
+    }
+}
+
+size_t server_open_calls(const struct server *s)
+{
+    return s->open;
+}

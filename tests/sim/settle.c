@@ -1,0 +1,314 @@
+#include "settle.h"
+
+#include "clients.h"
+#include "core/delivery.h"
+#include "core/run.h"
+#include "faults.h"
+#include "oracle.h"
+#include "receivers.h"
+#include "server.h"
+#include "traces.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static const int64_t LOOK_EVERY_NS = 60 * NS_PER_S;
+static const int64_t ANSWER_MAX_NS = 60 * NS_PER_S;
+enum { LOOKS_MAX = 24 * 60, PAGE = 1000 };
+
+/* --- asking ------------------------------------------------------------------------------------------------------- */
+
+static struct {
+    bool answered;
+    json_t *json;
+} answer;
+
+static void on_answer(void *ud, int status, struct bytes json)
+{
+    (void)ud;
+    json_error_t e;
+    answer.answered = true;
+    if (status != 200)
+        violation("log", "the API answers %d %.*s", status, (int)(json.len < 200 ? json.len : 200), json.data);
+    else if ((answer.json = json_loadb(json.data, json.len, JSON_ALLOW_NUL, &e)) == NULL)
+        violation("log", "the API's answer is not JSON: %s at byte %d", e.text, e.position);
+}
+
+static struct api_call *ask(void)
+{
+    answer.answered = false;
+    answer.json = NULL;
+    return server_call(on_answer, NULL);
+}
+
+/* NULL: a violation. */
+static json_t *take_answer(void)
+{
+    int64_t until = clock_now_ns() + ANSWER_MAX_NS;
+    while (!answer.answered && !world.failed && clock_now_ns() < until)
+        world_run(clock_now_ns() + NS_PER_MS);
+    if (!answer.answered)
+        violation("log", "the API does not answer within a minute");
+    return answer.json;
+}
+
+static json_t *list(bool runs, int state, int64_t before_seq, int limit)
+{
+    struct api_filter f = {.state = state, .limit = limit, .before_seq = before_seq};
+    if (!server_is_open()) {
+        violation("log", "nobody serves");
+        return NULL;
+    }
+    struct api_call *c = ask();
+    if (runs)
+        server_ops()->runs(server_ops_ud(), &f, c);
+    else
+        server_ops()->deliveries(server_ops_ud(), &f, c);
+    return take_answer();
+}
+
+static const char *text(const json_t *o, const char *key)
+{
+    const char *s = json_string_value(json_object_get(o, key));
+    return s != NULL ? s : "";
+}
+
+/* --- waiting for the end ------------------------------------------------------------------------------------------ */
+
+static bool any(bool runs, int state)
+{
+    json_t *page = list(runs, state, 0, 1);
+    bool some = json_array_size(json_object_get(page, runs ? "runs" : "deliveries")) > 0;
+    json_decref(page);
+    return some;
+}
+
+static bool is_at_rest(void)
+{
+    if (!clients_are_done() || !server_is_open())
+        return false;
+    for (int s = 0; s < DELIVERY_STATE_COUNT; s++)
+        if (!delivery_state_final((enum delivery_state)s) && any(false, s))
+            return false;
+    for (int s = 0; s < RUN_STATE_COUNT; s++)
+        if (!run_state_final((enum run_state)s) && any(true, s))
+            return false;
+    return !world.failed;
+}
+
+static void wait_for_rest(void)
+{
+    for (int i = 0; i < LOOKS_MAX && !world.failed; i++) {
+        world_run(clock_now_ns() + LOOK_EVERY_NS);
+        if (!world.failed && is_at_rest())
+            return;
+    }
+    if (!world.failed)
+        violation("end", "after a day without faults not everything has come to its end (%s)",
+                  !clients_are_done() ? "clients wait"
+                  : !server_is_open() ? "nobody serves"
+                                      : "something is pending");
+}
+
+/* --- deliveries --------------------------------------------------------------------------------------------------- */
+
+static int status_of(const json_t *attempt)
+{
+    return (int)json_integer_value(json_object_get(attempt, "status"));
+}
+
+static const char *kind_of(const json_t *o)
+{
+    return text(json_object_get(o, "error"), "kind");
+}
+
+/* "2026-01-01T17:32:40.311Z" */
+static int64_t time_of(const json_t *o, const char *key)
+{
+    struct tm tm = {0};
+    const char *dot = strptime(text(o, key), "%Y-%m-%dT%H:%M:%S", &tm);
+    return dot == NULL ? -1 : (int64_t)timegm(&tm) * MS_PER_S + strtol(dot + 1, NULL, 10);
+}
+
+static bool same(const struct sent *s, const json_t *attempt)
+{
+    return s->told && s->at_ms == time_of(attempt, "started_at") &&
+           s->number == json_integer_value(json_object_get(attempt, "number")) && s->status == status_of(attempt) &&
+           strcmp(attempt_error_name(s->error), kind_of(attempt)) == 0;
+}
+
+/* The next attempt of the log that is not what a restart has written of a crash. */
+static json_t *next_attempt(const json_t *attempts, size_t *i)
+{
+    while (*i < json_array_size(attempts)) {
+        json_t *a = json_array_get(attempts, (*i)++);
+        if (strcmp(kind_of(a), "crash") != 0)
+            return a;
+    }
+    return NULL;
+}
+
+/* The log holds each attempt that the host was told of, in order; it may lack those of which it was told when it died.
+ */
+static void check_attempts(const struct delivery *d, const json_t *log)
+{
+    const json_t *attempts = json_object_get(log, "attempts");
+    size_t i = 0;
+    json_t *a = next_attempt(attempts, &i);
+    for (const struct sent *s = d->first; s != NULL; s = s->next) {
+        if (a != NULL && same(s, a))
+            a = next_attempt(attempts, &i);
+        else if (s->told && !s->unsure)
+            violation("log", "%s %s: attempt %d (status %d) is not in the log", d->tag, d->webhook->name, s->number,
+                      s->status);
+    }
+    if (a != NULL)
+        violation("log", "%s %s: the log holds an attempt %d that no receiver has seen", d->tag, d->webhook->name,
+                  (int)json_integer_value(json_object_get(a, "number")));
+}
+
+static bool may_be_unknown(const struct delivery *d)
+{
+    if (d->webhook->key)
+        return false;
+    return d->was_at_risk || (d->last != NULL && d->last->told && d->last->class == ATTEMPT_AMBIGUOUS);
+}
+
+static void check_state(const struct delivery *d, const json_t *log)
+{
+    const char *state = text(log, "state");
+    const struct sent *last = d->last;
+    bool ok = last != NULL && last->told && last->status / 100 == 2;
+    if (strcmp(state, "succeeded") == 0) {
+        if (!ok)
+            violation("outcome", "%s %s: succeeded, and its last attempt did not", d->tag, d->webhook->name);
+    } else if (strcmp(state, "unknown") == 0) {
+        if (!may_be_unknown(d))
+            violation("outcome", "%s %s: unknown without a reason", d->tag, d->webhook->name);
+    } else if (strcmp(state, "failed") == 0) {
+        if (ok && !last->unsure)
+            violation("outcome", "%s %s: failed, and its last attempt succeeded", d->tag, d->webhook->name);
+    } else
+        violation("outcome", "%s %s: %s at the end", d->tag, d->webhook->name, state);
+}
+
+/* What was never sent: given up because the window had passed, or unknown because it was marked when the host died. */
+static void check_unsent(const json_t *log)
+{
+    const char *state = text(log, "state"), *webhook = text(log, "webhook");
+    const struct sim_webhook *w = scripts_webhook(bytes_of(webhook));
+    bool lost = strcmp(state, "unknown") == 0 && w != NULL && !w->key && world.crashes > 0;
+    if (!lost)
+        violation("outcome", "%s %s: %s, and was never sent", webhook, text(log, "id"), state);
+}
+
+static void check_delivery(const char *id, struct settled *n)
+{
+    struct uuid u;
+    if (uuid_parse(bytes_of(id), &u) != 0) {
+        violation("log", "a delivery without an id");
+        return;
+    }
+    server_ops()->delivery(server_ops_ud(), u, ask());
+    json_t *log = take_answer();
+    if (log == NULL)
+        return;
+    n->deliveries++;
+    n->attempts += json_array_size(json_object_get(log, "attempts"));
+    const struct delivery *d = oracle_find(&u);
+    if (d == NULL || d->first == NULL)
+        check_unsent(log);
+    else {
+        check_attempts(d, log);
+        check_state(d, log);
+    }
+    if (world.failed && world.trace)
+        json_dumpf(log, stderr, JSON_INDENT(1));
+    json_decref(log);
+}
+
+/* --- runs --------------------------------------------------------------------------------------------------------- */
+
+static void check_run(const json_t *row, struct settled *n)
+{
+    struct uuid u;
+    const char *id = text(row, "id"), *state = text(row, "state");
+    if (uuid_parse(bytes_of(id), &u) != 0 || strcmp(state, "succeeded") != 0) {
+        violation("flow", "run %s is %s: %s", id, state, text(row, "error"));
+        return;
+    }
+    server_ops()->run(server_ops_ud(), u, ask());
+    json_t *run = take_answer();
+    if (run == NULL)
+        return;
+    n->runs++;
+    const json_t *data = json_object_get(json_object_get(run, "event"), "data");
+    traces_ended(text(data, "tag"), text(run, "result"));
+    json_decref(run);
+}
+
+/* --- all of them -------------------------------------------------------------------------------------------------- */
+
+static void each_row(bool runs, struct settled *n)
+{
+    int64_t before = 0;
+    do {
+        json_t *page = list(runs, -1, before, PAGE);
+        const json_t *rows = json_object_get(page, runs ? "runs" : "deliveries");
+        for (size_t i = 0; i < json_array_size(rows) && !world.failed; i++)
+            if (runs)
+                check_run(json_array_get(rows, i), n);
+            else
+                check_delivery(text(json_array_get(rows, i), "id"), n);
+        before = strtoll(text(page, "next"), NULL, 10);
+        json_decref(page);
+    } while (before > 0 && !world.failed);
+}
+
+/* Each delivery that an acknowledged event must have made is in the log; those of batches are found by their tag. */
+static bool is_there(const struct ask *a, const struct sim_webhook *w)
+{
+    struct uuid u;
+    for (size_t i = 0; i < a->id_count && !world.failed; i++) {
+        server_ops()->delivery(server_ops_ud(), a->ids[i], ask());
+        json_t *log = take_answer();
+        bool it = strcmp(text(log, "webhook"), w->name) == 0 && uuid_parse(bytes_of(text(log, "id")), &u) == 0;
+        json_decref(log);
+        if (it)
+            return true;
+    }
+    /* Marked when the host died, and so never sent: it cannot be told which, so any will do. */
+    return a->id_count == 0 && (oracle_find_by(a->tag, w->name, "") != NULL || (!w->key && world.crashes > 0));
+}
+
+static void check_ask(const struct ask *a)
+{
+    for (size_t i = 0; i < sim_webhook_count; i++) {
+        const struct sim_webhook *w = &sim_webhooks[i];
+        bool makes = a->event != NULL ? w->event != NULL && strcmp(w->event, a->event) == 0 : w == a->webhook;
+        if (makes && !is_there(a, w))
+            violation("lost", "%s was acknowledged, and its delivery by %s is not there", a->tag, w->name);
+    }
+    if (a->event != NULL && strcmp(a->event, "go") == 0 && oracle_find_by(a->tag, "step", "last") == NULL)
+        violation("lost", "%s was acknowledged, and its flow did not come to its end", a->tag);
+}
+
+struct settled settle(void)
+{
+    struct settled n = {0};
+    world.quiet = true;
+    receivers_heal();
+    faults_end();
+    wait_for_rest();
+    if (!world.failed)
+        each_row(false, &n);
+    if (!world.failed)
+        each_row(true, &n);
+    for (const struct ask *a = clients_first(); a != NULL && !world.failed; a = a->next)
+        if (a->acknowledged)
+            check_ask(a);
+    return n;
+}
