@@ -11,12 +11,18 @@
 
 static const int64_t AGAIN_MAX_NS = 30 * NS_PER_S;
 static const int64_t SEEN_MS = 12 * 3600 * MS_PER_S; /* an id is known for 24 h; the clock may be set meanwhile */
-enum { BATCH_MAX = 64 };
+enum { BATCH_MAX = 64, BUCKETS = 1024 };
 
 static struct ask *asks, **asks_end = &asks;
+static struct ask *by_tag[BUCKETS];
 static size_t waiting;
 
 /* --- asks --------------------------------------------------------------------------------------------------------- */
+
+static struct ask **bucket(const char *tag)
+{
+    return &by_tag[world_hash(tag, strlen(tag)) % BUCKETS];
+}
 
 static struct ask *add(const char *tag)
 {
@@ -24,16 +30,23 @@ static struct ask *add(const char *tag)
     snprintf(a->tag, sizeof a->tag, "%s", tag);
     *asks_end = a;
     asks_end = &a->next;
+    a->chain = *bucket(tag);
+    *bucket(tag) = a;
     waiting++;
     return a;
 }
 
 static struct ask *find(const char *tag)
 {
-    struct ask *a = asks;
+    struct ask *a = *bucket(tag);
     while (a != NULL && strcmp(a->tag, tag) != 0)
-        a = a->next;
+        a = a->chain;
     return a;
+}
+
+const struct ask *clients_find(const char *tag)
+{
+    return find(tag);
 }
 
 const struct ask *clients_first(void)
@@ -92,8 +105,11 @@ static void acknowledge(struct ask *a)
 {
     if (!a->acknowledged)
         waiting--;
+    if (!a->acknowledged) {
+        a->acknowledged_ms = clock_wall_ms();
+        a->acknowledged_ns = clock_now_ns();
+    }
     a->acknowledged = true;
-    a->acknowledged_ms = clock_wall_ms();
 }
 
 static void take_ids(struct ask *a, const json_t *ids)
@@ -198,7 +214,7 @@ static void begin(struct ask *a)
 
 void clients_event(int number, const char *event, bool keyed, size_t pad, int64_t pause_s)
 {
-    char tag[24];
+    char tag[SIM_TAG];
     snprintf(tag, sizeof tag, "e%d", number);
     struct ask *a = add(tag);
     a->event = event;
@@ -237,7 +253,7 @@ void clients_again(uint64_t pick)
 
 void clients_approve(int number, int flow_number)
 {
-    char tag[24], flow[24];
+    char tag[SIM_TAG], flow[SIM_TAG];
     snprintf(tag, sizeof tag, "e%d", number);
     snprintf(flow, sizeof flow, "e%d", flow_number);
     if (find(flow) == NULL)
@@ -245,6 +261,7 @@ void clients_approve(int number, int flow_number)
     struct ask *a = add(tag);
     a->event = "approve";
     a->keyed = true;
+    a->flow = find(flow);
     struct sending *s = world_alloc(sizeof *s);
     s->ask = a;
     timer_init(&s->again, on_again);
@@ -316,7 +333,7 @@ void clients_batch(int number, const char *event, size_t count, size_t pad)
     timer_init(&b->again, on_batch_again);
     b->count = count < BATCH_MAX ? count : BATCH_MAX;
     for (size_t i = 0; i < b->count; i++) {
-        char tag[24];
+        char tag[SIM_TAG];
         snprintf(tag, sizeof tag, "e%d.%zu", number, i);
         struct ask *a = b->asks[i] = add(tag);
         a->event = event;
@@ -349,7 +366,7 @@ static void on_call_answer(void *ud, int status, struct bytes json)
 
 void clients_call(int number, const struct sim_webhook *w, bool wait)
 {
-    char tag[24];
+    char tag[SIM_TAG];
     struct buf data;
     if (!server_is_open())
         return;
@@ -393,6 +410,30 @@ void clients_resend(uint64_t pick)
     struct api_call *c = server_call(on_resent, NULL);
     if (server_may_accept(c))
         server_ops()->resend(server_ops_ud(), *id, c);
+}
+
+static bool is_running(const struct ask *a)
+{
+    return is_flow(a) && a->acknowledged;
+}
+
+static void on_canceled(void *ud, int status, struct bytes json)
+{
+    (void)ud;
+    if (status != 0 && status != 202 && status != 409 && status != 503 && !(status == 404 && world.keep_ms > 0))
+        violation("answer", "a cancel is answered %d %.*s", status, (int)json.len, json.data);
+}
+
+void clients_cancel(uint64_t pick)
+{
+    struct ask *a = (struct ask *)pick_ask(pick, is_running);
+    if (a == NULL || !server_is_open())
+        return;
+    note("%s: its run is canceled", a->tag);
+    a->cancel_asked = true;
+    struct api_call *c = server_call(on_canceled, NULL);
+    if (server_may_accept(c))
+        server_ops()->run_order(server_ops_ud(), a->run, API_CANCEL, c);
 }
 
 struct reload {

@@ -7,20 +7,23 @@
 
 #include "core/uuid.h"
 #include "scripts.h"
+#include "world.h"
 
 enum { ASK_IDS_MAX = 4 };
 
 /* One event, or one call of a webhook. */
 struct ask {
-    struct ask *next;
-    char tag[24];
+    struct ask *next, *chain;
+    char tag[SIM_TAG];
     const char *event; /* NULL: a call of … */
     const struct sim_webhook *webhook;
     bool keyed;      /* with an id of the client's */
     size_t pad;      /* bytes of data that nobody needs */
     int64_t pause_s; /* of a flow: how long it sleeps */
     bool acknowledged;
-    int64_t acknowledged_ms;
+    int64_t acknowledged_ms, acknowledged_ns;
+    bool cancel_asked;      /* of the run */
+    const struct ask *flow; /* of an approval: what it approves */
     int tries;
     struct uuid ids[ASK_IDS_MAX]; /* of the deliveries, where the answer says so */
     size_t id_count;
@@ -37,6 +40,8 @@ void clients_again(uint64_t pick);
 void clients_approve(int number, int flow_number);
 /* A finished delivery is sent again by hand. */
 void clients_resend(uint64_t pick);
+/* The run of a flow is canceled. */
+void clients_cancel(uint64_t pick);
 /* Scripts of that variant (or, -1, broken ones) are put in place and loaded. */
 void clients_reload(int variant);
 /* Somebody looks: lists, one delivery, runs, status, metrics. */
@@ -49,6 +54,8 @@ bool clients_asked(const char *tag, const struct sim_webhook *w);
 /* At most one event of that tag can have been accepted. */
 bool clients_once(const char *tag);
 const struct ask *clients_first(void);
+/* NULL: none. */
+const struct ask *clients_find(const char *tag);
 /* None waits for its acknowledgement. */
 bool clients_are_done(void);
 

@@ -19,7 +19,7 @@ enum { BUCKETS = 4096, LOOK_EVERY = 256, DISK_TIMES = 3 };
 static const size_t MEMORY_MAX = 64 << 20;
 static const int64_t CLOCK_GRAIN_MS = 2; /* what is measured in milliseconds twice may be off by that */
 
-static struct delivery *by_id[BUCKETS];
+static struct delivery *by_id[BUCKETS], *by_tag[BUCKETS];
 static uint64_t looks, all_hash;
 
 /* --- the table ---------------------------------------------------------------------------------------------------- */
@@ -39,12 +39,16 @@ struct delivery *oracle_find(const struct uuid *id)
     return d;
 }
 
+static struct delivery **tag_bucket(const char *tag)
+{
+    return &by_tag[world_hash(tag, strlen(tag)) % BUCKETS];
+}
+
 struct delivery *oracle_find_by(const char *tag, const char *webhook, const char *step)
 {
-    for (int i = 0; i < BUCKETS; i++)
-        for (struct delivery *d = by_id[i]; d != NULL; d = d->chain)
-            if (strcmp(d->tag, tag) == 0 && strcmp(d->webhook->name, webhook) == 0 && strcmp(d->step, step) == 0)
-                return d;
+    for (struct delivery *d = *tag_bucket(tag); d != NULL; d = d->tag_chain)
+        if (strcmp(d->tag, tag) == 0 && strcmp(d->webhook->name, webhook) == 0 && strcmp(d->step, step) == 0)
+            return d;
     return NULL;
 }
 
@@ -61,15 +65,6 @@ static const char *name_of(const struct delivery *d)
     uuid_format(&d->id, id);
     snprintf(text, sizeof text, "%s %s of %s%s%s", d->webhook->name, id, d->tag, *d->step ? " " : "", d->step);
     return text;
-}
-
-/* FNV-1a. */
-static uint64_t hash_of(struct bytes v)
-{
-    uint64_t h = 14695981039346656037u;
-    for (size_t i = 0; i < v.len; i++)
-        h = (h ^ (unsigned char)v.data[i]) * 1099511628211u;
-    return h;
 }
 
 static void copy_member(char *out, size_t size, const json_t *body, const char *name)
@@ -105,12 +100,14 @@ static struct delivery *add(const struct live *l)
     struct delivery *d = world_alloc(sizeof *d), **at = bucket(&l->id);
     d->id = l->id;
     d->webhook = w;
-    d->hash = hash_of(l->request);
+    d->hash = world_hash(l->request.data, l->request.len);
     read_body(d, l->request);
     if (oracle_find_by(d->tag, w->name, d->step) != NULL && clients_once(d->tag))
         violation("once", "%s: there is another delivery of the same", name_of(d));
     d->chain = *at;
     *at = d;
+    d->tag_chain = *tag_bucket(d->tag);
+    *tag_bucket(d->tag) = d;
     if (!clients_asked(d->tag, w))
         violation("cause", "%s: nobody asked for it", name_of(d));
     return d;
@@ -225,7 +222,7 @@ struct sent *oracle_sent(const struct exchange *x, int integration)
     struct delivery *d = find_or_add(l);
     if (d == NULL)
         return NULL;
-    if (d->hash != hash_of(x->request))
+    if (d->hash != world_hash(x->request.data, x->request.len))
         violation("bytes", "%s: another request than before", name_of(d));
     if (d->webhook->integration != integration)
         violation("cause", "%s: sent to i%d", name_of(d), integration);
@@ -235,6 +232,7 @@ struct sent *oracle_sent(const struct exchange *x, int integration)
     struct sent *s = world_alloc(sizeof *s);
     *s = (struct sent){
         .life = world.life, .number = x->attempt.number, .at_ns = clock_now_ns(), .at_ms = clock_wall_ms()};
+    s->needs_json = d->webhook->needs_json;
     if (d->last != NULL)
         d->last->next = s;
     else
@@ -247,7 +245,7 @@ struct sent *oracle_sent(const struct exchange *x, int integration)
     return s;
 }
 
-void oracle_told(struct sent *s, const struct attempt *a, int64_t token)
+void oracle_told(struct sent *s, const struct attempt *a, int64_t token, bool no_json)
 {
     s->told = true;
     s->end_ms = clock_wall_ms();
@@ -256,6 +254,12 @@ void oracle_told(struct sent *s, const struct attempt *a, int64_t token)
     s->status = a->status;
     s->retry_after_ms = a->retry_after_ms;
     s->token = token;
+    s->bad = no_json && s->needs_json && attempt_succeeded(a);
+}
+
+bool oracle_succeeded(const struct sent *s)
+{
+    return s->told && s->status / 100 == 2 && !s->bad;
 }
 
 void oracle_resend_asked(const struct uuid *id)
@@ -265,30 +269,34 @@ void oracle_resend_asked(const struct uuid *id)
         d->resend_asked = true;
 }
 
-/* What is in flight or on its way into the record now may be in it or not. */
-void oracle_crashed(void)
+/* What is in flight or on its way into the record now may be in it or not. Returns how many there are. */
+static size_t note_risks(void)
 {
     const struct live_table *t = world.api != NULL ? &world.api->dispatch->live : NULL;
+    size_t n = 0;
     for (size_t i = 0; t != NULL && i < t->size; i++)
         for (const struct live *l = t->buckets[i]; l != NULL; l = l->chain) {
             struct delivery *d = l->flight != NULL ? find_or_add(l) : NULL;
             if (d == NULL)
                 continue;
+            n++;
             d->at_risk = d->was_at_risk = true;
             if (d->last != NULL && d->last->life == world.life)
                 d->last->unsure = true;
         }
+    return n;
 }
 
-static void check_idle(struct delivery *d)
+void oracle_crashed(void)
 {
-    if (d->last != NULL && !d->last->told && d->last->life == world.life)
-        violation("stop", "%s: stopped in order while it is in flight", name_of(d));
+    (void)note_risks();
 }
 
-void oracle_stopped(void)
+void oracle_stopped(bool waited)
 {
-    oracle_each(check_idle);
+    size_t n = note_risks();
+    if (n > 0 && waited)
+        violation("stop", "stopped in order with %zu deliveries in flight", n);
 }
 
 uint64_t oracle_hash(void)

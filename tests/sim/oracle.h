@@ -20,7 +20,9 @@ struct sent {
     int number;                   /* as the host counts */
     int64_t at_ns, at_ms, end_ms; /* wall clock in ms */
     bool told;                    /* the host knows how it ended */
-    bool unsure;                  /* … but died, maybe before it was in the record */
+    bool needs_json;
+    bool bad;    /* a 2xx that the webhook's rule calls no success */
+    bool unsure; /* … but died, maybe before it was in the record */
     enum attempt_class class;
     enum attempt_error error;
     int status;
@@ -29,10 +31,10 @@ struct sent {
 };
 
 struct delivery {
-    struct delivery *chain;
+    struct delivery *chain, *tag_chain;
     struct uuid id;
     const struct sim_webhook *webhook;
-    char tag[24], step[16];
+    char tag[SIM_TAG], step[16];
     uint64_t hash;             /* of the stored request */
     struct sent *first, *last; /* in order; NULL: none */
     struct sent *series;       /* the first of those that the retry rule counts */
@@ -45,17 +47,19 @@ struct delivery {
 /* A request leaves the host; the record of it is filled in as it goes on, until it is told. */
 struct sent *oracle_sent(const struct exchange *x, int integration);
 /* The host is about to be told. */
-void oracle_told(struct sent *s, const struct attempt *a, int64_t token);
+void oracle_told(struct sent *s, const struct attempt *a, int64_t token, bool no_json);
 void oracle_resend_asked(const struct uuid *id);
 void oracle_crashed(void);
-/* The host has stopped in order: nothing is in flight. */
-void oracle_stopped(void);
+/* The host has stopped in order. `waited`: it had all the time and a sound disk, so nothing may be in flight. */
+void oracle_stopped(bool waited);
 /* Now and then: memory. */
 void oracle_look(void);
 /* The whole log of the host: no secret is in it. */
 void oracle_check_log(int fd);
 
 /* --- what is known */
+/* A success, by the webhook's rule. */
+bool oracle_succeeded(const struct sent *s);
 struct delivery *oracle_find(const struct uuid *id);
 /* The delivery of that tag by that webhook (and step, for those of flows, else ""); NULL: none was ever sent. */
 struct delivery *oracle_find_by(const char *tag, const char *webhook, const char *step);

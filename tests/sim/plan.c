@@ -50,6 +50,19 @@ static struct action *add(enum action_kind kind)
     return x;
 }
 
+/* More than the lanes hold in memory. */
+static void add_flood(void)
+{
+    int64_t at = some_time(), pad = chance(0.3) ? 3000 : 20;
+    for (uint64_t n = 20 + below(40); n > 0; n--) {
+        struct action *x = add(ACT_BATCH);
+        x->at_ns = at + (int64_t)below((uint64_t)MINUTE_NS);
+        x->a = (int64_t)below(2);
+        x->b = 64;
+        x->c = pad;
+    }
+}
+
 static void add_events(void)
 {
     for (uint64_t n = (uint64_t)spread(50, 500); n > 0; n--) {
@@ -64,6 +77,8 @@ static void add_events(void)
         x->b = spread(1, 64);
         x->c = (int64_t)below(1000);
     }
+    if (chance(0.1))
+        add_flood();
     for (uint64_t n = below(30); n > 0; n--) {
         struct action *x = add(ACT_CALL);
         x->a = (int64_t)below(3);
@@ -86,6 +101,8 @@ static void add_people(void)
         add(ACT_AGAIN)->a = (int64_t)dice(DICE_PLAN);
     for (uint64_t n = below(12); n > 0; n--)
         add(ACT_RESEND)->a = (int64_t)dice(DICE_PLAN);
+    for (uint64_t n = chance(0.3) ? below(4) : 0; n > 0; n--)
+        add(ACT_CANCEL)->a = (int64_t)dice(DICE_PLAN);
     for (uint64_t n = below(20); n > 0; n--)
         add(ACT_LOOK)->a = (int64_t)(dice(DICE_PLAN) >> 1);
     for (uint64_t n = below(6); n > 0; n--)
@@ -115,8 +132,11 @@ static void add_faults(void)
         x->b = chance(0.5);
         x->c = spread(1, chance(0.1) ? 3600 * MS_PER_S : 5 * MS_PER_S);
     }
-    for (uint64_t n = below(3); n > 0; n--)
-        add(ACT_RESTART)->c = spread(1, 60 * MS_PER_S);
+    for (uint64_t n = below(3); n > 0; n--) {
+        struct action *x = add(ACT_RESTART);
+        x->b = chance(0.3) ? spread(1, 10 * MS_PER_S) : 0;
+        x->c = spread(1, 60 * MS_PER_S);
+    }
     for (uint64_t n = chance(0.5) ? below(4) : 0; n > 0; n--)
         add(ACT_JUMP)->a = spread(1, 2 * 3600 * MS_PER_S) * (chance(0.5) ? 1 : -1);
 }
@@ -194,6 +214,9 @@ static void on_due(struct timer *due, int64_t now_ns)
     case ACT_RESEND:
         clients_resend((uint64_t)x->a);
         break;
+    case ACT_CANCEL:
+        clients_cancel((uint64_t)x->a);
+        break;
     case ACT_LOOK:
         clients_look((uint64_t)x->a);
         break;
@@ -212,7 +235,7 @@ static void on_due(struct timer *due, int64_t now_ns)
         crash(x);
         break;
     case ACT_RESTART:
-        world_restart(x->c * NS_PER_MS);
+        world_restart(x->c * NS_PER_MS, x->b * NS_PER_MS);
         break;
     case ACT_JUMP:
         note("the clock is set by %" PRId64 " ms", x->a);
@@ -239,7 +262,8 @@ static void print_what(const struct action *x, size_t number)
 {
     static const char *const simple[ACT_KIND_COUNT] = {[ACT_AGAIN] = "an event comes once more",
                                                        [ACT_RESEND] = "a delivery is sent again by hand",
-                                                       [ACT_LOOK] = "somebody looks"};
+                                                       [ACT_LOOK] = "somebody looks",
+                                                       [ACT_CANCEL] = "a run is canceled"};
     switch (x->kind) {
     case ACT_EVENT:
         printf("e%zu: event %s%s", number, event_names[x->a], x->b ? " without an id" : "");
@@ -270,7 +294,7 @@ static void print_what(const struct action *x, size_t number)
                x->b ? "the power is cut" : "killed", x->a, x->c);
         break;
     case ACT_RESTART:
-        printf("stopped in order, back after %" PRId64 " ms", x->c);
+        printf("stopped in order%s, back after %" PRId64 " ms", x->b > 0 ? ", and told once more" : "", x->c);
         break;
     case ACT_JUMP:
         printf("the clock is set by %" PRId64 " ms", x->a);

@@ -20,12 +20,13 @@ enum action_kind {
     ACT_APPROVE, /* a: the number of the flow */
     ACT_AGAIN,   /* a: which */
     ACT_RESEND,  /* a: which */
+    ACT_CANCEL,  /* a: which */
     ACT_LOOK,    /* a: at what */
     ACT_RELOAD,  /* a: variant, -1: broken */
     ACT_MOOD,    /* a: integration, b: mood, c: for how many ms */
     ACT_DISK,    /* a: fault, b: for how many ms */
     ACT_CRASH,   /* a: before the disk's a-th change from now, 0: at once; b: power; c: down for so many ms */
-    ACT_RESTART, /* c */
+    ACT_RESTART, /* b: ms until it is told once more, 0: never; c */
     ACT_JUMP,    /* a: ms, of the wall clock */
     ACT_KIND_COUNT
 };

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double NOW_AND_THEN = 0.005;
+static const double NOW_AND_THEN = 0.0005;
 
 static const char *const names[] = {[PLANT_NONE] = "none", [PLANT_DROP] = "drop",   [PLANT_DOUBLE] = "double",
                                     [PLANT_LEAK] = "leak", [PLANT_EARLY] = "early", [PLANT_KEYLESS] = "keyless"};

@@ -242,7 +242,7 @@ static void on_due(struct timer *due, int64_t now_ns)
         return;
     fill(t, p);
     if (p->sent != NULL)
-        oracle_told(p->sent, &x->attempt, p->fate.token);
+        oracle_told(p->sent, &x->attempt, p->fate.token, p->fate.garbage || p->fate.huge);
     free_parcel(p);
     x->done(x);
 }
@@ -279,7 +279,7 @@ static void on_start(struct transport *base, struct exchange *x)
     p->began_ns = clock_now_ns();
     p->began_ms = clock_wall_ms();
     p->sent = oracle_sent(x, integration);
-    if (world.plant == PLANT_DOUBLE && dice_chance(DICE_NET, 0.001))
+    if (world.plant == PLANT_DOUBLE && dice_chance(DICE_NET, 0.0005))
         (void)oracle_sent(x, integration);
     p->fate = throw_fate(integration, &v.options);
     p->next = t->parcels;

@@ -7,11 +7,11 @@
 
 /* What the text below says, for the oracles. */
 const struct sim_webhook sim_webhooks[] = {
-    {"order", "order", 0, true, 3, {20000, 80000, 240000}, 360000, 30000},
-    {"order_plain", "order", 1, false, 3, {20000, 80000, 240000}, 360000, 30000},
-    {"ping", "ping", 2, true, 2, {1000, 5000}, 30000, 5000},
-    {"step", NULL, 3, true, 3, {20000, 80000, 240000}, 360000, 30000},
-    {"told", NULL, 1, false, 3, {20000, 80000, 240000}, 360000, 30000},
+    {"order", "order", 0, true, false, 3, {20000, 80000, 240000}, 360000, 30000},
+    {"order_plain", "order", 1, false, false, 3, {20000, 80000, 240000}, 360000, 30000},
+    {"ping", "ping", 2, true, false, 2, {1000, 5000}, 30000, 5000},
+    {"step", NULL, 3, true, true, 3, {20000, 80000, 240000}, 360000, 30000},
+    {"told", NULL, 1, false, false, 3, {20000, 80000, 240000}, 360000, 30000},
 };
 const size_t sim_webhook_count = sizeof sim_webhooks / sizeof *sim_webhooks;
 
@@ -35,7 +35,8 @@ static const char text[] =
     "  retry = { delays = { '1s', '5s' }, within = '30s' }, timeout = '5s', body = body }\n"
     "local step = { tag = '${tag}', step = '${step}', trace = '${trace}', gen = GEN }\n"
     "webhook 'step' { integration = 'i3', url = 'step?id=${WebhookRequest.TransactionalId}', body = step,\n"
-    "  response = { token = 'token' } }\n"
+    "  response = { token = 'token' },\n"
+    "  success = function(res) return res.ok and res.body:sub(-1) == '}' end }\n"
     "webhook 'told' { integration = 'i1', url = 'told', body = step }\n"
     "flow 'journey' { on = 'go', run = function(event)\n"
     "  local tag, trace = event.data.tag, 'begun ' .. uuid()\n"

@@ -15,6 +15,7 @@ struct sim_webhook {
     const char *name, *event; /* event NULL: only of flows and direct calls */
     int integration;
     bool key;
+    bool needs_json; /* its rule calls no other answer a success */
     int delay_count;
     int64_t delays_ms[SIM_DELAYS_MAX];
     int64_t within_ms, timeout_ms;

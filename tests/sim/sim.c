@@ -52,6 +52,7 @@ static void run_world(uint64_t seed, const uint8_t *omitted, struct outcome *out
     if (world_begin() != 0)
         _exit(3);
     scripts_write((int)dice_below(DICE_PLAN, SIM_VARIANTS));
+    world.keep_ms = dice_chance(DICE_PLAN, 0.25) ? DAY_NS / NS_PER_MS / 2 : 0;
     plan_schedule(omitted);
     world_run(clock_now_ns() + DAY_NS);
     struct settled n = {0};

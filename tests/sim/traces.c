@@ -1,5 +1,6 @@
 #include "traces.h"
 
+#include "clients.h"
 #include "oracle.h"
 
 #include <inttypes.h>
@@ -8,9 +9,11 @@
 #include <string.h>
 
 enum { RUNS_MAX = 1024 };
+/* From the commit of what ended a wait until the next request: it may be held up by a slow disk and a rate. */
+static const int64_t APPROVED_BEFORE_NS = 120 * NS_PER_S;
 
 struct known {
-    char tag[24];
+    char tag[SIM_TAG];
     char *longest;
 };
 
@@ -59,10 +62,38 @@ static void check_answer(const char *tag, const char *trace, const char *step)
     const struct sent *s = d != NULL ? d->first : NULL;
     for (; s != NULL; s = s->next) {
         snprintf(token, sizeof token, "%" PRId64 ",", s->token);
-        if (s->told && s->status / 100 == 2 && strncmp(at + strlen(before), token, strlen(token)) == 0)
+        if (oracle_succeeded(s) && strncmp(at + strlen(before), token, strlen(token)) == 0)
             return;
     }
     violation("replay", "%s: step %s says '%.40s', which no receiver has answered", tag, step, at + 1);
+}
+
+/* "told=ID": what `send` has returned is the delivery that was sent. */
+static void check_told(const char *tag, const char *trace)
+{
+    char id[UUID_TEXT_SIZE];
+    const char *at = strstr(trace, ";told=");
+    const struct delivery *d = oracle_find_by(tag, "told", "told");
+    if (d == NULL)
+        return; /* it was marked when the host died */
+    uuid_format(&d->id, id);
+    if (at == NULL || strncmp(at + strlen(";told="), id, strlen(id)) != 0)
+        violation("replay", "%s: sent %s, and says '%.50s'", tag, id, at == NULL ? "" : at + 1);
+}
+
+/* An approval that came while the flow was under way, and before it gave up, is not lost. */
+static void check_approved(const char *tag, const char *trace)
+{
+    const struct ask *flow = clients_find(tag);
+    const struct delivery *last = oracle_find_by(tag, "step", "last");
+    const char *at = strstr(trace, ";approved=");
+    if (flow == NULL || last == NULL || last->first == NULL || at == NULL)
+        return;
+    bool nobody = strncmp(at + strlen(";approved="), "nobody", 6) == 0;
+    for (const struct ask *a = clients_first(); a != NULL && nobody; a = a->next)
+        if (a->flow == flow && a->acknowledged && a->acknowledged_ns > flow->acknowledged_ns &&
+            a->acknowledged_ns < last->first->at_ns - APPROVED_BEFORE_NS)
+            violation("wake", "%s was approved by %s, and does not know of it", tag, a->tag);
 }
 
 void traces_ended(const char *tag, const char *trace)
@@ -71,4 +102,6 @@ void traces_ended(const char *tag, const char *trace)
     traces_sent(tag, "end", trace);
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
         check_answer(tag, trace, steps[i]);
+    check_told(tag, trace);
+    check_approved(tag, trace);
 }

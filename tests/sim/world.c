@@ -35,8 +35,10 @@ static struct {
     int64_t free_ns; /* the loop is busy until then */
     int64_t start_ns;
     bool crash_asked, broken;
+    bool hurried; /* told to stop a second time */
     int64_t down_ns, stopped_ns;
     int64_t last_ns;
+    struct timer impatience;
     int turns; /* since time has passed */
 } here;
 
@@ -65,6 +67,14 @@ void violation(const char *oracle, const char *format, ...)
     snprintf(world.failure, sizeof world.failure, "%s: %s (at %s)", oracle, what, clock_text(when));
     world.failed = true;
     note("VIOLATION %s", world.failure);
+}
+
+uint64_t world_hash(const void *data, size_t len)
+{
+    uint64_t h = 14695981039346656037u;
+    for (size_t i = 0; i < len; i++)
+        h = (h ^ ((const unsigned char *)data)[i]) * 1099511628211u;
+    return h;
 }
 
 void *world_alloc(size_t len)
@@ -196,11 +206,16 @@ static void begin_life(void)
     const char *paths[] = {scripts_path()};
     struct err e;
     snprintf(state, sizeof state, "%s/state", world.folder);
-    struct host_options o = {
-        .loop = here.ev, .state = state, .listen = listen, .paths = paths, .path_count = 1, .log = &here.log};
+    struct host_options o = {.loop = here.ev,
+                             .state = state,
+                             .listen = listen,
+                             .paths = paths,
+                             .path_count = 1,
+                             .keep_ms = world.keep_ms,
+                             .log = &here.log};
     world.life++;
     world.starts++;
-    here.broken = world.stopping = false;
+    here.broken = here.hurried = world.stopping = false;
     here.free_ns = 0;
     rates_are(scripts_settle());
     note("life %d begins", world.life);
@@ -217,6 +232,8 @@ static void begin_life(void)
 
 static void end_life(int64_t down_ns)
 {
+    if (timer_started(&here.impatience))
+        timer_stop(&world.events, &here.impatience);
     host_free(here.host);
     here.host = NULL;
     here.loop = NULL;
@@ -253,7 +270,18 @@ void world_crash(bool power, int64_t down_ns)
     here.down_ns = down_ns;
 }
 
-void world_restart(int64_t down_ns)
+/* The second time is not waited for: what is in flight is left as a crash leaves it. */
+static void on_impatience(struct timer *t, int64_t now_ns)
+{
+    (void)t, (void)now_ns;
+    if (here.host == NULL || !world.stopping || world.dead)
+        return;
+    note("told to stop at once");
+    here.hurried = true;
+    host_stop(here.host);
+}
+
+void world_restart(int64_t down_ns, int64_t impatient_ns)
 {
     if (here.host == NULL || world.stopping)
         return;
@@ -261,13 +289,16 @@ void world_restart(int64_t down_ns)
     world.stopping = true;
     here.down_ns = down_ns;
     here.stopped_ns = clock_now_ns();
+    timer_init(&here.impatience, on_impatience);
+    if (impatient_ns > 0)
+        world_at(&here.impatience, clock_now_ns() + impatient_ns);
     host_stop(here.host);
 }
 
 static void stop_life(void)
 {
     note("life %d ends in order", world.life);
-    oracle_stopped();
+    oracle_stopped(!here.hurried && !faults_recent());
     end_life(here.down_ns);
     world.stopping = false;
 }

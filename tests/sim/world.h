@@ -38,11 +38,14 @@ struct world {
     int life;        /* which life of the host this is: 1, 2, … */
     bool dead;       /* it has crashed, and is being torn down */
     bool stopping;   /* it was told to stop */
+    int64_t keep_ms; /* retention; 0: for ever */
     bool quiet;      /* nothing goes wrong any more: everything has to come to its end */
     bool failed;     /* a violation was found */
     char failure[512];
     int64_t crashes, starts;
 };
+
+enum { SIM_TAG = 24 }; /* a name that an event has in all that comes of it, and the NUL */
 
 extern struct world world;
 
@@ -53,14 +56,16 @@ void world_end(void);
 void world_run(int64_t until_ns);
 /* Something will happen at that time: as timer_start(), which cannot fail here. */
 void world_at(struct timer *t, int64_t at_ns);
+/* FNV-1a. */
+uint64_t world_hash(const void *data, size_t len);
 /* Malloc that cannot fail. */
 void *world_alloc(size_t len);
 
 /* --- what can happen to the host */
 /* The process is killed, or the power is cut; it comes back after `down_ns`. */
 void world_crash(bool power, int64_t down_ns);
-/* An orderly stop, and a start after `down_ns`. */
-void world_restart(int64_t down_ns);
+/* An orderly stop, and a start after `down_ns`. `impatient_ns`: how long until it is told a second time; 0: never. */
+void world_restart(int64_t down_ns, int64_t impatient_ns);
 
 /* An oracle was contradicted: the first one counts. */
 void violation(const char *oracle, const char *format, ...) __attribute__((format(printf, 2, 3)));
