@@ -18,8 +18,9 @@ struct dispatch {
     struct lane *lanes;
     struct live_table live;
     size_t bytes;
-    int in_flight; /* exchanges and what is being marked or recorded, all lanes */
-    bool held;     /* starts no attempt: not yet begun, or draining */
+    size_t answers; /* bytes of those that are not recorded yet, all lanes */
+    int in_flight;  /* exchanges and what is being marked or recorded, all lanes */
+    bool held;      /* starts no attempt: not yet begun, or draining */
     /* A delivery has reached its final state, committed. May be NULL. */
     void (*on_final)(void *ud, int64_t seq);
     /* It was a step that a run waits for, whose end is committed. May be NULL. */

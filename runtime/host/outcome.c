@@ -42,6 +42,11 @@ static void count_final(struct counters *c, enum delivery_state s)
         c->failed++;
 }
 
+static size_t answer_bytes(const struct attempt *a)
+{
+    return a->headers.cap + a->body.cap;
+}
+
 /* The update of `f` is committed: the delivery leaves memory. */
 static void on_recorded(struct store_write *w, const struct err *failure)
 {
@@ -54,6 +59,7 @@ static void on_recorded(struct store_write *w, const struct err *failure)
         log_line(d->env->log, LOG_ERROR, "store.record", LOG_STR("integration", lane->name),
                  LOG_BYTES("webhook", l->webhook), LOG_STR("error", failure->message));
     lane->recording--;
+    d->answers -= answer_bytes(&f->exchange.attempt);
     d->in_flight--;
     if (row->state == DELIVERY_WAITING)
         lane_wait(lane, row->due_ms);
@@ -117,6 +123,7 @@ void outcome_record(struct flight *f)
     if (f->live->run != 0 && delivery_state_final(f->update.row.state))
         end_step(f);
     f->live->lane->recording++;
+    f->dispatch->answers += answer_bytes(&f->exchange.attempt);
     store_submit(f->dispatch->env->store, &f->update.base);
 }
 

@@ -40,6 +40,7 @@ static struct world {
     int64_t sent_seq[4 * ROWS], sent_ns[4 * ROWS];
     int sent;
     int status; /* what the receiver answers */
+    size_t answer_len;
     enum attempt_class class;
     int64_t retry_after_ms;
     struct retry_judgement judgement; /* what the scripts say of each answer */
@@ -214,6 +215,8 @@ static void answer_all(void)
         a->class = w->class;
         a->error = w->class == ATTEMPT_ANSWERED ? ATTEMPT_OK : ATTEMPT_TIMEOUT;
         a->retry_after_ms = w->retry_after_ms;
+        for (size_t len = 0; len < w->answer_len; len += sizeof w->body)
+            assert_int_equal(buf_append(&a->body, w->body, sizeof w->body), 0);
         open[i]->done(open[i]);
     }
     free(open);
@@ -532,6 +535,30 @@ static void test_refusing_store_bounds_what_is_sent(void **state)
     assert_int_equal(w->sent, 2000);
 }
 
+/* Long answers that cannot be recorded would fill the memory, lane by lane. */
+static void test_refusing_store_bounds_long_answers(void **state)
+{
+    (void)state;
+    enum { LANES = 8, EACH = 250, LONG = 256 << 10, IN_FLIGHT = 4, BOUND = 16 << 20 };
+    for (int i = 0; i < LANES; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "shop%d", i);
+        struct lane *lane = dispatch_lane(&dispatch, bytes_of(name));
+        lane_set_rate(lane, 0, 1000, IN_FLIGHT);
+        for (int n = 0; n < EACH; n++)
+            accept(lane, true, 3);
+    }
+    w->answer_len = LONG;
+    w->store_refuses = true;
+    run_for(1000, 1000, true);
+    assert_true(w->sent >= LANES); /* none is held up by the others from the first */
+    assert_true((size_t)w->sent * LONG <= BOUND + LANES * IN_FLIGHT * LONG);
+    w->store_refuses = false;
+    run_for(2000, 1000, true);
+    assert_int_equal(w->sent, LANES * EACH);
+    assert_int_equal(dispatch.answers, 0);
+}
+
 static void test_drain_puts_marked_ones_back(void **state)
 {
     (void)state;
@@ -740,6 +767,7 @@ int main(void)
         test(test_a_pause_lets_what_is_marked_go),
         test(test_window_that_passed_gives_up_without_sending),
         test(test_refusing_store_bounds_what_is_sent),
+        test(test_refusing_store_bounds_long_answers),
         test(test_drain_puts_marked_ones_back),
         test(test_resend_goes_out_again_once),
         test(test_many_resends_stay_in_the_store_and_each_goes_out_once),
