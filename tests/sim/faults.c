@@ -103,9 +103,9 @@ void faults_set(enum fault f, int64_t for_ns)
     until_ns[f] = clock_now_ns() + for_ns;
 }
 
-void faults_crash_after(uint64_t changes, bool power, int64_t down_ns)
+void faults_crash_at(uint64_t change, bool power, int64_t down_ns)
 {
-    crash.at = disk_changes(world.disk) + 1 + changes;
+    crash.at = change;
     crash.power = power;
     crash.down_ns = down_ns;
 }

@@ -19,8 +19,8 @@ enum fault {
 void faults_begin(void);
 /* For so long. */
 void faults_set(enum fault f, int64_t for_ns);
-/* The process is killed, or the power cut, before the disk's change that many after this one; and comes back. */
-void faults_crash_after(uint64_t changes, bool power, int64_t down_ns);
+/* The process is killed, or the power cut, before that change of the disk (disk_changes()), and comes back. */
+void faults_crash_at(uint64_t change, bool power, int64_t down_ns);
 /* None is left from here on. */
 void faults_end(void);
 /* There is one now, or there was a moment ago. */

@@ -15,8 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { BUCKETS = 4096, LOOK_EVERY = 256, DISK_TIMES = 3 };
-static const size_t MEMORY_MAX = 64 << 20;
+enum { BUCKETS = 4096, LOOK_EVERY = 256, DISK_TIMES = 5 };
+static const size_t MEMORY_MAX = 64 << 20, ANSWERS_MAX = 40 << 20;
 static const int64_t CLOCK_GRAIN_MS = 2; /* what is measured in milliseconds twice may be off by that */
 
 static struct delivery *by_id[BUCKETS], *by_tag[BUCKETS];
@@ -306,19 +306,37 @@ uint64_t oracle_hash(void)
 
 /* --- now and then ------------------------------------------------------------------------------------------------- */
 
-void oracle_look(void)
+/* Answers that are not in the record yet. */
+static size_t answers(const struct live_table *t)
 {
-    if (++looks % LOOK_EVERY != 0)
-        return;
+    size_t n = 0;
+    for (size_t i = 0; i < t->size; i++)
+        for (const struct live *l = t->buckets[i]; l != NULL; l = l->chain)
+            n += l->flight != NULL ? l->flight->exchange.attempt.body.cap : 0;
+    return n;
+}
+
+static void check_heap(void)
+{
     struct mallinfo2 m = mallinfo2();
     size_t disk =
         DISK_TIMES * (size_t)disk_used(world.disk); /* the disk is in memory too, as it is and as it was synced */
     if (m.uordblks + m.hblkhd > MEMORY_MAX + disk)
         violation("memory", "%zu MiB are in use", (m.uordblks + m.hblkhd - disk) >> 20);
+}
+
+void oracle_look(void)
+{
+    if (++looks % LOOK_EVERY != 0)
+        return;
+    check_heap();
     if (world.api == NULL)
         return;
-    if (world.api->dispatch->bytes > LANE_ALL_BYTES + SIM_INTEGRATIONS * LANE_WINDOW_BYTES)
-        violation("memory", "the lanes hold %zu bytes", world.api->dispatch->bytes);
+    const struct dispatch *d = world.api->dispatch;
+    if (d->bytes > LANE_ALL_BYTES + SIM_INTEGRATIONS * LANE_WINDOW_BYTES)
+        violation("memory", "the lanes hold %zu bytes", d->bytes);
+    if (answers(&d->live) > ANSWERS_MAX)
+        violation("memory", "%zu MiB of answers wait for the disk", answers(&d->live) >> 20);
 }
 
 void oracle_check_log(int fd)

@@ -1,6 +1,7 @@
 #include "plan.h"
 
 #include "clients.h"
+#include "disk.h"
 #include "faults.h"
 #include "receivers.h"
 #include "world.h"
@@ -184,7 +185,7 @@ static void crash(const struct action *x)
     if (x->a == 0)
         world_crash(x->b, x->c * NS_PER_MS);
     else
-        faults_crash_after((uint64_t)x->a - 1, x->b, x->c * NS_PER_MS);
+        faults_crash_at(disk_changes(world.disk) + (uint64_t)x->a, x->b, x->c * NS_PER_MS);
 }
 
 static void on_due(struct timer *due, int64_t now_ns)
@@ -253,6 +254,14 @@ void plan_schedule(const uint8_t *omitted)
         timer_init(&actions[i].due, on_due);
         if (!omitted[i])
             world_at(&actions[i].due, begin + actions[i].at_ns);
+    }
+}
+
+void plan_omit_faults(uint8_t *omitted)
+{
+    for (size_t i = 0; i < count; i++) {
+        enum action_kind k = actions[i].kind;
+        omitted[i] = k == ACT_CRASH || k == ACT_DISK || k == ACT_JUMP || (k == ACT_BATCH && actions[i].b == 64);
     }
 }
 

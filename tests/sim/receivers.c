@@ -147,7 +147,7 @@ static struct fate fate_of(enum mood m, const struct request_options *o)
         return garbage();
     case MOOD_HUGE:
         f = answered(200);
-        f.huge = true;
+        f.huge = dice_chance(DICE_NET, 0.1); /* rare: all of it is compared in the end */
         return f;
     case MOOD_MIXED:
         return fate_of((enum mood)dice_below(DICE_NET, MOOD_MIXED), o);

@@ -2,6 +2,8 @@
  * sim: simulated days. Each seed is a world of its own, in a process of its own; see README.md.
  */
 #include "clients.h"
+#include "disk.h"
+#include "faults.h"
 #include "oracle.h"
 #include "plan.h"
 #include "plant.h"
@@ -22,7 +24,7 @@
 #include <unistd.h>
 
 static const int64_t DAY_NS = 24 * 3600 * NS_PER_S;
-enum { JOBS_MAX = 64, SHRINK_RUNS = 400 };
+enum { JOBS_MAX = 64, SHRINK_RUNS = 400, SWEEP_ACTIONS = 40 };
 
 struct outcome { /* of one world; in memory that parent and child share */
     bool done, failed;
@@ -30,22 +32,30 @@ struct outcome { /* of one world; in memory that parent and child share */
     uint64_t hash; /* of all that left: two runs of one seed are alike */
     size_t deliveries, attempts, runs;
     int64_t crashes, starts, age_ns;
+    uint64_t changes; /* of the disk */
+};
+
+struct day { /* one world to be run */
+    uint64_t seed;
+    uint8_t omitted[PLAN_MAX];
+    uint64_t crash_at; /* the disk's change; 0: none but the plan's */
+    bool power;
 };
 
 static struct {
     uint64_t seed, seeds;
     int jobs;
-    bool trace, shrink, planted;
+    bool trace, shrink;
     enum plant plant;
     const char *only;
 } options = {.seed = 1, .seeds = 1, .jobs = 1, .shrink = true};
 
 /* --- one world ---------------------------------------------------------------------------------------------------- */
 
-static void run_world(uint64_t seed, const uint8_t *omitted, struct outcome *out)
+static void run_world(const struct day *d, struct outcome *out)
 {
     setenv("SIM_TOKEN", SIM_SECRET, 1);
-    dice_seed(seed);
+    dice_seed(d->seed);
     (void)plan_make();
     world.trace = options.trace;
     world.plant = options.plant;
@@ -53,11 +63,14 @@ static void run_world(uint64_t seed, const uint8_t *omitted, struct outcome *out
         _exit(3);
     scripts_write((int)dice_below(DICE_PLAN, SIM_VARIANTS));
     world.keep_ms = dice_chance(DICE_PLAN, 0.25) ? DAY_NS / NS_PER_MS / 2 : 0;
-    plan_schedule(omitted);
+    plan_schedule(d->omitted);
+    if (d->crash_at > 0)
+        faults_crash_at(d->crash_at, d->power, NS_PER_S);
     world_run(clock_now_ns() + DAY_NS);
     struct settled n = {0};
     if (!world.failed)
         n = settle();
+    out->changes = disk_changes(world.disk);
     out->age_ns = clock_age_ns();
     world_end();
     out->failed = world.failed;
@@ -71,7 +84,7 @@ static void run_world(uint64_t seed, const uint8_t *omitted, struct outcome *out
     out->done = true;
 }
 
-static pid_t begin(uint64_t seed, const uint8_t *omitted, struct outcome *out)
+static pid_t begin(const struct day *d, struct outcome *out)
 {
     *out = (struct outcome){0};
     fflush(NULL);
@@ -81,7 +94,7 @@ static pid_t begin(uint64_t seed, const uint8_t *omitted, struct outcome *out)
         exit(3);
     }
     if (child == 0) {
-        run_world(seed, omitted, out);
+        run_world(d, out);
         fflush(NULL);
         _exit(0);
     }
@@ -101,10 +114,10 @@ static void note_end(struct outcome *out, int status)
         snprintf(out->failure, sizeof out->failure, "died: exit code %d", WEXITSTATUS(status));
 }
 
-static void run_alone(uint64_t seed, const uint8_t *omitted, struct outcome *out)
+static void run_alone(const struct day *d, struct outcome *out)
 {
     int status = 0;
-    pid_t child = begin(seed, omitted, out);
+    pid_t child = begin(d, out);
     while (waitpid(child, &status, 0) < 0 && errno == EINTR)
         ;
     note_end(out, status);
@@ -129,57 +142,64 @@ static bool alike(const char *a, const char *b)
     return strncmp(a, b, n + 1) == 0;
 }
 
-/* Leaves out pieces of the plan, smaller and smaller ones (Zeller and Hildebrandt, delta debugging), while it fails
- * alike. */
-static size_t shrink(uint64_t seed, uint8_t *omitted, size_t count, const struct outcome *first)
+/* Leaves out a piece of the plan, and keeps to that if it fails alike. */
+static void try_without(struct day *d, size_t from, size_t to, const struct outcome *first, struct outcome *o,
+                        int *runs)
 {
-    struct outcome *o = shared(1);
-    uint8_t tried[PLAN_MAX];
-    int runs = 0;
-    for (size_t piece = count / 2 > 0 ? count / 2 : 1; runs < SHRINK_RUNS; piece = piece / 2) {
-        for (size_t at = 0; at < count && runs < SHRINK_RUNS; at += piece) {
-            memcpy(tried, omitted, sizeof tried);
-            size_t end = at + piece < count ? at + piece : count, less = 0;
-            for (size_t i = at; i < end; i++) {
-                less += !tried[i];
-                tried[i] = 1;
-            }
-            if (less == 0)
-                continue;
-            runs++;
-            run_alone(seed, tried, o);
-            if (o->failed && alike(first->failure, o->failure))
-                memcpy(omitted, tried, sizeof tried);
-        }
-        if (piece == 1)
-            break;
+    struct day tried = *d;
+    size_t less = 0;
+    for (size_t i = from; i < to; i++) {
+        less += !tried.omitted[i];
+        tried.omitted[i] = 1;
     }
-    size_t left = 0;
-    for (size_t i = 0; i < count; i++)
-        left += !omitted[i];
-    munmap(o, sizeof *o);
-    return left;
+    if (less == 0)
+        return;
+    ++*runs;
+    run_alone(&tried, o);
+    if (o->failed && alike(first->failure, o->failure))
+        *d = tried;
 }
 
-static void report(uint64_t seed, const struct outcome *o, uint8_t *omitted)
+/* Smaller and smaller pieces: delta debugging (Zeller and Hildebrandt 2002), in its simplest form. */
+static void shrink(struct day *d, size_t count, const struct outcome *first)
 {
-    printf("seed %" PRIu64 ": %s\n", seed, o->failure);
-    dice_seed(seed);
-    size_t count = plan_make();
-    if (!options.shrink)
-        return;
-    size_t left = shrink(seed, omitted, count, o);
-    printf("  shrunk to %zu of %zu: --seed %" PRIu64 " --only ", left, count, seed);
-    const char *comma = "";
+    struct outcome *o = shared(1);
+    int runs = 0;
+    for (size_t piece = count / 2; piece > 0 && runs < SHRINK_RUNS; piece /= 2)
+        for (size_t at = 0; at < count && runs < SHRINK_RUNS; at += piece)
+            try_without(d, at, at + piece < count ? at + piece : count, first, o, &runs);
+    munmap(o, sizeof *o);
+}
+
+static void print_rest(const struct day *d, size_t count)
+{
+    size_t left = 0;
     for (size_t i = 0; i < count; i++)
-        if (!omitted[i]) {
-            printf("%s%zu", comma, i);
-            comma = ",";
-        }
+        left += !d->omitted[i];
+    printf("  shrunk to %zu of %zu: --seed %" PRIu64 " --only ", left, count, d->seed);
+    for (size_t i = 0, n = 0; i < count; i++)
+        if (!d->omitted[i])
+            printf("%s%zu", n++ > 0 ? "," : "", i);
     printf("%s\n", left == 0 ? "none" : "");
     for (size_t i = 0; i < count; i++)
-        if (!omitted[i])
+        if (!d->omitted[i])
             plan_print(i);
+}
+
+static void report(struct day *d, const struct outcome *o)
+{
+    printf("seed %" PRIu64, d->seed);
+    if (d->crash_at > 0)
+        printf(", %s before change %" PRIu64 " of the disk", d->power ? "the power cut" : "killed", d->crash_at);
+    printf(": %s\n", o->failure);
+    fflush(stdout);
+    if (!options.shrink)
+        return;
+    struct outcome first = *o;
+    dice_seed(d->seed);
+    size_t count = plan_make();
+    shrink(d, count, &first);
+    print_rest(d, count);
     fflush(stdout);
 }
 
@@ -189,10 +209,10 @@ struct totals {
     size_t worlds, failed, deliveries, attempts, runs;
     int64_t crashes, starts;
     double days;
-    uint64_t first_failed;
+    uint64_t changes; /* of the last one */
 };
 
-static void count(struct totals *t, uint64_t seed, const struct outcome *o)
+static void count(struct totals *t, const struct outcome *o)
 {
     t->worlds++;
     t->deliveries += o->deliveries;
@@ -201,56 +221,80 @@ static void count(struct totals *t, uint64_t seed, const struct outcome *o)
     t->crashes += o->crashes;
     t->starts += o->starts;
     t->days += (double)o->age_ns / (double)DAY_NS;
-    if (o->failed && t->failed++ == 0)
-        t->first_failed = seed;
+    t->failed += o->failed;
+    t->changes = o->changes;
 }
 
-/* Which of the actions are left out: all but those that --only names. */
-static void read_only(uint8_t *omitted)
+/* All but what --only names. */
+static void read_only(struct day *d)
 {
     if (options.only == NULL)
         return;
-    memset(omitted, 1, PLAN_MAX);
+    memset(d->omitted, 1, sizeof d->omitted);
     for (const char *p = options.only; *p >= '0' && *p <= '9';) {
         char *end;
         unsigned long n = strtoul(p, &end, 10);
         if (n < PLAN_MAX)
-            omitted[n] = 0;
+            d->omitted[n] = 0;
         p = *end == ',' ? end + 1 : end;
     }
 }
 
-static void run_all(struct totals *t)
+static struct job {
+    pid_t pid; /* 0: idle */
+    struct day day;
+    struct outcome *outcome;
+} jobs[JOBS_MAX];
+
+/* True: it was the last one that is of interest. */
+static bool end_job(struct job *j, int status, struct totals *t)
 {
-    static uint8_t omitted[PLAN_MAX];
-    struct outcome *o = shared(JOBS_MAX);
-    pid_t pids[JOBS_MAX] = {0};
-    uint64_t seeds[JOBS_MAX], next = options.seed, end = options.seed + options.seeds;
-    int running = 0;
-    while (next < end || running > 0) {
-        for (int i = 0; i < options.jobs && next < end; i++)
-            if (pids[i] == 0) {
-                memset(omitted, 0, sizeof omitted);
-                read_only(omitted);
-                seeds[i] = next++;
-                pids[i] = begin(seeds[i], omitted, &o[i]);
-                running++;
-            }
-        int status = 0;
-        pid_t pid = waitpid(-1, &status, 0);
-        for (int i = 0; i < options.jobs; i++) {
-            if (pid <= 0 || pids[i] != pid)
-                continue;
-            pids[i] = 0;
-            running--;
-            note_end(&o[i], status);
-            count(t, seeds[i], &o[i]);
-            if (o[i].failed && options.planted) {
-                next = end; /* found */
-            } else if (o[i].failed)
-                report(seeds[i], &o[i], omitted);
-        }
+    j->pid = 0;
+    note_end(j->outcome, status);
+    count(t, j->outcome);
+    if (j->outcome->failed)
+        report(&j->day, j->outcome);
+    return j->outcome->failed && options.plant != PLANT_NONE;
+}
+
+static void wait_for_one(struct totals *t, int *running, uint64_t *next, uint64_t end)
+{
+    int status = 0;
+    pid_t pid = waitpid(-1, &status, 0);
+    for (int i = 0; i < options.jobs; i++) {
+        if (pid <= 0 || jobs[i].pid != pid)
+            continue;
+        --*running;
+        if (end_job(&jobs[i], status, t))
+            *next = end;
     }
+}
+
+/* Days 0 to `days`, as `make` makes them; some at a time. */
+static void run_all(uint64_t days, void (*make)(struct day *d, uint64_t i), struct totals *t)
+{
+    struct outcome *o = shared(JOBS_MAX);
+    uint64_t next = 0;
+    int running = 0;
+    while (next < days || running > 0) {
+        for (int i = 0; i < options.jobs && next < days; i++) {
+            if (jobs[i].pid != 0)
+                continue;
+            jobs[i].outcome = &o[i];
+            jobs[i].day = (struct day){0};
+            make(&jobs[i].day, next++);
+            jobs[i].pid = begin(&jobs[i].day, jobs[i].outcome);
+            running++;
+        }
+        wait_for_one(t, &running, &next, days);
+    }
+    munmap(o, JOBS_MAX * sizeof *o);
+}
+
+static void make_seed(struct day *d, uint64_t i)
+{
+    d->seed = options.seed + i;
+    read_only(d);
 }
 
 static double seconds(void)
@@ -269,14 +313,23 @@ static void print_totals(const struct totals *t, double took)
            t->crashes, t->starts, t->failed, took, (double)t->worlds / took);
 }
 
+static int run_seeds(void)
+{
+    struct totals t = {0};
+    double began = seconds();
+    run_all(options.seeds, make_seed, &t);
+    print_totals(&t, seconds() - began);
+    return t.failed == 0 ? 0 : 1;
+}
+
 /* Twice the same seed: nothing but the seed decides. */
 static int check_replay(void)
 {
-    static const uint8_t none[PLAN_MAX];
     struct outcome *o = shared(2);
-    run_alone(options.seed, none, &o[0]);
-    run_alone(options.seed, none, &o[1]);
-    bool same = o[0].hash == o[1].hash && o[0].age_ns == o[1].age_ns;
+    struct day d = {.seed = options.seed};
+    run_alone(&d, &o[0]);
+    run_alone(&d, &o[1]);
+    bool same = o[0].hash == o[1].hash && o[0].age_ns == o[1].age_ns && o[0].changes == o[1].changes;
     printf("seed %" PRIu64 " twice: %s\n", options.seed, same ? "the same" : "NOT the same");
     return same ? 0 : 1;
 }
@@ -284,37 +337,56 @@ static int check_replay(void)
 static int check_planted(void)
 {
     struct totals t = {0};
-    options.planted = true;
-    run_all(&t);
-    if (t.failed == 0) {
-        printf("planted bug '%s': NOT found with %zu seeds\n", plant_name(options.plant), t.worlds);
-        return 1;
-    }
-    static const uint8_t none[PLAN_MAX];
-    struct outcome *o = shared(1);
-    run_alone(t.first_failed, none, o);
-    printf("planted bug '%s': found with seed %" PRIu64 ": %s\n", plant_name(options.plant), t.first_failed,
-           o->failure);
-    return 0;
+    printf("planted bug '%s':\n", plant_name(options.plant));
+    run_all(options.seeds, make_seed, &t);
+    printf("planted bug '%s': %s\n", plant_name(options.plant), t.failed > 0 ? "found" : "NOT found");
+    return t.failed > 0 ? 0 : 1;
+}
+
+/* The plan's first actions, without what goes wrong by itself; and the host dies before one change of the disk, … */
+static void make_sweep(struct day *d, uint64_t i)
+{
+    d->seed = options.seed;
+    dice_seed(d->seed);
+    size_t n = plan_make();
+    plan_omit_faults(d->omitted);
+    for (size_t at = 0, left = SWEEP_ACTIONS; at < n; at++)
+        if (!d->omitted[at] && left-- == 0) {
+            memset(d->omitted + at, 1, n - at);
+            break;
+        }
+    d->crash_at = i / 2;
+    d->power = i % 2 == 1;
+}
+
+/* … each of them, once by a kill and once by a power cut. */
+static int sweep(void)
+{
+    struct totals first = {0}, t = {0};
+    double began = seconds();
+    run_all(1, make_sweep, &first);
+    run_all(2 * first.changes + 2, make_sweep, &t);
+    printf("seed %" PRIu64 ": killed, and the power cut, before each of %" PRIu64
+           " changes of the disk: %zu runs, %zu with a "
+           "violation; %.1f s\n",
+           options.seed, first.changes, t.worlds, t.failed, seconds() - began);
+    return t.failed == 0 ? 0 : 1;
 }
 
 /* --- the command line --------------------------------------------------------------------------------------------- */
 
 static const char usage[] =
     "sim --seed N [--seeds COUNT] [--jobs N] [--trace] [--only N,N,…] [--no-shrink] [--replay]\n"
-    "    [--plant drop|double|leak|early|keyless]\n";
+    "    [--plant drop|double|leak|early|keyless] [--sweep]\n";
 
 static int read_options(int argc, char **argv)
 {
-    static const struct option known[] = {{"seed", required_argument, NULL, 's'},
-                                          {"seeds", required_argument, NULL, 'n'},
-                                          {"jobs", required_argument, NULL, 'j'},
-                                          {"trace", no_argument, NULL, 't'},
-                                          {"only", required_argument, NULL, 'o'},
-                                          {"no-shrink", no_argument, NULL, 'S'},
-                                          {"replay", no_argument, NULL, 'r'},
-                                          {"plant", required_argument, NULL, 'p'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option known[] = {
+        {"seed", required_argument, NULL, 's'}, {"seeds", required_argument, NULL, 'n'},
+        {"jobs", required_argument, NULL, 'j'}, {"trace", no_argument, NULL, 't'},
+        {"only", required_argument, NULL, 'o'}, {"no-shrink", no_argument, NULL, 'S'},
+        {"replay", no_argument, NULL, 'r'},     {"plant", required_argument, NULL, 'p'},
+        {"sweep", no_argument, NULL, 'w'},      {NULL, 0, NULL, 0}};
     int mode = 0;
     for (int o; (o = getopt_long(argc, argv, "", known, NULL)) != -1;)
         switch (o) {
@@ -344,7 +416,8 @@ static int read_options(int argc, char **argv)
                 return -1;
             break;
         case 'r':
-            mode = 'r';
+        case 'w':
+            mode = o;
             break;
         default:
             return -1;
@@ -375,9 +448,7 @@ int main(int argc, char **argv)
         return check_replay();
     if (mode == 'p')
         return check_planted();
-    struct totals t = {0};
-    double began = seconds();
-    run_all(&t);
-    print_totals(&t, seconds() - began);
-    return t.failed == 0 ? 0 : 1;
+    if (mode == 'w')
+        return sweep();
+    return run_seeds();
 }
