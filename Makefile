@@ -10,6 +10,7 @@
 #   make property   DOCUMENTS=100000 of random data through templates
 #   make api        writes scripts/API.md anew, from stdlib/api
 #   make fuzz       templates, for FUZZ_SECONDS=3600, on as many cores as JOBS=1; fuzz-pattern: the patterns of Lua
+#   make sim        SEEDS=1000 simulated days from SEED=1 on, JOBS=2 at a time; sim-planted, sim-sweep: see tests/sim/README.md
 #   make bench      deliveries a second, CPU a delivery; bench-flows, bench-template, bench-store: parts of it
 #   make install    PREFIX=/usr/local, DESTDIR for packagers
 #   make clean
@@ -132,7 +133,7 @@ run: deps
 # The recursion is for the first time: what pkg-config says is read when make starts.
 .PHONY: test
 test: deps-test
-	@$(MAKE) --no-print-directory -j2 all unit $(BUILD)/native.so $(BUILD)/crash.so
+	@$(MAKE) --no-print-directory -j2 all unit $(BUILD)/native.so $(BUILD)/crash.so $(BUILD)/simulator
 	@BUILD=$(abspath $(BUILD)) tests/run
 
 .PHONY: lint
@@ -169,6 +170,15 @@ KILLS ?= 50
 crash-flows: deps-test
 	@$(MAKE) --no-print-directory -j2 all $(BUILD)/crash.so
 	@SWEEP=all KILLS=$(KILLS) BUILD=$(abspath $(BUILD)) ANZOL=$(abspath $(BUILD))/anzol /usr/bin/python3 tests/e2e/tap.py tests/e2e/test_flow_crash.py
+
+SEEDS ?= 1000
+.PHONY: sim sim-planted sim-sweep
+sim sim-planted sim-sweep: deps-test
+	@$(MAKE) --no-print-directory -j2 $(BUILD)/simulator
+	@$(SIMULATE_$@)
+SIMULATE_sim         = $(BUILD)/simulator --seed $(SEED) --seeds $(SEEDS) --jobs $(JOBS)
+SIMULATE_sim-planted = for bug in drop double leak early keyless; do $(BUILD)/simulator --plant $$bug --seed $(SEED) --seeds 100 --jobs $(JOBS) || exit 1; done
+SIMULATE_sim-sweep   = $(BUILD)/simulator --sweep --seed $(SEED) --jobs $(JOBS)
 
 # libFuzzer; what it finds stays in build-fuzz/, and a crash ends it.
 JOBS    ?= 1

@@ -41,7 +41,7 @@ core_is_pure() {
 
 documented() {
     missing=0
-    for folder in runtime runtime/core runtime/store runtime/net runtime/script runtime/host runtime/cli stdlib scripts tests; do
+    for folder in runtime runtime/core runtime/store runtime/net runtime/script runtime/host runtime/cli stdlib scripts tests tests/sim; do
         [ -s "$folder/README.md" ] || { echo "$folder has no README.md"; missing=1; }
     done
     return $missing

@@ -44,11 +44,12 @@ struct day { /* one world to be run */
 
 static struct {
     uint64_t seed, seeds;
+    uint64_t every; /* of a sweep: only each n-th */
     int jobs;
     bool trace, shrink;
     enum plant plant;
     const char *only;
-} options = {.seed = 1, .seeds = 1, .jobs = 1, .shrink = true};
+} options = {.seed = 1, .seeds = 1, .every = 1, .jobs = 1, .shrink = true};
 
 /* --- one world ---------------------------------------------------------------------------------------------------- */
 
@@ -355,7 +356,7 @@ static void make_sweep(struct day *d, uint64_t i)
             memset(d->omitted + at, 1, n - at);
             break;
         }
-    d->crash_at = i / 2;
+    d->crash_at = i / 2 * options.every;
     d->power = i % 2 == 1;
 }
 
@@ -365,7 +366,7 @@ static int sweep(void)
     struct totals first = {0}, t = {0};
     double began = seconds();
     run_all(1, make_sweep, &first);
-    run_all(2 * first.changes + 2, make_sweep, &t);
+    run_all(2 * (first.changes / options.every + 1), make_sweep, &t);
     printf("seed %" PRIu64 ": killed, and the power cut, before each of %" PRIu64
            " changes of the disk: %zu runs, %zu with a "
            "violation; %.1f s\n",
@@ -377,16 +378,21 @@ static int sweep(void)
 
 static const char usage[] =
     "sim --seed N [--seeds COUNT] [--jobs N] [--trace] [--only N,N,…] [--no-shrink] [--replay]\n"
-    "    [--plant drop|double|leak|early|keyless] [--sweep]\n";
+    "    [--plant drop|double|leak|early|keyless] [--sweep [--every N]]\n";
 
 static int read_options(int argc, char **argv)
 {
-    static const struct option known[] = {
-        {"seed", required_argument, NULL, 's'}, {"seeds", required_argument, NULL, 'n'},
-        {"jobs", required_argument, NULL, 'j'}, {"trace", no_argument, NULL, 't'},
-        {"only", required_argument, NULL, 'o'}, {"no-shrink", no_argument, NULL, 'S'},
-        {"replay", no_argument, NULL, 'r'},     {"plant", required_argument, NULL, 'p'},
-        {"sweep", no_argument, NULL, 'w'},      {NULL, 0, NULL, 0}};
+    static const struct option known[] = {{"seed", required_argument, NULL, 's'},
+                                          {"seeds", required_argument, NULL, 'n'},
+                                          {"jobs", required_argument, NULL, 'j'},
+                                          {"trace", no_argument, NULL, 't'},
+                                          {"only", required_argument, NULL, 'o'},
+                                          {"no-shrink", no_argument, NULL, 'S'},
+                                          {"replay", no_argument, NULL, 'r'},
+                                          {"plant", required_argument, NULL, 'p'},
+                                          {"sweep", no_argument, NULL, 'w'},
+                                          {"every", required_argument, NULL, 'e'},
+                                          {NULL, 0, NULL, 0}};
     int mode = 0;
     for (int o; (o = getopt_long(argc, argv, "", known, NULL)) != -1;)
         switch (o) {
@@ -415,6 +421,9 @@ static int read_options(int argc, char **argv)
             if (options.plant == PLANT_NONE)
                 return -1;
             break;
+        case 'e':
+            options.every = strtoull(optarg, NULL, 10);
+            break;
         case 'r':
         case 'w':
             mode = o;
@@ -422,7 +431,7 @@ static int read_options(int argc, char **argv)
         default:
             return -1;
         }
-    if (options.jobs < 1 || options.jobs > JOBS_MAX)
+    if (options.jobs < 1 || options.jobs > JOBS_MAX || options.every < 1)
         return -1;
     return mode;
 }
