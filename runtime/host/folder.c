@@ -48,7 +48,18 @@ static int write_all(int fd, const char *data, size_t len)
     return 0;
 }
 
-/* Written beside and renamed, so that a reader sees the old or the new, never a part. */
+/* A name that was given in it outlives a power cut. Some file systems cannot; they are no worse for it. */
+static void sync_folder(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    (void)fsync(fd);
+    close(fd);
+}
+
+/* Written beside, synced and renamed, so that a reader, and who finds it after a power cut, sees the old or the new,
+ * never a part. */
 static int write_file(const char *path, const char *name, const char *text, struct err *e)
 {
     char file[PATH_SIZE], beside[PATH_SIZE];
@@ -61,7 +72,7 @@ static int write_file(const char *path, const char *name, const char *text, stru
     int fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return err_system(e, errno, "cannot write %s", beside);
-    int rc = write_all(fd, text, strlen(text));
+    int rc = write_all(fd, text, strlen(text)) == 0 ? fsync(fd) : -1;
     int number = errno;
     if (close(fd) != 0 && rc == 0) {
         rc = -1;
@@ -80,7 +91,10 @@ static int make_token(const char *path, char token[FOLDER_TOKEN_SIZE], struct er
     env_random(random, sizeof random);
     for (size_t i = 0; i < sizeof random; i++)
         snprintf(token + 2 * i, 3, "%02x", random[i]);
-    return write_file(path, "token", token, e);
+    int rc = write_file(path, "token", token, e);
+    if (rc == 0)
+        sync_folder(path); /* from now on people are given it */
+    return rc;
 }
 
 /* A token of the user's own is as good when it is long enough and can stand in a header. */
