@@ -119,9 +119,9 @@ class Receiver:
         async def serve():
             self.server = await self.loop.create_server(Connection, "127.0.0.1", port, backlog=4096)
             self.port = self.server.sockets[0].getsockname()[1]
-            started.set()
 
         self.loop.run_until_complete(serve())
+        self.loop.call_soon(started.set)  # a stop() that came before it runs would be forgotten
         self.loop.run_forever()
 
     def take(self, request, transport):
