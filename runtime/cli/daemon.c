@@ -88,6 +88,16 @@ static void stop_signals(struct daemon *d, struct ev_loop *loop)
     (void)signal(SIGHUP, SIG_IGN); /* the end is near: nothing is cut short */
 }
 
+/* One that comes while the daemon starts would end it; it is obeyed when it can be. Threads that are made meanwhile
+ * never get one. */
+static void hold_hangup(int how)
+{
+    sigset_t hangup;
+    sigemptyset(&hangup);
+    sigaddset(&hangup, SIGHUP);
+    (void)pthread_sigmask(how, &hangup, NULL);
+}
+
 static void open_log(struct daemon *d, const struct daemon_options *o)
 {
     log_init(&d->log, STDERR_FILENO);
@@ -128,10 +138,12 @@ static int start_host(struct daemon *d, const struct daemon_options *o, int64_t 
 static int serve(struct daemon *d, const struct daemon_options *o, int64_t keep_ms, const char *command,
                  const struct daemon_hooks *hooks, struct ev_loop *loop)
 {
+    hold_hangup(SIG_BLOCK);
     int code = start_host(d, o, keep_ms, command, loop);
     if (code != 0)
         return code;
     start_signals(d, loop, hooks != NULL && hooks->hangup_ends);
+    hold_hangup(SIG_UNBLOCK);
     if (hooks != NULL && hooks->ready != NULL)
         hooks->ready(hooks->ud, d->host);
     ev_run(loop, 0);

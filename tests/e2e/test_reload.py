@@ -259,6 +259,18 @@ class EnvFile(unittest.TestCase):
             self.assertEqual(status, 422)
             self.assertRegex(body["detail"], r"cannot open \S+env: No such file")
 
+    def test_a_hangup_while_it_starts_is_obeyed_later(self):
+        with Receiver() as r, Daemon(integration(r.url) + webhook("paid"), start=False) as d:
+            env_file = os.path.join(d.folder, "env")
+            os.mkfifo(env_file)  # it is waited for while the daemon starts; a reload leaves out what is no file
+            d.options = ["--env-file", env_file]
+            d.start(ready=False)
+            with open(env_file, "w"):
+                d.process.send_signal(signal.SIGHUP)
+            wait_until(lambda: d.process.poll() is not None or "reloaded" in d.log_text(), "it is reloaded")
+            self.assertIsNone(d.process.poll(), d.log_text())
+            self.assertTrue(d.is_ready())
+
     def test_an_env_file_that_is_gone_does_not_end_what_watches(self):
         with Receiver() as r, Daemon(integration(r.url) + webhook("paid"), start=False) as d:
             env_file = os.path.join(d.folder, "env")
