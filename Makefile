@@ -6,6 +6,7 @@
 #   make lint       layers, luacheck, cppcheck, shell
 #   make check-asan / check-valgrind    the suite under the sanitizers / valgrind
 #   make figures    the load tests in full size: the figures of the README
+#   make crash      kill -9 under load, KILLS=200 times: nothing lost, nothing sent twice; prefixes-e2e: a power cut after each write
 #   make crash-flows  flows, killed at each sync of the journal, at pairs of them, and KILLS=50 times at random
 #   make property   DOCUMENTS=100000 of random data through templates
 #   make api        writes scripts/API.md anew, from stdlib/api
@@ -96,8 +97,9 @@ unit: $(UNIT)
 $(BUILD)/native.so: tests/lua/native.c $(BUILD)/libanzol.a
 	$(call say,cc  )$(CC) $(ALL_CFLAGS) -shared -o $@ $^ $(filter-out -llua5.4,$(LIBS))
 
-# Preloaded into the daemon, it kills it at a chosen sync.
-$(BUILD)/crash.so: tests/e2e/crash.c
+# Preloaded into the daemon: crash kills it at a chosen sync, record writes down what it does to its files.
+PRELOADS = $(BUILD)/crash.so $(BUILD)/record.so
+$(PRELOADS): $(BUILD)/%.so: tests/e2e/%.c
 	@mkdir -p $(@D)
 	$(call say,cc  )$(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra $(WERROR) -fPIC $(CFLAGS) -shared -o $@ $< -ldl
 
@@ -133,7 +135,7 @@ run: deps
 # The recursion is for the first time: what pkg-config says is read when make starts.
 .PHONY: test
 test: deps-test
-	@$(MAKE) --no-print-directory -j2 all unit $(BUILD)/native.so $(BUILD)/crash.so $(BUILD)/simulator
+	@$(MAKE) --no-print-directory -j2 all unit $(BUILD)/native.so $(PRELOADS) $(BUILD)/simulator
 	@BUILD=$(abspath $(BUILD)) tests/run
 
 .PHONY: lint
@@ -143,13 +145,13 @@ lint: deps-test
 .PHONY: check-asan
 check-asan: deps-test
 	@$(MAKE) --no-print-directory -j2 BUILD=build-asan CFLAGS="-O1 -g -fno-omit-frame-pointer" \
-	    SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all" all unit build-asan/crash.so
+	    SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all" all unit build-asan/crash.so build-asan/record.so
 	@WRAPPED=1 PATIENCE=120 BUILD=$(abspath build-asan) ASAN_OPTIONS=detect_leaks=1:verify_asan_link_order=0 UBSAN_OPTIONS=print_stacktrace=1 tests/run unit e2e
 
 .PHONY: check-valgrind
 check-valgrind: deps-test
 	$(call install,valgrind)
-	@$(MAKE) --no-print-directory -j2 all unit $(BUILD)/crash.so
+	@$(MAKE) --no-print-directory -j2 all unit $(PRELOADS)
 	@WRAPPED=1 PATIENCE=300 BUILD=$(abspath $(BUILD)) ANZOL=$(abspath tests)/valgrind WRAP_UNIT="$(abspath tests)/valgrind-unit" tests/run unit e2e
 
 .PHONY: api
@@ -165,8 +167,21 @@ property: deps-test
 	@$(MAKE) --no-print-directory -j2 $(BUILD)/native.so
 	@BUILD=$(abspath $(BUILD)) lua5.4 -e 'require("tests.lua.property").run($(DOCUMENTS), $(SEED))' && echo "$(DOCUMENTS) documents, seed $(SEED): all came out as they went in"
 
-KILLS ?= 50
+# kill -9 under load, KILLS=200 times; 10000 take about half an hour. SEED=n: the same choices again.
+.PHONY: crash
+crash: KILLS ?= 200
+crash: deps-test
+	@$(MAKE) --no-print-directory -j2 all $(BUILD)/crash.so
+	@KILLS=$(KILLS) BUILD=$(abspath $(BUILD)) ANZOL=$(abspath $(BUILD))/anzol /usr/bin/python3 tests/e2e/tap.py tests/e2e/test_crash.py
+
+# A power cut after each write of a recorded workload, the real binary started on what is left: about 20 minutes.
+.PHONY: prefixes-e2e
+prefixes-e2e: deps-test
+	@$(MAKE) --no-print-directory -j2 all $(BUILD)/record.so
+	@PREFIXES=all BUILD=$(abspath $(BUILD)) ANZOL=$(abspath $(BUILD))/anzol /usr/bin/python3 tests/e2e/tap.py tests/e2e/test_prefixes.py
+
 .PHONY: crash-flows
+crash-flows: KILLS ?= 50
 crash-flows: deps-test
 	@$(MAKE) --no-print-directory -j2 all $(BUILD)/crash.so
 	@SWEEP=all KILLS=$(KILLS) BUILD=$(abspath $(BUILD)) ANZOL=$(abspath $(BUILD))/anzol /usr/bin/python3 tests/e2e/tap.py tests/e2e/test_flow_crash.py

@@ -1,9 +1,11 @@
 /*
- * crash: preloaded into the daemon (LD_PRELOAD), it kills it at a chosen sync of the database's journal.
+ * crash: preloaded into the daemon (LD_PRELOAD), it kills it at a chosen sync of the database's journal, or in the
+ * middle of a checkpoint.
  *
  * CRASH_AT=n is the n-th sync of a file whose name ends in -wal. CRASH_HOW=after: killed when that has been synced.
  * CRASH_HOW=before: it has not, and is lost as in a power cut: what was written to the journal since the sync before is
- * undone. (Debian's SQLite writes with pwrite64 and syncs with fdatasync; one thread does both.)
+ * undone. CRASH_HOW=checkpoint: killed after the n-th write to the database itself. (Debian's SQLite writes with
+ * pwrite64 and syncs with fdatasync; one thread does both.)
  */
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -22,17 +24,23 @@ struct undo { /* what stood where the journal was written since its last sync */
 
 static struct undo *undos;
 static size_t undo_count;
-static int syncs;
+static int events; /* those that CRASH_AT counts */
 
 ssize_t pwrite64(int fd, const void *data, size_t len, off_t at);
 int fdatasync(int fd);
 
-static int is_journal(int fd)
+static int ends_in(int fd, const char *end)
 {
     char link[64], name[4096];
+    size_t len = strlen(end);
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     ssize_t n = readlink(link, name, sizeof name);
-    return n > 4 && memcmp(name + n - 4, "-wal", 4) == 0;
+    return n > (ssize_t)len && memcmp(name + n - len, end, len) == 0;
+}
+
+static int is_journal(int fd)
+{
+    return ends_in(fd, "-wal");
 }
 
 static void forget(void)
@@ -73,15 +81,6 @@ static void *real(const char *name)
     return f;
 }
 
-ssize_t pwrite64(int fd, const void *data, size_t len, off_t at)
-{
-    ssize_t (*write_at)(int, const void *, size_t, off_t);
-    *(void **)&write_at = real("pwrite64");
-    if (is_journal(fd))
-        remember(fd, len, at);
-    return write_at(fd, data, len, at);
-}
-
 static void die(void)
 {
     kill(getpid(), SIGKILL);
@@ -89,17 +88,41 @@ static void die(void)
         pause();
 }
 
+static int is_how(const char *name)
+{
+    const char *how = getenv("CRASH_HOW");
+    return how != NULL && strcmp(how, name) == 0;
+}
+
+/* Counts one; whether it is the one to die at. */
+static int is_now(void)
+{
+    const char *n = getenv("CRASH_AT");
+    return n != NULL && ++events == atoi(n);
+}
+
+ssize_t pwrite64(int fd, const void *data, size_t len, off_t at)
+{
+    ssize_t (*write_at)(int, const void *, size_t, off_t);
+    *(void **)&write_at = real("pwrite64");
+    if (is_journal(fd))
+        remember(fd, len, at);
+    ssize_t n = write_at(fd, data, len, at);
+    if (is_how("checkpoint") && ends_in(fd, ".db") && is_now())
+        die();
+    return n;
+}
+
 int fdatasync(int fd)
 {
     int (*sync_data)(int);
     ssize_t (*write_at)(int, const void *, size_t, off_t);
-    const char *n = getenv("CRASH_AT"), *how = getenv("CRASH_HOW");
     *(void **)&sync_data = real("fdatasync");
     *(void **)&write_at = real("pwrite64");
     if (!is_journal(fd))
         return sync_data(fd);
-    int now = n != NULL && ++syncs == atoi(n);
-    if (now && how != NULL && strcmp(how, "before") == 0) {
+    int now = !is_how("checkpoint") && is_now();
+    if (now && is_how("before")) {
         lose(fd, write_at);
         die();
     }
