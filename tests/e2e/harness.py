@@ -69,20 +69,21 @@ HANG, CLOSE, RESET = object(), object(), object()
 
 class Receiver:
     """Records requests and does with each what `plan(request, number)` says: bytes to write (a list of them: with pauses of seconds
-    in between), HANG, CLOSE, RESET. `plan` may be a list: in turn, the last from then on."""
+    in between), HANG, CLOSE, RESET. `plan` may be a list: in turn, the last from then on. It listens on a port of loopback, or on `sock`."""
 
-    def __init__(self, plan=None, keep=True, port=0):
+    def __init__(self, plan=None, keep=True, port=0, sock=None):
         self.requests, self.count, self.connections = [], 0, 0
         self.plan = plan if callable(plan) else self.in_turn(plan or [OK])
         self.keep = keep
         self.lock = threading.Condition()
         self.keys, self.times = {}, []
+        self.sock, self.open = sock, set()
         self.loop = asyncio.new_event_loop()
         started = threading.Event()
         self.thread = threading.Thread(target=self.run, args=(started, port), daemon=True)
         self.thread.start()
         started.wait()
-        self.url = f"http://127.0.0.1:{self.port}/"
+        self.url = f"http://{self.host}:{self.port}/"
 
     @staticmethod
     def in_turn(plan):
@@ -97,6 +98,10 @@ class Receiver:
                 self.transport, self.buffer = transport, b""
                 receiver.connections += 1
                 self.number = receiver.connections
+                receiver.open.add(transport)
+
+            def connection_lost(self, _):
+                receiver.open.discard(self.transport)
 
             def data_received(self, data):
                 self.buffer += data
@@ -117,8 +122,9 @@ class Receiver:
                 return True
 
         async def serve():
-            self.server = await self.loop.create_server(Connection, "127.0.0.1", port, backlog=4096)
-            self.port = self.server.sockets[0].getsockname()[1]
+            where = {"sock": self.sock} if self.sock else {"host": "127.0.0.1", "port": port}
+            self.server = await self.loop.create_server(Connection, backlog=4096, **where)
+            self.host, self.port = self.server.sockets[0].getsockname()
 
         self.loop.run_until_complete(serve())
         self.loop.call_soon(started.set)  # a stop() that came before it runs would be forgotten
@@ -155,6 +161,11 @@ class Receiver:
                     self.loop.call_later(at, transport.write, part)
         elif what is not HANG:
             transport.write(what)
+
+    def forget(self):
+        """All its connections end at once, as in a crash of the machine."""
+        self.loop.call_soon_threadsafe(lambda: [self.do(RESET, transport) for transport in list(self.open)])
+        wait_until(lambda: not self.open, "the receiver has no connections")
 
     def wait(self, count, patience=None):
         """Until `count` requests have come; they all."""
