@@ -116,7 +116,7 @@ end
 
 -- Renders and emits one delivery; false: the data may have been changed by a function of the script.
 local function deliver(r, data)
-  local ok, why = protected(send, r, data, native.new_id())
+  local ok, why = protected(send, r, data, native.new_id(r.name))
   if not ok then native.emit_failed(r.name, r.integration, message_of(why, r)) end
   return not r.may_change
 end
@@ -230,7 +230,7 @@ end
 function boot.call(name, raw)
   local r, data, why = prepare(name, raw)
   if not r then return nil, data, why end
-  local ok, bad = protected(send, r, data, native.new_id())
+  local ok, bad = protected(send, r, data, native.new_id(r.name))
   if not ok then return nil, 422, message_of(bad, r) end
   return true
 end

@@ -1,6 +1,7 @@
 #include "core/log.h"
 
 #include "core/json_write.h"
+#include "core/pulse.h"
 #include "core/secrets.h"
 #include "core/units.h"
 #include "core/utf8.h"
@@ -264,7 +265,9 @@ static void drop_rest(struct log *l, size_t done)
 
 static void flush_gathered(struct log *l)
 {
+    enum phase before = phase_enter(PHASE_LOG);
     size_t done = write_some(l->fd, buf_view(&l->out));
+    phase_leave(before);
     if (done == l->out.len)
         buf_clear(&l->out);
     else

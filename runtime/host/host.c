@@ -1,5 +1,6 @@
 #include "host/host.h"
 
+#include "core/pulse.h"
 #include "core/secrets.h"
 #include "core/units.h"
 #include "host/api.h"
@@ -11,6 +12,7 @@
 #include "host/reload.h"
 #include "host/scripts.h"
 #include "host/sessions.h"
+#include "host/watchdog.h"
 #include "host/watching.h"
 
 #include <stdio.h>
@@ -37,6 +39,7 @@ struct host {
     struct sessions sessions;
     struct server *server;
     struct loop turns;
+    struct watchdog watchdog;
     bool stopping;
     struct timer stop_by; /* a client that never reads its answer does not keep the process */
     int64_t stop_by_ns;
@@ -71,9 +74,12 @@ static void on_stop_by(struct timer *t, int64_t now_ns)
 static void on_woken(void *ud)
 {
     struct host *h = ud;
+    enum phase before = phase_enter(PHASE_STORE);
     (void)store_dispatch(h->env.store);
     api_relax(&h->api);
+    (void)phase_enter(PHASE_RELOAD);
     builder_dispatch(h->builder);
+    phase_leave(before);
 }
 
 static void before_sleep(void *ud)
@@ -306,6 +312,8 @@ static int start_all(struct host *h, const struct host_options *o, struct err *e
     if (start_server(h, o, e) != 0 || sessions_start(&h->sessions, h->loop, h->state, e) != 0 ||
         (o->watch && watching_start(&h->watching, &h->reload, h->loop, e) != 0))
         return -1;
+    if (watchdog_start(&h->watchdog, e) != 0)
+        return -1;
     dispatch_begin(&h->dispatch);
     runs_begin(&h->runs);
     log_line(h->log, o->alone ? LOG_DEBUG : LOG_INFO, "ready", LOG_STR("listen", server_address(h->server)),
@@ -331,10 +339,12 @@ struct host *host_start(const struct host_options *o, struct err *e)
     h->turns = (struct loop){.ev = o->loop,
                              .timers = &h->timers,
                              .log = o->log,
+                             .watchdog = &h->watchdog,
                              .on_woken = on_woken,
                              .before_sleep = before_sleep,
                              .ud = h,
                              .timer_fd = -1};
+    watchdog_init(&h->watchdog, o->log);
     timer_init(&h->stop_by, on_stop_by);
     h->env = (struct env){
         .mono_ns = env_mono_ns, .wall_ms = env_wall_ms, .random = env_random, .log = h->log, .timers = &h->timers};
@@ -394,6 +404,7 @@ void host_free(struct host *h)
 {
     if (h == NULL)
         return;
+    watchdog_stop(&h->watchdog);
     if (h->server != NULL)
         folder_remove_address(h->state);
     server_free(h->server);

@@ -1,8 +1,10 @@
 #include "host/loop.h"
 
 #include "core/log.h"
+#include "core/pulse.h"
 #include "core/units.h"
 #include "host/env.h"
+#include "host/watchdog.h"
 
 #include <errno.h>
 #include <string.h>
@@ -29,7 +31,9 @@ static void on_timer(struct ev_loop *ev, struct ev_io *w, int events)
     if (read(l->timer_fd, &expirations, sizeof expirations) < 0 && errno != EAGAIN)
         log_line(l->log, LOG_ERROR, "timer", LOG_STR("error", strerror(errno)));
     l->timer_set_ns = INT64_MAX;
+    enum phase before = phase_enter(PHASE_TIMERS);
     timers_run(l->timers, env_mono_ns());
+    phase_leave(before);
 }
 
 /* libev's own timers have the grain of epoll's, a millisecond: too coarse to pace a thousand requests a second. */
@@ -51,6 +55,7 @@ static void on_waking(struct ev_loop *ev, struct ev_check *w, int events)
     (void)ev, (void)events;
     struct loop *l = w->data;
     l->woke_ns = env_mono_ns();
+    watchdog_turn_begins(l->watchdog, l->woke_ns);
 }
 
 static void note_turn(struct loop *l)
@@ -68,6 +73,7 @@ static void on_sleeping(struct ev_loop *ev, struct ev_prepare *w, int events)
     set_timer(l);
     l->before_sleep(l->ud);
     note_turn(l);
+    watchdog_turn_ends(l->watchdog);
 }
 
 int loop_start(struct loop *l, struct err *e)

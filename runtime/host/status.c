@@ -2,6 +2,7 @@
 
 #include "core/units.h"
 #include "host/view_parts.h"
+#include "host/watchdog.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -179,6 +180,16 @@ static void lane_gauge(struct buf *out, const struct dispatch *d, const char *na
     }
 }
 
+static void put_stalls(struct buf *out, const struct watchdog *w)
+{
+    head(out, "loop_stalls_total", "Turns of the loop that took 100 ms or more of its own doing, by what it was at.",
+         "counter");
+    for (int p = 0; p < PHASE_COUNT; p++)
+        buf_printf(out, "anzol_loop_stalls_total{phase=\"%s\"} %" PRIu64 "\n", phase_name((enum phase)p), w->stalls[p]);
+    head(out, "loop_stalled_seconds_total", "How long these took.", "counter");
+    buf_printf(out, "anzol_loop_stalled_seconds_total %.6f\n", (double)w->stalled_ns / NS_PER_S);
+}
+
 void view_metrics(struct buf *out, const struct view_status *s)
 {
     const struct counters *c = &s->dispatch->env->counters;
@@ -202,6 +213,7 @@ void view_metrics(struct buf *out, const struct view_status *s)
     head(out, "turn_seconds_max", "The longest turn of the loop since the start: how long others may have waited.",
          "gauge");
     buf_printf(out, "anzol_turn_seconds_max %.6f\n", (double)s->turns->longest_ns / NS_PER_S);
+    put_stalls(out, s->turns->watchdog);
     counter(out, "reloads_total", "Scripts loaded anew.", s->reload->loaded);
     counter(out, "reloads_failed_total", "Reloads that changed nothing, because of a mistake.", s->reload->failed);
     gauge(out, "reload_failed", "1 while the last reload is one that failed.", s->reload->failed_ms != 0);

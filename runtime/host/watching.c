@@ -1,5 +1,6 @@
 #include "host/watching.h"
 
+#include "core/pulse.h"
 #include "core/units.h"
 #include "host/scripts.h"
 
@@ -33,8 +34,10 @@ static void let_settle(struct watching *w)
 
 static void look_for_changes(struct watching *w)
 {
+    enum phase before = phase_enter(PHASE_FILES);
     if (watch_read(w->watch))
         let_settle(w);
+    phase_leave(before);
 }
 
 static void on_readable(struct ev_loop *loop, struct ev_io *io, int events)

@@ -15,13 +15,15 @@ enum { ACCEPT_AT_ONCE = 16 };
 
 void control_enter(struct control *c)
 {
-    c->depth++;
+    if (c->depth++ == 0)
+        c->before = phase_enter(PHASE_CONTROL);
 }
 
 void control_leave(struct control *c)
 {
     if (--c->depth > 0)
         return;
+    phase_leave(c->before);
     for (struct control_client *one; (one = c->gone) != NULL; free(one))
         c->gone = one->next;
     if (c->freed)

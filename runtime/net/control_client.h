@@ -11,6 +11,7 @@
 #define ANZOL_NET_CONTROL_CLIENT_H
 
 #include "core/json_write.h"
+#include "core/pulse.h"
 #include "net/control.h"
 #include "net/control_socket.h"
 
@@ -27,6 +28,7 @@ struct control {
     size_t count;
     struct control_client *gone; /* closed; callers further up the stack may still hold them */
     int depth;                   /* of those callers */
+    enum phase before;           /* the first of them came */
     bool freed;
 };
 

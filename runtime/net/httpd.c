@@ -1,5 +1,7 @@
 #include "net/httpd.h"
 
+#include "core/pulse.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
@@ -116,7 +118,9 @@ static bool has_fewer_connections(struct httpd *h)
 static void run(struct httpd *h)
 {
     MHD_UNSIGNED_LONG_LONG ms = 0;
+    enum phase before = phase_enter(PHASE_HTTP);
     (void)MHD_run(h->mhd);
+    phase_leave(before);
     ev_idle_stop(h->loop, &h->soon);
     ev_timer_stop(h->loop, &h->later);
     if (!has_fewer_connections(h) && MHD_get_timeout(h->mhd, &ms) != MHD_YES)

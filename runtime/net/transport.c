@@ -1,5 +1,6 @@
 #include "net/transport.h"
 
+#include "core/pulse.h"
 #include "core/units.h"
 #include "net/easy.h"
 #include "net/idle.h"
@@ -135,8 +136,10 @@ static void finish_ended(struct curl_transport *t)
 static void act(struct curl_transport *t, curl_socket_t fd, int what)
 {
     int running;
+    enum phase before = phase_enter(PHASE_TRANSPORT);
     (void)curl_multi_socket_action(t->multi, fd, what, &running);
     finish_ended(t);
+    phase_leave(before);
 }
 
 /* --- the loop ------------------------------------------------------------------------------------------------- */
@@ -241,11 +244,13 @@ static void on_tell(struct ev_loop *loop, struct ev_timer *timer, int events)
     struct curl_transport *t = timer->data;
     t->being_told = t->refused;
     t->refused = NULL;
+    enum phase before = phase_enter(PHASE_TRANSPORT);
     for (struct exchange *exchange; (exchange = t->being_told) != NULL;) {
         t->being_told = exchange->state;
         exchange->state = NULL;
         exchange->done(exchange);
     }
+    phase_leave(before);
 }
 
 static void no_memory(struct curl_transport *t, struct exchange *exchange)

@@ -1,5 +1,6 @@
 #include "script/budget.h"
 
+#include "core/pulse.h"
 #include "script/trace.h"
 
 #include <lauxlib.h>
@@ -91,9 +92,19 @@ int budget_raise(lua_State *L)
     return lua_error(L);
 }
 
+/* Of the loop that has not come back: which line it is at. */
+static void tell_place(lua_State *L)
+{
+    char place[PULSE_PLACE_SIZE];
+    trace_place(L, 0, place, sizeof place);
+    pulse_answer(place);
+}
+
 void budget_check(lua_State *L)
 {
     struct budget *b = budget_of(L);
+    if (pulse_is_asked())
+        tell_place(L);
     if ((b->over || b->refused) && is_caught(L)) {
         b->over = b->refused = false;
         b->start_ns = -1;

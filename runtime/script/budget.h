@@ -3,7 +3,8 @@
  *
  * A count hook looks at the thread's CPU clock every few hundred instructions, and so do the C functions that may run
  * long (library.h, json.h). Past the limit every further instruction raises, so that no pcall in a script can go on.
- * The CPU clock costs a system call: it is read when a coarse clock, which costs none, has moved on since the last
+ * Who looks at the clock also looks whether the watchdog of the loop (core/pulse.h) wants to know the line, and tells
+ * it. The CPU clock costs a system call: it is read when a coarse clock, which costs none, has moved on since the last
  * time, so that the many short renderings do not pay for it.
  */
 #ifndef ANZOL_SCRIPT_BUDGET_H

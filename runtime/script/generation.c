@@ -1,5 +1,6 @@
 #include "script/generation.h"
 
+#include "core/pulse.h"
 #include "script/archive.h"
 #include "script/boot.h"
 #include "script/generation_internal.h"
@@ -347,6 +348,7 @@ int generation_start(struct generation *g, struct bytes flow, struct bytes envel
 int generation_preview(struct generation *g, const char *webhook, struct bytes data, struct buf *json, struct err *e)
 {
     const struct boot_arg args[] = {TEXT(bytes_of(webhook)), TEXT(data)};
+    pulse_about(bytes_of(webhook));
     return call(g, "preview", args, 2, json, e);
 }
 
@@ -371,6 +373,7 @@ int generation_list(struct generation *g, const char *what, struct buf *json, st
 int generation_vars(struct generation *g, struct bytes webhook, int status, struct bytes headers, struct bytes body,
                     bool truncated, struct buf *out, struct err *e)
 {
+    pulse_about(webhook);
     const struct boot_arg args[] = {TEXT(webhook), NUMBER(status), TEXT(headers), TEXT(body), BOOLEAN(truncated)};
     return boot_call(&g->state, "vars", args, 5, STATE_RENDER_MS, out, e);
 }

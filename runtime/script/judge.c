@@ -1,5 +1,6 @@
 #include "script/judge.h"
 
+#include "core/pulse.h"
 #include "script/boot.h"
 #include "script/native.h"
 
@@ -55,5 +56,6 @@ int judge_run(struct state *s, struct bytes webhook, const struct attempt *a, st
 {
     struct judging j = {.webhook = webhook, .attempt = a, .out = out, .message = message, .e = e};
     *out = (struct retry_judgement){.kind = JUDGED_DEFAULT};
+    pulse_about(webhook);
     return state_run(s, run, &j, STATE_RENDER_MS, e) != 0 ? -1 : j.rc;
 }

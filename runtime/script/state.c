@@ -1,5 +1,6 @@
 #include "script/state.h"
 
+#include "core/pulse.h"
 #include "script/library.h"
 #include "script/stdlib.h"
 #include "script/trace.h"
@@ -181,7 +182,10 @@ int state_run(struct state *s, lua_CFunction fn, void *arg, int64_t budget_ms, s
     struct run r = {.fn = fn, .arg = arg, .budget_ms = budget_ms, .e = e};
     lua_pushcfunction(s->L, run_protected);
     lua_pushlightuserdata(s->L, &r);
+    enum phase before = phase_enter(PHASE_SCRIPT);
     int status = lua_pcall(s->L, 1, 0, 0);
+    phase_leave(before);
+    pulse_about((struct bytes){0});
     if (status == LUA_ERRMEM)
         err_set(e, ERR_SCRIPT, STATE_NO_MEMORY, TOO_MUCH, STATE_MEMORY_MIB);
     else if (status != LUA_OK)
