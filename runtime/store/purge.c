@@ -130,8 +130,8 @@ static int drop_script(struct purge *p, int64_t seq)
     return run_on(p->drop_script, seq);
 }
 
-/* Pages go back to the file system only when many are free: in the steady state new rows take them again. */
-static int vacuum(struct purge *p)
+/* Then some go back to the file system; in the steady state new rows take them again. */
+static bool has_many_free_pages(struct purge *p)
 {
     sqlite3_step(p->page_count);
     int64_t pages = sqlite3_column_int64(p->page_count, 0);
@@ -139,9 +139,7 @@ static int vacuum(struct purge *p)
     sqlite3_step(p->free_count);
     int64_t free_pages = sqlite3_column_int64(p->free_count, 0);
     sqlite3_reset(p->free_count);
-    if (free_pages <= VACUUM_ABOVE || free_pages <= pages / 4)
-        return SQLITE_OK;
-    return sqlite_run(p->vacuum);
+    return free_pages > VACUUM_ABOVE && free_pages > pages / 4;
 }
 
 /* As many as the time allows; `drop` a row at a time. */
@@ -156,7 +154,7 @@ static int drop_some(struct purge *p, struct doomed *d, int (*drop)(struct purge
         d->over = false;
         p->cursor = d->seqs[i - 1];
     }
-    return rc == SQLITE_OK ? vacuum(p) : rc;
+    return rc;
 }
 
 static int drop_all(struct purge *p, struct doomed *d, int (*drop)(struct purge *, int64_t))
@@ -199,21 +197,26 @@ static int step_stage(struct purge *p, int64_t now_ms, struct doomed *d)
     return rc == SQLITE_OK ? drop_all(p, d, stages[p->stage].drop) : rc;
 }
 
-/* Stages that have nothing to remove cost no step of their own. */
+/* Stages that have nothing to remove cost no step of their own. Behind the last, pages are given back. */
 static int step(struct purge *p, int64_t now_ms, bool *round_over)
 {
     struct doomed d;
-    int rc;
-    do {
+    int rc = SQLITE_OK;
+    if (p->stage == STAGE_COUNT)
+        rc = sqlite_run(p->vacuum);
+    if (rc != SQLITE_OK)
+        return rc;
+    while (p->stage < STAGE_COUNT) {
         d = (struct doomed){.count = 0};
         rc = step_stage(p, now_ms, &d);
         if (rc != SQLITE_OK || !d.over)
             return rc;
         p->cursor = 0;
-    } while (d.count == 0 && ++p->stage < STAGE_COUNT);
-    if (d.count > 0)
         p->stage++;
-    *round_over = p->stage == STAGE_COUNT;
+        if (d.count > 0)
+            break;
+    }
+    *round_over = p->stage == STAGE_COUNT && !has_many_free_pages(p);
     return SQLITE_OK;
 }
 

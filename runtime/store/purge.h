@@ -5,6 +5,8 @@
  * be old. No index is needed: all are in order of time already. A walk goes on from where the last step ended, so that
  * what stays for long (runs that sleep for months) is passed once a round, not once a step.
  *
+ * At the end of a round pages go back to the file system, some a step, until no more are free than new rows will take.
+ *
  * Runs go first, with their journals, because their deliveries stay as long as they do: a replay reads the answers.
  * Scripts go when no run can have started under them any more.
  */
@@ -32,8 +34,8 @@ void purge_init(struct purge *p, int64_t keep_ms, int64_t now_ns);
 int purge_prepare(struct purge *p, struct sqlite *c, struct err *e);
 /*
  * One step: at most 200 rows (a run with its steps is one) and about two milliseconds, in a transaction of its own
- * (none when there is nothing to remove). Sets next_ns. rc: SQLITE_OK, or what went wrong: rolled back, and tried again
- * with the next round.
+ * (none when there is nothing to remove), or 16 pages given back. Sets next_ns. rc: SQLITE_OK, or what went wrong:
+ * rolled back, and tried again with the next round.
  */
 int purge_step(struct purge *p, int64_t now_ns, int64_t now_ms);
 

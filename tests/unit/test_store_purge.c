@@ -71,7 +71,7 @@ static void test_kept_for_ever(void **state)
     assert_int_equal(number(f, "SELECT count(*) FROM deliveries"), 20);
 }
 
-/* While rows keep coming, and with pages given back in the end. */
+/* While rows keep coming. */
 static void test_purge_under_load(void **state)
 {
     struct fixture *f = *state;
@@ -87,6 +87,33 @@ static void test_purge_under_load(void **state)
         accept_many(f, (seq += 100) - 99, 100, "shop");
     assert_int_equal(number(f, "SELECT count(*) FROM deliveries"), seq - N);
     assert_int_equal(number(f, "PRAGMA integrity_check"), 0); /* "ok" as a number */
+}
+
+/* What much has needed once is given back: the file becomes small again, but for what the next rows will take. */
+static void test_pages_are_given_back(void **state)
+{
+    enum { N = 3000, SIZE = 16000, PAGE = 8192 };
+    struct fixture *f = *state;
+    static char request[SIZE];
+    static struct written w[N];
+    for (int i = 0; i < N; i++) {
+        prepare_delivery(&w[i], i + 1, "shop");
+        w[i].row.request = (struct bytes){request, sizeof request};
+        submit(f, &w[i]);
+    }
+    for (int i = 0; i < N; i++)
+        fixture_wait(f, &w[i].done);
+    finish_many(f, 1, N);
+    int64_t before = number(f, "PRAGMA page_count");
+    assert_true(before > N * SIZE / PAGE);
+    clock_ms += HOUR + 1;
+    fixture_reopen(f);
+    expect_soon(f, "SELECT count(*) FROM deliveries", 0);
+    expect_soon(f, "SELECT freelist_count > 1024 FROM pragma_freelist_count", 0);
+    assert_true(number(f, "PRAGMA page_count") < before / 3);
+    assert_int_equal(number(f, "PRAGMA integrity_check"), 0);
+    fixture_close(f);
+    assert_true(size_of(f, "anzol.db") < before / 3 * PAGE);
 }
 
 /* Writes without end, readers all the time: the log starts over again and again. */
@@ -127,9 +154,8 @@ static void test_log_is_bounded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH(setup_keeping_an_hour, test_old_ones_go),
-        WITH(fixture_setup, test_kept_for_ever),
-        WITH(setup_keeping_an_hour, test_purge_under_load),
+        WITH(setup_keeping_an_hour, test_old_ones_go),      WITH(fixture_setup, test_kept_for_ever),
+        WITH(setup_keeping_an_hour, test_purge_under_load), WITH(setup_keeping_an_hour, test_pages_are_given_back),
         WITH(fixture_setup, test_log_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
