@@ -235,6 +235,46 @@ static void a_full_pipe_drops_lines_and_says_so(void **state)
     buf_fini(&all);
 }
 
+/* As a load's on its own thread. */
+static void lines_gathered_beside_are_taken_over(void **state)
+{
+    struct log beside;
+    struct err e;
+    char text[1000];
+    (void)state;
+    memset(text, 'a', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    struct secrets *s = secrets_new(&e);
+    assert_non_null(s);
+    assert_int_equal(secrets_set(s, bytes_of("T"), bytes_of("hush-hush"), &e), 0);
+    lines.secrets = s; /* which the one beside does not know */
+    log_init_beside(&beside, &lines);
+    log_line(&beside, LOG_INFO, "x", LOG_STR("a", "hush-hush"));
+    beside.dropped = 3;
+    log_take(&lines, &beside);
+    assert_int_equal(beside.out.len, 0);
+    assert_int_equal(beside.dropped, 0);
+    assert_int_equal(lines.dropped, 3);
+    log_flush(&lines);
+    char *out = written();
+    assert_non_null(strstr(out, "\"a\":\"*********\""));
+    assert_non_null(strstr(out, "\"event\":\"log.dropped\",\"count\":3}"));
+    free(out);
+    for (int i = 0; i < 60; i++) {
+        log_line(&beside, LOG_INFO, "x", LOG_STR("a", text));
+        log_line(&lines, LOG_INFO, "y", LOG_STR("a", text));
+    }
+    log_take(&lines, &beside); /* much: it does not wait for the flush */
+    out = written();
+    assert_true(strlen(out) > 60000);
+    free(out);
+    log_flush(&lines);
+    free(written());
+    lines.secrets = NULL;
+    log_fini(&beside);
+    secrets_free(s);
+}
+
 static void a_closed_descriptor_is_survived(void **state)
 {
     struct log l;
@@ -259,6 +299,7 @@ int main(void)
         TEST(json_lines),
         TEST(text_lines),
         TEST(a_value_cannot_forge_a_line),
+        TEST(lines_gathered_beside_are_taken_over),
         TEST(lower_levels_are_left_out),
         TEST(values_are_masked),
         TEST(much_is_written_without_waiting_for_the_flush),

@@ -195,7 +195,8 @@ static void every_place_gets_its_encoding(void **state)
     check_slot(SLOT_HEADER, bytes_of("a\t\xC3\xA9"), "a\t\xC3\xA9");
     check_slot(SLOT_URL, bytes_of("aZ09-._~ +/%\xC3\xA9"), "aZ09-._~%20%2B%2F%25%C3%A9");
     check_slot(SLOT_JSON, bytes_of("\x01\n\"\\/"), "\\u0001\\n\\\"\\\\/");
-    check_slot(SLOT_XML, bytes_of("<&>\"'\n\xC3\xA9"), "&lt;&amp;&gt;&quot;&#39;&#10;\xC3\xA9");
+    check_slot(SLOT_XML, bytes_of("<&>\"'\n\t\r\xC3\xA9"),
+               "&lt;&amp;&gt;&quot;&#39;&#10;&#9;&#13;\xC3\xA9"); /* attributes would lose the last three */
     check_slot(SLOT_BASE64, bytes_of("user:pass"), "dXNlcjpwYXNz");
 }
 

@@ -238,13 +238,18 @@ static void random_text_never_harms(void **state)
     }
 }
 
-static void write_file(const char *name, const char *content, char path[128])
+static void write_bytes(const char *name, const char *content, size_t len, char path[128])
 {
     snprintf(path, 128, "%s/%s", folder, name);
     FILE *f = fopen(path, "w");
     assert_non_null(f);
-    assert_true(fputs(content, f) >= 0);
+    assert_int_equal(fwrite(content, 1, len, f), len);
     assert_int_equal(fclose(f), 0);
+}
+
+static void write_file(const char *name, const char *content, char path[128])
+{
+    write_bytes(name, content, strlen(content), path);
 }
 
 static void secrets_come_from_the_environment_or_credentials(void **state)
@@ -275,6 +280,56 @@ static void secrets_come_from_the_environment_or_credentials(void **state)
     assert_int_equal(secrets_load(vault, "BIG", &e), -1); /* a folder */
     assert_int_equal(e.domain, ERR_SYSTEM);
     rmdir(path);
+}
+
+static void credentials_have_an_upper_size(void **state)
+{
+    enum { MOST = 65536 };
+    static char value[MOST + 2];
+    char path[128];
+    struct err e = {0};
+    (void)state;
+    setenv("CREDENTIALS_DIRECTORY", folder, 1);
+    memset(value, 'v', MOST + 1);
+    write_file("CRED", value, path);
+    assert_int_equal(secrets_load(vault, "CRED", &e), -1);
+    assert_non_null(strstr(e.message, path));
+    assert_non_null(strstr(e.message, "is over 65536 bytes long"));
+    assert_null(secrets_get(vault, bytes_of("CRED")).data);
+    value[MOST] = '\0';
+    write_file("CRED", value, path);
+    assert_int_equal(secrets_load(vault, "CRED", &e), 0);
+    check_value("CRED", value);
+}
+
+static void too_long_and_nameless_ones_are_refused(void **state)
+{
+    enum { MOST = 65536 };
+    static char value[MOST + 1];
+    struct err e = {0};
+    (void)state;
+    memset(value, 'v', sizeof value);
+    assert_int_equal(secrets_set(vault, bytes_of("A"), (struct bytes){value, sizeof value}, &e), -1);
+    assert_int_equal(secrets_set(vault, bytes_of(""), bytes_of("hush"), &e), -1);
+    assert_null(secrets_get(vault, bytes_of("A")).data);
+    check_mask("hush", "hush");
+}
+
+/* Of the secrets of a load: those known already stay as they are. */
+static void all_of_another_are_added(void **state)
+{
+    struct err e;
+    (void)state;
+    struct secrets *other = secrets_new(&e);
+    assert_non_null(other);
+    set("BOTH", "mine-first");
+    assert_int_equal(secrets_set(other, bytes_of("BOTH"), bytes_of("theirs-later"), &e), 0);
+    assert_int_equal(secrets_set(other, bytes_of("NEW"), bytes_of("fresh-value"), &e), 0);
+    assert_int_equal(secrets_add_all(vault, other, &e), 0);
+    secrets_free(other);
+    check_value("BOTH", "mine-first");
+    check_value("NEW", "fresh-value");
+    check_mask("a fresh-value", "a ***********");
 }
 
 static void env_files_are_read(void **state)
@@ -326,6 +381,12 @@ static void env_file_errors_name_the_line(void **state)
     check_bad_file("export\nA=hush", "1");
     check_bad_file("ANZOL_T7=\"hush\n", "1");
     check_bad_file("ANZOL_T7='hush' hush\n", "1");
+    static const char nul[] = "A=1\nANZOL_T7=hu\0sh\n";
+    char path[128], want[160];
+    write_bytes("env", nul, sizeof nul - 1, path);
+    assert_int_equal(secrets_read_env_file(path, &e), -1);
+    snprintf(want, sizeof want, "%s:2: the value has a NUL in it", path);
+    assert_non_null(strstr(e.message, want));
     assert_int_equal(secrets_read_env_file("/nonexistent/env", &e), -1);
     assert_int_equal(e.domain, ERR_SYSTEM);
     assert_non_null(strstr(e.message, "/nonexistent/env"));
@@ -365,6 +426,9 @@ int main(void)
         TEST(random_values_never_survive),
         TEST(random_text_never_harms),
         TEST(secrets_come_from_the_environment_or_credentials),
+        TEST(credentials_have_an_upper_size),
+        TEST(too_long_and_nameless_ones_are_refused),
+        TEST(all_of_another_are_added),
         TEST(env_files_are_read),
         TEST(env_file_errors_name_the_line),
         TEST(wiping),
