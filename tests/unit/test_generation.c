@@ -657,6 +657,36 @@ static void generations_are_apart(void **state)
     generation_unref(b);
 }
 
+/* For editors and shells; the places of what follows stay as they are. */
+static void a_byte_order_mark_and_a_shell_line_are_passed_over(void **state)
+{
+    struct generation *g = NULL;
+    (void)state;
+    assert_int_equal(try_load("\xEF\xBB\xBF#!/usr/bin/env anzol\nerror('here')\n", &g), -1);
+    assert_non_null(strstr(buf_cstr(&errors), "a.lua:2: here"));
+    assert_int_equal(try_load("\xEF\xBB\xBF error('here')", &g), -1);
+    assert_non_null(strstr(buf_cstr(&errors), "a.lua:1: here"));
+    generation_unref(load("\xEF\xBB\xBF"));
+    generation_unref(load("#"));
+    assert_int_equal(try_load(" #! not the first", &g), -1);
+    assert_int_equal(try_load("\xEF\xBB#", &g), -1);
+}
+
+static void what_scripts_may_say_is_told(void **state)
+{
+    struct generation *g = load("");
+    struct buf out;
+    (void)state;
+    buf_init(&out);
+    assert_int_equal(generation_api(g, "api_stubs", &out, &e), 0);
+    assert_non_null(strstr(buf_cstr(&out), "webhook"));
+    buf_clear(&out);
+    assert_int_equal(generation_api(g, "api_markdown", &out, &e), 0);
+    assert_non_null(strstr(buf_cstr(&out), "integration"));
+    buf_fini(&out);
+    generation_unref(g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -670,6 +700,8 @@ int main(void)
         cmocka_unit_test(templates_write_each_place),
         cmocka_unit_test(a_template_that_fails_leaves_nothing_behind),
         cmocka_unit_test(a_template_cannot_fill_the_memory),
+        cmocka_unit_test(a_byte_order_mark_and_a_shell_line_are_passed_over),
+        cmocka_unit_test(what_scripts_may_say_is_told),
         cmocka_unit_test(mistakes_come_all_at_once),
         cmocka_unit_test(one_mistake_is_the_summary),
         cmocka_unit_test(an_endless_script_is_stopped),

@@ -537,6 +537,25 @@ static void random_tables_do_the_same(void **state)
         assert_same(RANDOM_TABLES, i + 1);
 }
 
+/* A long subject is searched in blocks of 64 KiB and eight times what is looked for: it may lie across their edges. */
+static void what_lies_across_blocks_is_found(void **state)
+{
+    static const char code[] = "local d = ...\n"
+                               "local out = {}\n"
+                               "for _, size in ipairs { 3, 40 } do\n"
+                               "  local what = 'a' .. string.rep('c', size - 1)\n"
+                               "  local at = 65536 + 8 * size + d\n"
+                               "  local s = string.rep('ab', 70000)\n"
+                               "  s = s:sub(1, at) .. what .. s:sub(at + 1)\n"
+                               "  out[#out + 1] = table.concat({ s:find(what, 1, true) }, ' ')\n"
+                               "  out[#out + 1] = table.concat({ s:find(what .. 'x', 1, true) }, ' ')\n"
+                               "end\n"
+                               "return table.concat(out, ', ')";
+    (void)state;
+    for (lua_Integer d = -90; d <= 90; d++)
+        assert_same(code, d);
+}
+
 static void picked_cases_do_the_same(void **state)
 {
     (void)state;
@@ -547,6 +566,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(picked_cases_do_the_same),
+        cmocka_unit_test(what_lies_across_blocks_is_found),
         cmocka_unit_test(random_patterns_do_the_same),
         cmocka_unit_test(random_tables_do_the_same),
         cmocka_unit_test(patterns_end),

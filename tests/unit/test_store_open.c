@@ -1,7 +1,9 @@
 /* What can be wrong with the folder and the file when the store opens: one clear line each. */
+#include "store/lockfile.h"
 #include "test_store.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -38,6 +40,44 @@ static void test_folder_is_a_file(void **state)
     strcat(other.folder, "/lock");
     struct err e = refused(&other);
     assert_says(e, "is not a folder");
+}
+
+/* Somebody's file elsewhere is not emptied. */
+static void test_lock_is_a_link(void **state)
+{
+    struct fixture *f = *state;
+    char target[128], text[8] = "";
+    snprintf(target, sizeof target, "%s", fixture_path(f, "anzol.db-shm"));
+    put(target, 0, "theirs", 6);
+    assert_int_equal(symlink(target, fixture_path(f, "lock")), 0);
+    struct err e = refused(f);
+    assert_says(e, "cannot open ");
+    assert_says(e, "/lock");
+    int fd = open(target, O_RDONLY);
+    assert_int_equal(read(fd, text, sizeof text), 6);
+    close(fd);
+    assert_string_equal(text, "theirs");
+}
+
+static void test_name_is_too_long(void **state)
+{
+    static char folder[PATH_MAX + 1];
+    struct err e;
+    (void)state;
+    memset(folder, 'f', sizeof folder - 1);
+    assert_int_equal(lockfile_take(folder, &e), -1);
+    assert_says(e, "cannot open ");
+    assert_false(lockfile_is_free(folder));
+}
+
+static void test_database_is_a_folder(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(mkdir(fixture_path(f, "anzol.db"), 0700), 0);
+    struct err e = refused(f);
+    assert_int_equal(rmdir(fixture_path(f, "anzol.db")), 0);
+    assert_says(e, "anzol.db cannot be opened");
+    assert_says(e, "check the permissions");
 }
 
 static void test_second_open(void **state)
@@ -168,6 +208,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_FOLDER(test_folder_missing),
         WITH_FOLDER(test_folder_is_a_file),
+        WITH_FOLDER(test_lock_is_a_link),
+        WITH_FOLDER(test_name_is_too_long),
+        WITH_FOLDER(test_database_is_a_folder),
         WITH_FOLDER(test_second_open),
         WITH_FOLDER(test_not_a_database),
         WITH_FOLDER(test_damaged_header),
