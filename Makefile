@@ -5,6 +5,7 @@
 #   make test       installs what the tests need, runs all of them
 #   make lint       layers, luacheck, cppcheck, shell
 #   make check-asan / check-valgrind    the suite under the sanitizers / valgrind
+#   make coverage   the suite with every line counted: a table, and which lines did not run; UNTESTED=core/log.c shows those of a file
 #   make figures    the load tests in full size: the figures of the README
 #   make crash      kill -9 under load, KILLS=200 times: nothing lost, nothing sent twice; prefixes-e2e: a power cut after each write
 #   make crash-flows  flows, killed at each sync of the journal, at pairs of them, and KILLS=50 times at random
@@ -153,6 +154,19 @@ check-valgrind: deps-test
 	$(call install,valgrind)
 	@$(MAKE) --no-print-directory -j2 all unit $(PRELOADS)
 	@WRAPPED=1 PATIENCE=300 BUILD=$(abspath $(BUILD)) ANZOL=$(abspath tests)/valgrind WRAP_UNIT="$(abspath tests)/valgrind-unit" tests/run unit e2e
+
+# What is killed loses its counts. A test that fails does not hide the figures.
+COV_FLAGS = BUILD=build-cov CFLAGS="-O0 -g" SANITIZE="--coverage -fprofile-update=atomic"
+.PHONY: coverage
+coverage: deps-test
+ifdef UNTESTED
+	@/usr/bin/python3 tests/coverage.py build-cov $(UNTESTED)
+else
+	@$(MAKE) --no-print-directory -j2 $(COV_FLAGS) all unit build-cov/native.so build-cov/crash.so
+	@find build-cov -name '*.gcda' -delete
+	@PATIENCE=120 BUILD=$(abspath build-cov) tests/run $$(sed -n '/^suite_lint/d; s/^suite_\([a-z0-9]*\)().*/\1/p' tests/run); code=$$?; \
+	    /usr/bin/python3 tests/coverage.py build-cov && exit $$code
+endif
 
 .PHONY: api
 api: deps-test

@@ -12,7 +12,8 @@ import unittest
 
 from harness import Daemon, wait_until
 
-WRAPPED = bool(os.environ.get("WRAPPED"))  # valgrind lets one thread run at a time, and has the others wait
+WRAPPED = bool(os.environ.get("WRAPPED"))
+SLOW = "a turn may truly take long, and valgrind has threads wait for each other"
 TURN_MS = 40  # of CPU: well below what is a stall
 F_SETPIPE_SZ = 1031
 
@@ -148,13 +149,14 @@ class Quiet(unittest.TestCase):
         while not until.is_set():
             daemon.emit("short", {})
 
+    @unittest.skipIf(WRAPPED, SLOW)
     def test_turns_that_take_a_while(self):
         with Daemon(SCRIPT) as d:
             for _ in range(20):
                 d.emit("short", {})
             self.none(d)
 
-    @unittest.skipIf(WRAPPED, "threads take turns")
+    @unittest.skipIf(WRAPPED, SLOW)
     def test_a_process_that_was_stopped(self):
         with Daemon(SCRIPT) as d:
             done = threading.Event()
@@ -169,7 +171,7 @@ class Quiet(unittest.TestCase):
             client.join()
             self.none(d)
 
-    @unittest.skipIf(WRAPPED, "threads take turns")
+    @unittest.skipIf(WRAPPED, SLOW)
     def test_a_machine_with_other_things_to_do(self):
         hogs = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2 * os.cpu_count())]
         try:
