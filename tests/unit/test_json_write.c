@@ -44,6 +44,22 @@ static void nested_values_get_their_commas(void **state)
     buf_fini(&b);
 }
 
+static void a_text_becomes_its_lines(void **state)
+{
+    struct buf out;
+    struct json_write w;
+    (void)state;
+    buf_init(&out);
+    json_write_init(&w, &out);
+    json_write_object(&w, NULL);
+    json_write_lines(&w, "a", bytes_of("one\n\ntwo \"2\"\nlast"));
+    json_write_lines(&w, "b", bytes_of("end\n"));
+    json_write_lines(&w, "c", bytes_of(""));
+    json_write_end(&w);
+    assert_string_equal(buf_cstr(&out), "{\"a\":[\"one\",\"\",\"two \\\"2\\\"\",\"last\"],\"b\":[\"end\"],\"c\":[]}");
+    buf_fini(&out);
+}
+
 static void wrong_nesting_fails_the_buffer(void **state)
 {
     struct buf b;
@@ -188,13 +204,10 @@ static void any_double_reads_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nested_values_get_their_commas),
-        cmocka_unit_test(wrong_nesting_fails_the_buffer),
-        cmocka_unit_test(escapes_what_must_be),
-        cmocka_unit_test(invalid_utf8_is_refused),
-        cmocka_unit_test(invalid_utf8_is_replaced_by_the_writer),
-        cmocka_unit_test(numbers_are_short_and_exact),
-        cmocka_unit_test(any_double_reads_back),
+        cmocka_unit_test(nested_values_get_their_commas), cmocka_unit_test(a_text_becomes_its_lines),
+        cmocka_unit_test(wrong_nesting_fails_the_buffer), cmocka_unit_test(escapes_what_must_be),
+        cmocka_unit_test(invalid_utf8_is_refused),        cmocka_unit_test(invalid_utf8_is_replaced_by_the_writer),
+        cmocka_unit_test(numbers_are_short_and_exact),    cmocka_unit_test(any_double_reads_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

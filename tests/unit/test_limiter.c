@@ -137,8 +137,11 @@ static void pauses(void **state)
     limiter_pause(&l, 10 * S);
     limiter_pause(&l, 5 * S);
     assert_int_equal(limiter_take(&l, 3 * S), 7 * S);
+    assert_int_equal(limiter_pause_left(&l, 3 * S), 7 * S);
+    assert_int_equal(limiter_pause_left(&l, 10 * S), 0);
     assert_int_equal(limiter_wait(&l, 10 * S), 0);
     limiter_resume(&l);
+    assert_int_equal(limiter_pause_left(&l, 3 * S), 0);
     assert_int_equal(limiter_take(&l, 3 * S), 0);
     limiter_set_rate(&l, 1, S, 3 * S);
     limiter_pause(&l, 20 * S);

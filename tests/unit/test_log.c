@@ -115,8 +115,8 @@ static void text_lines(void **state)
 {
     (void)state;
     lines.format = LOG_TEXT;
-    log_line(&lines, LOG_INFO, "delivery.attempt", LOG_STR("webhook", "order_paid"), LOG_INT("attempt", 2),
-             LOG_DURATION_US("took", 12340), LOG_BOOL("key", false));
+    log_line(&lines, LOG_INFO, "delivery.attempt", LOG_STR("webhook", "order_paid"), LOG_STR("error", ""),
+             LOG_INT("attempt", 2), LOG_DURATION_US("took", 12340), LOG_BOOL("key", false));
     log_line(&lines, LOG_ERROR, "x", LOG_DURATION_US("a", 900), LOG_DURATION_US("b", 2345678),
              LOG_BYTES("c", bytes_of("")));
     check_written("10:00:01.234 INFO  delivery.attempt webhook=order_paid attempt=2 took=12.3ms key=false\n"

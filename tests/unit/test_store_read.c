@@ -168,6 +168,7 @@ static void test_list_filters(void **state)
     update_one(f, 5, DELIVERY_WAITING);
     update_one(f, 6, DELIVERY_SUCCEEDED);
     update_one(f, 7, DELIVERY_FAILED);
+    expect_rows(list(f, &q, (struct store_filter){.state = DELIVERY_QUEUED}, 9), SEQS(8, 2, 1), false);
     expect_rows(list(f, &q, (struct store_filter){.state = DELIVERY_FAILED}, 9), SEQS(7, 4, 3), false);
     expect_rows(list(f, &q, (struct store_filter){.state = DELIVERY_FAILED}, 2), SEQS(7, 4), true);
     expect_rows(list(f, &q, (struct store_filter){.state = DELIVERY_FAILED, .before_seq = 4}, 2), SEQS(3), false);
@@ -183,6 +184,9 @@ static void test_list_filters(void **state)
     struct store_read *r = list(f, &q, (struct store_filter){.state = -1, .webhook = bytes_of("order_paid")}, 2);
     assert_int_equal(r->rows[0].request.len, 0);
     expect_rows(r, SEQS(8, 7), true);
+    for (int64_t seq = 1; seq <= 8; seq++)
+        update_one(f, seq, DELIVERY_SUCCEEDED);
+    expect_rows(list(f, &q, (struct store_filter){.state = DELIVERY_QUEUED}, 9), NULL, 0, false);
 }
 
 static void test_list_times(void **state)
