@@ -183,7 +183,7 @@ static bool step(struct lane *lane)
     bool marked = l == lane->marked.head;
     if (lane->paused && !marked) /* what is written down as sending goes */
         return false;
-    if (!marked && window_passed(lane, l)) {
+    if (window_passed(lane, l)) {
         if (!take(lane, l))
             return false;
         outcome_give_up(lane, l);

@@ -604,6 +604,29 @@ static void test_resend_goes_out_again_once(void **state)
     assert_int_equal(e.code, 409);
 }
 
+/* Written down as sending in time, but the disk took too long: the window is over all the same. */
+static void test_window_that_passes_while_it_is_marked(void **state)
+{
+    (void)state;
+    struct lane *lane = shop(0, 64);
+    w->class = ATTEMPT_NEVER_LEFT;
+    int64_t seq = accept(lane, false, 3);
+    run_for(20, 1000, true);
+    assert_int_equal(w->rows[seq].d.state, DELIVERY_WAITING);
+    int64_t left_ms = w->rows[seq].d.first_ms + 60000 - wall();
+    limiter_pause(&lane->limiter, w->now_ns + (left_ms - 2) * NS_PER_MS);
+    run_for(left_ms - 20, 1000, true);
+    w->store_refuses = true; /* the mark is on its way from 7 ms before the end on */
+    run_for(40, 1000, true);
+    w->store_refuses = false;
+    run_for(100, 1000, true);
+    assert_int_equal(w->sent, 1);
+    assert_int_equal(w->rows[seq].d.state, DELIVERY_FAILED);
+    assert_int_equal(w->rows[seq].d.error, ATTEMPT_WINDOW);
+    assert_int_equal(w->final[seq], 1);
+    assert_int_equal(dispatch.in_flight, 0);
+}
+
 /* Behind the cursor, more than the window holds, while fresh ones come: nothing is kept beyond it, nothing left behind.
  */
 static void test_many_resends_stay_in_the_store_and_each_goes_out_once(void **state)
@@ -766,6 +789,7 @@ int main(void)
         test(test_a_lane_is_paused_by_hand),
         test(test_a_pause_lets_what_is_marked_go),
         test(test_window_that_passed_gives_up_without_sending),
+        test(test_window_that_passes_while_it_is_marked),
         test(test_refusing_store_bounds_what_is_sent),
         test(test_refusing_store_bounds_long_answers),
         test(test_drain_puts_marked_ones_back),
