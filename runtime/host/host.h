@@ -13,7 +13,7 @@
 struct ev_loop;
 struct host;
 
-struct host_options {
+struct host_options { /* what it points to stays as long as the host */
     struct ev_loop *loop;
     const char *state;        /* folder */
     const char *listen;       /* "127.0.0.1:8020" */

@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static const int64_t DAY_NS = 24 * 3600 * NS_PER_S;
 static const int64_t RESTART_AFTER_NS = NS_PER_S; /* as a supervisor does when a start has failed */
 static const int64_t STOP_MAX_NS = 42 * NS_PER_S; /* what an orderly stop may take: host.c says 40 s */
 enum { TURNS_AT_ONCE = 200000 };                  /* without any time passing: it is caught in a circle */
@@ -203,8 +204,9 @@ static void step(void)
 static void begin_life(void)
 {
     static char state[80], listen[] = "127.0.0.1:8020";
-    const char *paths[] = {scripts_path()};
+    static const char *paths[1];
     struct err e;
+    paths[0] = scripts_path();
     snprintf(state, sizeof state, "%s/state", world.folder);
     struct host_options o = {.loop = here.ev,
                              .state = state,
@@ -278,6 +280,7 @@ static void on_impatience(struct timer *t, int64_t now_ns)
         return;
     note("told to stop at once");
     here.hurried = true;
+    world.crashes++; /* to what was in flight it is one */
     host_stop(here.host);
 }
 
@@ -377,6 +380,9 @@ static int remove_one(const char *path, const struct stat *s, int what, struct F
 
 void world_end(void)
 {
+    world_restart(DAY_NS, 0);
+    while (here.host != NULL && !world.failed)
+        live();
     if (here.host != NULL) {
         world_crash(false, 0);
         end_life(0);
