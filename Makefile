@@ -11,7 +11,7 @@
 #   make crash-flows  flows, killed at each sync of the journal, at pairs of them, and KILLS=50 times at random
 #   make property   DOCUMENTS=100000 of random data through templates
 #   make api        writes scripts/API.md anew, from stdlib/api
-#   make fuzz       templates, for FUZZ_SECONDS=3600, on as many cores as JOBS=1; fuzz-pattern: the patterns of Lua
+#   make fuzz       RUNS=10000000 of random inputs through each fuzz target, or TARGET=json alone, JOBS=1 at a time
 #   make sim        SEEDS=1000 simulated days from SEED=1 on, JOBS=2 at a time; sim-planted, sim-sweep: see tests/sim/README.md
 #   make bench      deliveries a second, CPU a delivery; bench-flows, bench-template, bench-store: parts of it
 #   make install    PREFIX=/usr/local, DESTDIR for packagers
@@ -47,6 +47,8 @@ LIBS       := $(shell pkg-config --libs $(PKG) 2>/dev/null) -lev -lunistring -lp
 SOURCES    = $(foreach m,$(MODULES),$(wildcard runtime/$(m)/*.c))
 OBJECTS    = $(SOURCES:runtime/%.c=$(BUILD)/%.o) $(if $(filter script,$(MODULES)),$(BUILD)/stdlib_data.o)
 STDLIB     = $(sort $(shell find stdlib -name '*.lua'))
+FUZZ       = $(patsubst tests/fuzz/fuzz_%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+FUZZ_SHARED = $(filter-out tests/fuzz/replay.c tests/fuzz/fuzz_%,$(wildcard tests/fuzz/*.[ch]))
 UNIT       = $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 
 say = $(if $(V),,@echo "  $(1) $(@:$(BUILD)/%=%)";)
@@ -91,8 +93,9 @@ SIM = $(patsubst tests/%.c,$(BUILD)/%.o,$(wildcard tests/sim/*.c))
 $(BUILD)/simulator: $(SIM) $(BUILD)/libanzol.a
 	$(call say,link)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -Wl,--wrap=store_submit,--wrap=limiter_take -o $@ $^ $(LIBS)
 
-.PHONY: unit
+.PHONY: unit fuzz-replay
 unit: $(UNIT)
+fuzz-replay: $(FUZZ:%=$(BUILD)/fuzz/%)
 
 # The real functions of the seam for the specs of stdlib; Lua's own are those of the program that loads it.
 $(BUILD)/native.so: tests/lua/native.c $(BUILD)/libanzol.a
@@ -136,7 +139,7 @@ run: deps
 # The recursion is for the first time: what pkg-config says is read when make starts.
 .PHONY: test
 test: deps-test
-	@$(MAKE) --no-print-directory -j2 all unit $(BUILD)/native.so $(PRELOADS) $(BUILD)/simulator
+	@$(MAKE) --no-print-directory -j2 all unit fuzz-replay $(BUILD)/native.so $(PRELOADS) $(BUILD)/simulator
 	@BUILD=$(abspath $(BUILD)) tests/run
 
 .PHONY: lint
@@ -146,8 +149,8 @@ lint: deps-test
 .PHONY: check-asan
 check-asan: deps-test
 	@$(MAKE) --no-print-directory -j2 BUILD=build-asan CFLAGS="-O1 -g -fno-omit-frame-pointer" \
-	    SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all" all unit build-asan/crash.so build-asan/simulator build-asan/record.so
-	@WRAPPED=1 PATIENCE=120 BUILD=$(abspath build-asan) ASAN_OPTIONS=detect_leaks=1:verify_asan_link_order=0 UBSAN_OPTIONS=print_stacktrace=1 tests/run unit sim e2e
+	    SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all" all unit fuzz-replay build-asan/crash.so build-asan/simulator build-asan/record.so
+	@WRAPPED=1 PATIENCE=120 BUILD=$(abspath build-asan) ASAN_OPTIONS=detect_leaks=1:verify_asan_link_order=0 UBSAN_OPTIONS=print_stacktrace=1 tests/run unit fuzz sim e2e
 
 .PHONY: check-valgrind
 check-valgrind: deps-test
@@ -209,25 +212,25 @@ SIMULATE_sim         = $(BUILD)/simulator --seed $(SEED) --seeds $(SEEDS) --jobs
 SIMULATE_sim-planted = for bug in drop double leak early keyless; do $(BUILD)/simulator --plant $$bug --seed $(SEED) --seeds 100 --jobs $(JOBS) || exit 1; done
 SIMULATE_sim-sweep   = $(BUILD)/simulator --sweep --seed $(SEED) --jobs $(JOBS)
 
-# libFuzzer; what it finds stays in build-fuzz/, and a crash ends it.
+# libFuzzer: RUNS runs of each target, or of TARGET alone, JOBS of them at a time. tests/fuzz/README.md
 JOBS    ?= 1
-FUZZ_SECONDS ?= 3600
-.PHONY: fuzz fuzz-pattern fuzz-build
-fuzz-build: deps-test
+RUNS    ?= 10000000
+TARGET  ?= $(FUZZ)
+.PHONY: fuzz fuzz-build
+fuzz: deps-test
 	$(call install,$(DEBIAN_FUZZ))
-	@$(MAKE) --no-print-directory -j2 BUILD=build-fuzz CC=clang MODULES="core script" CFLAGS="-O1 -g -fno-omit-frame-pointer" \
-	    SANITIZE="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined" build-fuzz/fuzz_template build-fuzz/fuzz_pattern
-fuzz: fuzz-build
-	@mkdir -p build-fuzz/corpus
-	cd build-fuzz && ./fuzz_template -max_total_time=$(FUZZ_SECONDS) -fork=$(JOBS) -timeout=10 -detect_leaks=0 -rss_limit_mb=1024 -max_len=4096 \
-	    -dict=../tests/fuzz/template.dict corpus ../tests/fuzz/template
-fuzz-pattern: fuzz-build
-	@mkdir -p build-fuzz/corpus-pattern
-	cd build-fuzz && ./fuzz_pattern -max_total_time=$(FUZZ_SECONDS) -fork=$(JOBS) -timeout=10 -detect_leaks=0 -rss_limit_mb=1024 -max_len=256 \
-	    corpus-pattern ../tests/fuzz/pattern
+	@$(MAKE) --no-print-directory -j2 BUILD=build-fuzz CC=clang MODULES="core net script" CFLAGS="-O1 -g -fno-omit-frame-pointer" \
+	    SANITIZE="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined" \
+	    $(TARGET:%=build-fuzz/fuzzer/%)
+	@RUNS=$(RUNS) JOBS=$(JOBS) tests/fuzz/run $(TARGET)
 
-$(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/libanzol.a
-	$(call say,cc  )$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+# With libFuzzer, or with a main() that runs the kept inputs once each.
+$(BUILD)/fuzzer/%: tests/fuzz/fuzz_%.c $(FUZZ_SHARED) $(BUILD)/libanzol.a
+	@mkdir -p $(@D)
+	$(call say,cc  )$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer -fno-sanitize-coverage=trace-cmp -o $@ $(filter-out %.h,$^) $(LIBS)
+$(BUILD)/fuzz/%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c $(FUZZ_SHARED) $(BUILD)/libanzol.a
+	@mkdir -p $(@D)
+	$(call say,cc  )$(CC) $(ALL_CFLAGS) -o $@ $(filter-out %.h,$^) $(LIBS)
 
 # The load tests in the sizes that the README's figures stand for; prints the figures.
 .PHONY: figures

@@ -3,7 +3,7 @@
  * subject and a replacement, each from the next by a line "%%". What ours does not end within its budget is not asked
  * of the others, which have none.
  */
-#include "core/buf.h"
+#include "fuzz.h"
 #include "script/state.h"
 
 #include <lauxlib.h>
@@ -83,18 +83,6 @@ static void run_plain(struct attempt *a)
     }
 }
 
-/* The part up to the next line "%%", or the rest; never without an address. */
-static struct bytes next_part(struct bytes *rest)
-{
-    const char *mark = rest->len == 0 ? NULL : memmem(rest->data, rest->len, "\n%%\n", 4);
-    struct bytes part = {rest->data, mark == NULL ? rest->len : (size_t)(mark - rest->data)};
-    size_t taken = mark == NULL ? rest->len : part.len + 4;
-    *rest = (struct bytes){rest->data + taken, rest->len - taken};
-    return part.len == 0 ? bytes_of("") : part;
-}
-
-int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size);
-
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 {
     static struct attempt a, b;
@@ -103,7 +91,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
     if (plain == NULL)
         open_all();
     for (size_t i = 0; i < 3; i++)
-        a.parts[i] = next_part(&rest);
+        a.parts[i] = fuzz_part(&rest);
     a.from = (lua_Integer)(size % 7) - 2;
     memcpy(b.parts, a.parts, sizeof b.parts);
     b.from = a.from;

@@ -5,19 +5,17 @@
  *
  * The coverage that guides the fuzzer is that of the C code and of stdlib's lines, told by a hook.
  */
+#include "fuzz.h"
 #include "script/boot.h"
 #include "script/generation.h"
 #include "script/native.h"
 #include "script/state.h"
 
-#include <lauxlib.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { LINES = 1 << 15, MEMORY_MAX = 64 << 20 };
-
-__attribute__((section("__libfuzzer_extra_counters"))) static uint8_t lines[LINES];
+enum { MEMORY_MAX = 64 << 20 };
 
 static const char DATA[] =
     "{\"n\":7,\"f\":-1.5,\"big\":9007199254740993,\"huge\":1e300,\"tiny\":5e-324,\"s\":\"a \\\"quoted\\\" \\\\ \\u0001 "
@@ -29,18 +27,6 @@ static const char DATA[] =
 static struct state state;
 static struct native native;
 
-static void on_line(lua_State *L, lua_Debug *ar)
-{
-    if (ar->event != LUA_HOOKLINE || lua_getinfo(L, "S", ar) == 0 || strchr(ar->source, '(') != NULL)
-        return;
-    unsigned hash = (unsigned)ar->currentline * 2654435761u;
-    for (const char *p = ar->source; *p != '\0'; p++)
-        hash = hash * 31 + (unsigned char)*p;
-    uint8_t *counter = &lines[(hash >> 8) % LINES];
-    if (*counter < 255)
-        ++*counter;
-}
-
 static void open_all(void)
 {
     struct err e;
@@ -49,17 +35,7 @@ static void open_all(void)
         fprintf(stderr, "%s\n", e.message);
         abort();
     }
-    lua_sethook(state.L, on_line, LUA_MASKLINE, 0);
-}
-
-/* The part up to the next line "%%", or the rest. */
-static struct bytes next_part(struct bytes *rest)
-{
-    const char *mark = rest->len == 0 ? NULL : memmem(rest->data, rest->len, "\n%%\n", 4);
-    struct bytes part = {rest->data, mark == NULL ? rest->len : (size_t)(mark - rest->data)};
-    size_t taken = mark == NULL ? rest->len : part.len + 4;
-    *rest = (struct bytes){rest->data + taken, rest->len - taken};
-    return part;
+    fuzz_count_lines(state.L);
 }
 
 static const char *place_of(struct bytes name)
@@ -104,8 +80,6 @@ static int render(struct bytes text, const char *as, struct bytes data, struct b
     return boot_call(&state, "template", args, 3, 0, out, e);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size);
-
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 {
     static struct buf out;
@@ -113,8 +87,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
     struct err e = {.code = 0};
     if (state.L == NULL)
         open_all();
-    const char *as = place_of(next_part(&rest));
-    struct bytes text = next_part(&rest);
+    const char *as = place_of(fuzz_part(&rest));
+    struct bytes text = fuzz_part(&rest);
     int rc = render(text, as, rest, &out, &e);
     if (rc != 0 && e.code == 400)
         rc = render(text, as, bytes_of(DATA), &out, &e);
