@@ -43,6 +43,7 @@ struct attempt {
     enum attempt_class class;
     int64_t retry_after_ms; /* from the response; -1: none */
     bool truncated;         /* body cut at the cap */
+    bool headers_full;      /* a line of the head found no room: nothing behind it is kept either */
     char message[192];      /* error in words, "" when none; no secret in it */
     struct buf headers;     /* "Name: value\n" lines as they came, without the status line */
     struct buf body;

@@ -20,7 +20,7 @@ static bool is_space(char c)
 void response_begin(struct attempt *a)
 {
     a->status = 0;
-    a->truncated = false;
+    a->truncated = a->headers_full = false;
     buf_clear(&a->headers);
     buf_clear(&a->body);
 }
@@ -50,12 +50,14 @@ static void unfold(struct buf *headers, struct bytes *line)
 int response_header_line(struct attempt *a, struct bytes line)
 {
     line = without_line_end(line);
-    if (line.len >= 5 && memcmp(line.data, "HTTP/", 5) == 0) {
+    /* Once there is a final status, it is a header, of however strange a name. */
+    if (a->status == 0 && line.len >= 5 && memcmp(line.data, "HTTP/", 5) == 0) {
         response_begin(a);
         a->status = status_of(line);
         return 0;
     }
-    if (line.len == 0 || a->headers.len + line.len + 1 > RESPONSE_HEADERS_CAP)
+    a->headers_full = a->headers_full || a->headers.len + line.len + 1 > RESPONSE_HEADERS_CAP;
+    if (line.len == 0 || a->headers_full)
         return 0;
     if (is_space(line.data[0]) && a->headers.len > 0)
         unfold(&a->headers, &line);

@@ -18,8 +18,9 @@ enum {
 /* A request leaves: nothing was answered to it yet. */
 void response_begin(struct attempt *a);
 /*
- * One line of the head as it came, with its line end. A status line begins anew, so of interim answers and redirects
- * nothing is kept; the status is 0 until a final one came. Header lines that find no room are dropped. -1: memory.
+ * One line of the head as it came, with its line end. A status line begins anew until a final one came, so of interim
+ * answers nothing is kept; until then the status is 0. A header line that finds no room is dropped, and those behind
+ * it. -1: memory.
  */
 int response_header_line(struct attempt *a, struct bytes line);
 /* A piece of the body. 0: go on; 1: enough was read; -1: memory. a->truncated is set once there is more than `cap`. */
