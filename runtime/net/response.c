@@ -34,7 +34,7 @@ static int status_of(struct bytes line)
         return 0;
     for (p++; p < line.data + line.len && *p >= '0' && *p <= '9' && status < 1000; p++)
         status = status * 10 + (*p - '0');
-    return status >= 200 ? status : 0;
+    return status >= 200 && status <= 999 ? status : 0;
 }
 
 /* RFC 9112 section 5.2: a line that begins with a space goes on with the one before. */
