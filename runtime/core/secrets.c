@@ -8,6 +8,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+/* An escape writes one byte as six characters, as JSON does, or a few more. */
+enum { ESCAPED_MAX = 8 };
+
 enum { BUCKETS = 1024, VALUE_MAX = 65536, NONE = UINT32_MAX };
 
 /* Stands at the start of the mapping: even the index tells a little about the values. */
@@ -333,6 +336,14 @@ static size_t longest_match(const struct secrets *s, uint32_t first, const char 
         longest = larger(n, longest);
     }
     return longest;
+}
+
+size_t secrets_longest_form(const struct secrets *s)
+{
+    size_t longest = 0;
+    for (size_t i = 0; i < s->count; i++)
+        longest = larger(s->entries[i].len, longest);
+    return mask_base64_room(longest) * ESCAPED_MAX;
 }
 
 /* The longest of all patterns at the start of `data`, which is MASK_MIN long at least. */

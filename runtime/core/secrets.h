@@ -43,6 +43,9 @@ int secrets_read_env_file(const char *path, struct err *e);
 /* Replaces every known form of every value in place by '*' of the same length. True when something was found. */
 bool secrets_mask(const struct secrets *s, char *data, size_t len);
 
+/* How many bytes a value can take, in its longest form. */
+size_t secrets_longest_form(const struct secrets *s);
+
 /* memset that the compiler keeps, and the same for a whole buffer (its capacity, then emptied). */
 void secrets_wipe(void *data, size_t len);
 void secrets_wipe_buf(struct buf *b);

@@ -148,7 +148,8 @@ static size_t on_body(char *data, size_t size, size_t count, void *ud)
 {
     struct easy *x = ud;
     struct bytes piece = {data, size * count};
-    return response_body(&x->exchange->attempt, x->options->body_cap, piece) == 0 ? piece.len : 0;
+    size_t margin = response_margin(x->options->secrets);
+    return response_body(&x->exchange->attempt, x->options->body_cap, margin, piece) == 0 ? piece.len : 0;
 }
 
 /* --- setting up ----------------------------------------------------------------------------------------------- */

@@ -66,9 +66,15 @@ int response_header_line(struct attempt *a, struct bytes line)
     return buf_append_char(&a->headers, '\n');
 }
 
-int response_body(struct attempt *a, size_t cap, struct bytes piece)
+size_t response_margin(const struct secrets *secrets)
 {
-    size_t room = cap + RESPONSE_MASK_MARGIN - a->body.len;
+    size_t longest = secrets == NULL ? 0 : secrets_longest_form(secrets);
+    return longest > RESPONSE_MARGIN_MIN ? longest : RESPONSE_MARGIN_MIN;
+}
+
+int response_body(struct attempt *a, size_t cap, size_t margin, struct bytes piece)
+{
+    size_t most = cap + margin, room = a->body.len < most ? most - a->body.len : 0; /* secrets may come and go */
     size_t kept = piece.len < room ? piece.len : room;
     if (buf_append(&a->body, piece.data, kept) != 0)
         return -1;

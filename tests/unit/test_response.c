@@ -1,4 +1,5 @@
 /* The head of an answer, line by line. */
+#include "core/secrets.h"
 #include "net/response.h"
 
 #include <stdarg.h>
@@ -78,12 +79,33 @@ static void behind_a_line_without_room_nothing_is_kept(void **state)
     free(big);
 }
 
+/* Longer than what is read beyond the cap otherwise, and cut by the cap. */
+static void a_long_secret_is_not_kept_in_part(void **state)
+{
+    enum { LEN = 3 * RESPONSE_MARGIN_MIN, CAP = 100 };
+    static char value[LEN], body[CAP / 2 + LEN];
+    struct secrets *s = secrets_new(NULL);
+    (void)state;
+    assert_non_null(s);
+    memset(value, 'v', LEN);
+    memset(body, ' ', sizeof body);
+    memcpy(body + CAP / 2, value, LEN);
+    assert_int_equal(secrets_set(s, bytes_of("KEY"), (struct bytes){value, LEN}, NULL), 0);
+    assert_int_equal(response_body(&a, CAP, response_margin(s), (struct bytes){body, sizeof body}), 0);
+    response_end(&a, s, 0);
+    response_cut(&a, CAP);
+    assert_int_equal(a.body.len, CAP);
+    assert_null(memchr(a.body.data, 'v', CAP));
+    secrets_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(interim_answers_are_forgotten, setup, teardown),
         cmocka_unit_test_setup_teardown(a_header_undoes_no_status, setup, teardown),
         cmocka_unit_test_setup_teardown(behind_a_line_without_room_nothing_is_kept, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_long_secret_is_not_kept_in_part, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
