@@ -170,6 +170,21 @@ static void on_words(void *ud, const char *format, va_list args)
     (void)ud, (void)format, (void)args;
 }
 
+/* An escaped NUL stays escaped: decoded, what stands behind it would be gone from a path, a name and a value. */
+static size_t unescape(void *ud, struct MHD_Connection *connection, char *s)
+{
+    (void)ud, (void)connection;
+    char *to = s;
+    for (const char *p = s; *p != '\0'; to++) {
+        int high = *p == '%' ? hex_digit(p[1]) : -1, low = high < 0 ? -1 : hex_digit(p[2]);
+        bool escaped = low >= 0 && high * 16 + low != 0;
+        *to = escaped ? (char)(high * 16 + low) : *p;
+        p += escaped ? 3 : 1;
+    }
+    *to = '\0';
+    return (size_t)(to - s);
+}
+
 int httpd_start(struct httpd *h, const struct httpd_options *o, struct err *e)
 {
     *h = (struct httpd){.loop = o->loop};
@@ -177,12 +192,12 @@ int httpd_start(struct httpd *h, const struct httpd_options *o, struct err *e)
     if (fd < 0)
         return -1;
     read_address(h, fd);
-    h->mhd =
-        MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, o->on_request,
-                         o->ud, MHD_OPTION_EXTERNAL_LOGGER, on_words, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
-                         MHD_OPTION_CONNECTION_LIMIT, connection_limit(), MHD_OPTION_STRICT_FOR_CLIENT, 1,
-                         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S, MHD_OPTION_NOTIFY_COMPLETED, o->on_completed,
-                         o->ud, MHD_OPTION_URI_LOG_CALLBACK, o->on_target, o->ud, MHD_OPTION_END);
+    h->mhd = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
+                              o->on_request, o->ud, MHD_OPTION_EXTERNAL_LOGGER, on_words, NULL,
+                              MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, connection_limit(),
+                              MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
+                              MHD_OPTION_NOTIFY_COMPLETED, o->on_completed, o->ud, MHD_OPTION_URI_LOG_CALLBACK,
+                              o->on_target, o->ud, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_END);
     if (h->mhd == NULL) {
         close(fd);
         return err_set(e, ERR_SYSTEM, 0, "the HTTP server on %s does not start", o->listen);
