@@ -135,6 +135,10 @@ static int read_document(struct control_request *r, struct bytes line, struct er
     size_t good = utf8_valid_prefix(line);
     if (good != line.len)
         return err_set(e, ERR_INPUT, 400, "the line is not UTF-8 from byte %zu on; expected JSON in UTF-8", good + 1);
+    const char *nul = memchr(line.data, '\0', line.len);
+    if (nul != NULL) /* Jansson passes over one behind a number */
+        return err_set(e, ERR_INPUT, 400, "byte %zu of the line is a NUL; expected JSON",
+                       (size_t)(nul - line.data) + 1);
     json_t *o = json_loadb(line.data, line.len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
     r->document = o;
     if (o == NULL)

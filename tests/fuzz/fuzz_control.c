@@ -162,11 +162,12 @@ static int attach(void)
 static void leave(int fd)
 {
     if ((now.way & GONE) == 0) {
-        while (now.open_count > 0 && now.closed == 0)
-            answer(now.open[--now.open_count]);
         (void)shutdown(fd, SHUT_WR);
-        for (int i = 0; now.control.clients != NULL && now.closed == 0 && i < TURNS_MAX; i++)
-            turn(fd);
+        for (int i = 0; now.control.clients != NULL && now.closed == 0 && i < TURNS_MAX; i++) {
+            turn(fd); /* a last line without its newline is asked now */
+            while (now.open_count > 0 && now.closed == 0)
+                answer(now.open[--now.open_count]);
+        }
         FUZZ_CHECK(now.closed == 1);
     }
     if (now.control.clients != NULL) {
