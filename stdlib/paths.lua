@@ -39,6 +39,7 @@ local function walk(v, steps, from)
     if type(v) ~= "table" then return nil end
     local s = steps[i]
     if type(s) == "table" then
+      if not native.json_is_array(v) then return nil end -- an object has no elements
       local out = native.json_array {}
       for j, element in ipairs(v) do
         local found = walk(element, steps, i + 1)

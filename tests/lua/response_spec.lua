@@ -19,6 +19,8 @@ local PATHS = {
   { "a-b.c", "[]" },
   { "a-b.c[*].d", "[]" },
   { "0", '"zero"' },
+  { "a-b[*]", "null" },
+  { "data[0][*].id", "null" },
 }
 
 local function vars(mapping, status, headers, body, truncated)
@@ -37,6 +39,7 @@ local STRICT = {
   { "data[9].id!", false, "the answer has nothing at 'data[9].id'" },
   { "data[*].tags!", false, "the answer has null, or nothing, at 'data[*].tags'" },
   { "data[*].tags[*]!", false, "the answer has null, or nothing, at 'data[*].tags[*]'" },
+  { "a-b[*].c!", false, "the answer has nothing at 'a-b[*].c'" },
   { "nope[*].id!", false, "the answer has nothing at 'nope[*].id'" },
 }
 
