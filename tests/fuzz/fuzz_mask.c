@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SECRETS = 2, PLACES_MAX = 64, SHORTEST = 4, TEXT_MAX = 2048, VAULT_USES = 64 };
+enum { SECRETS = 2, PLACES_MAX = 64, SHORTEST = 4, TEXT_MAX = 768, VAULT_USES = 64 };
 
 enum form { AS_IT_IS, PERCENT, FORM, JSON, XML, BASE64, FORMS };
 
