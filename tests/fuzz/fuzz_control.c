@@ -62,14 +62,22 @@ static void asked(int64_t id)
         answer(id);
 }
 
-/* Some line of those sent says so: the last member of each name, as they may be given once only. */
+static bool has_a_name_twice(const struct rfc8259_value *o)
+{
+    for (const struct rfc8259_value *one = o->first; one != NULL; one = one->next)
+        if (rfc8259_member(o, one->name) != one)
+            return true;
+    return false;
+}
+
+/* Some line of those sent says so. */
 static void check_said(const char *op, int64_t id, struct bytes code)
 {
     struct bytes rest = now.sent, line;
     while (bytes_next_line(&rest, &line)) {
         const struct rfc8259_value *o = rfc8259_read(line), *one;
-        if (o == NULL || o->kind != RFC8259_OBJECT || (one = rfc8259_member(o, bytes_of("op"))) == NULL ||
-            !bytes_equal(one->text, bytes_of(op)))
+        if (o == NULL || o->kind != RFC8259_OBJECT || has_a_name_twice(o) ||
+            (one = rfc8259_member(o, bytes_of("op"))) == NULL || !bytes_equal(one->text, bytes_of(op)))
             continue;
         one = rfc8259_member(o, bytes_of("id"));
         if (one == NULL || !rfc8259_is_integer(one) || strtoll(one->written.data, NULL, 10) != id)
