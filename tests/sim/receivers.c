@@ -191,9 +191,9 @@ static void put_body(struct attempt *a, const struct fate *f)
     char text[96];
     snprintf(text, sizeof text, f->garbage ? "<html>%" PRId64 " " SIM_SECRET : "{\"token\":\"token %" PRId64 "\"}",
              f->token);
-    (void)response_body(a, RESPONSE_BODY_CAP, bytes_of(text));
+    (void)response_body(a, RESPONSE_BODY_CAP, RESPONSE_MARGIN_MIN, bytes_of(text));
     for (int i = 0; f->huge && i < 100; i++)
-        if (response_body(a, RESPONSE_BODY_CAP, (struct bytes){filler, sizeof filler}) != 0)
+        if (response_body(a, RESPONSE_BODY_CAP, RESPONSE_MARGIN_MIN, (struct bytes){filler, sizeof filler}) != 0)
             break;
 }
 
