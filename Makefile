@@ -9,6 +9,7 @@
 #   make figures    the load tests in full size: the figures of the README
 #   make crash      kill -9 under load, KILLS=200 times: nothing lost, nothing sent twice; prefixes-e2e: a power cut after each write
 #   make crash-flows  flows, killed at each sync of the journal, at pairs of them, and KILLS=50 times at random
+#   make prefixes   power cuts at every operation of the store's on the disk, and every operation failing; SEED=1
 #   make property   DOCUMENTS=100000 of random data through templates
 #   make api        writes scripts/API.md anew, from stdlib/api
 #   make fuzz       RUNS=10000000 of random inputs through each fuzz target, or TARGET=json alone, JOBS=1 at a time
@@ -196,6 +197,12 @@ crash: deps-test
 prefixes-e2e: deps-test
 	@$(MAKE) --no-print-directory -j2 all $(BUILD)/record.so
 	@PREFIXES=all BUILD=$(abspath $(BUILD)) ANZOL=$(abspath $(BUILD))/anzol /usr/bin/python3 tests/e2e/tap.py tests/e2e/test_prefixes.py
+
+.PHONY: prefixes
+prefixes: deps-test
+	@$(MAKE) --no-print-directory -j2 $(BUILD)/unit/test_store_prefixes $(BUILD)/unit/test_store_each_fault
+	EVERY=1 SEED=$(SEED) $(BUILD)/unit/test_store_prefixes
+	EVERY=1 SEED=$(SEED) $(BUILD)/unit/test_store_each_fault
 
 .PHONY: crash-flows
 crash-flows: KILLS ?= 50

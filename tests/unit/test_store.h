@@ -40,6 +40,7 @@ struct fixture {
     int64_t keep_ms;
     size_t unknown_count;
     struct uuid unknown_id;
+    void (*after_turn)(void); /* NULL: nothing */
 };
 
 /* What became of a write. */
@@ -155,6 +156,8 @@ static inline void fixture_turn(struct fixture *f)
     if (read(f->wake_fd, &n, sizeof n) != sizeof n)
         abort();
     store_dispatch(f->s);
+    if (f->after_turn != NULL)
+        f->after_turn();
 }
 
 static inline void fixture_wait(struct fixture *f, const int *flag)

@@ -39,7 +39,7 @@ static inline void write_one(struct fixture *f, struct store_write *w)
 }
 
 /* Of the advance made last, by run. */
-static int64_t marks[1024];
+static int64_t marks[1024], last_mark;
 
 static inline int64_t *mark_of(int64_t run)
 {
@@ -135,7 +135,6 @@ static inline struct store_delivery delivery_of(int64_t seq, int64_t run, int st
 static inline struct store_advance advance_of(int64_t run, enum run_state state, const struct store_step *steps,
                                               size_t count)
 {
-    static int64_t last_mark;
     int64_t *mark = mark_of(run);
     struct store_advance v = {.base = {.kind = STORE_ADVANCE},
                               .run = {.seq = run, .state = state, .script = 1, .mark = *mark},
