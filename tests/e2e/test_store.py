@@ -1,12 +1,13 @@
 """The database refuses: a clear word, no lost acknowledgement, and recovery."""
+import ctypes
 import os
 import shutil
 import subprocess
 import tempfile
-import time
+import threading
 import unittest
 
-from harness import PATIENCE, Daemon, Receiver, script, wait_until
+from harness import HANG, OK, PATIENCE, Daemon, Receiver, script, wait_until
 
 
 class Refusals(unittest.TestCase):
@@ -40,54 +41,95 @@ class Refusals(unittest.TestCase):
             self.assertIn(d.address, other.log_text())
 
 
-def may_mount():
-    folder = tempfile.mkdtemp()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", folder], capture_output=True)
-    if done.returncode == 0:
-        subprocess.run(["umount", folder], check=True)
-    os.rmdir(folder)
-    return done.returncode == 0
+CLONE_NEWNS = 0x20000
+
+
+def mounts_of_its_own():
+    """From here on what this process and its children mount is theirs alone, and gone with them. False: not allowed here."""
+    if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNS) != 0:
+        return False
+    return subprocess.run(["mount", "--make-rprivate", "/"], capture_output=True).returncode == 0
 
 
 class DiskFull(unittest.TestCase):
-    def setUp(self):
-        if not may_mount():
-            self.skipTest("this machine lets nobody mount a small disk")
-        self.disk = tempfile.mkdtemp()
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", self.disk], check=True)
+    @classmethod
+    def setUpClass(cls):
+        if not mounts_of_its_own():
+            raise unittest.SkipTest("this machine gives nobody mounts of their own, for a small disk")
 
-    def tearDown(self):
-        if hasattr(self, "disk"):
-            subprocess.run(["umount", "-l", self.disk], check=True)
-            os.rmdir(self.disk)
+    def setUp(self):
+        self.disk = tempfile.mkdtemp()
+        self.ballast = os.path.join(self.disk, "ballast")
+        self.addCleanup(os.rmdir, self.disk)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", self.disk], check=True)
+        self.addCleanup(subprocess.run, ["umount", "-l", self.disk], check=True)
+        with open(self.ballast, "wb") as f:
+            f.write(b"x" * 900_000)
+        self.acknowledged = set()
+
+    def daemon(self, receiver, **more):
+        return Daemon(script(receiver.url), state=os.path.join(self.disk, "state"), **more)
+
+    def fill(self, d):
+        """Events until one is refused; the answer: status, Retry-After, why."""
+        for i in range(2000):
+            status, response, body = d.call("POST", "/v1/events", {"name": "order.paid", "data": {"Order": {"Id": i}, "pad": "p" * 2000}})
+            if status != 202:
+                return status, response.getheader("Retry-After"), body["detail"]
+            self.acknowledged.update(body["deliveries"])
+        raise AssertionError("the disk never filled up")
+
+    def accept_again(self, d):
+        def accepts():
+            status, _, body = d.call("POST", "/v1/events", {"name": "order.paid", "data": {"Order": {"Id": 1}}})
+            return status == 202 and body["deliveries"]
+        self.acknowledged.update(wait_until(accepts, "events are accepted again"))
+
+    def expect_all(self, d, receiver):
+        """Each that was acknowledged is in the log, has succeeded, and came under its key."""
+        d.idle()
+        self.assertEqual(self.acknowledged - set(receiver.keys), set())
+        succeeded = {x["id"] for x in d.deliveries(state="succeeded")}
+        self.assertEqual(self.acknowledged - succeeded, set())
 
     def test_acknowledges_nothing_it_cannot_keep_and_recovers(self):
-        ballast = os.path.join(self.disk, "ballast")
-        with open(ballast, "wb") as f:
-            f.write(b"x" * 900_000)
-        with Receiver(keep=False) as r, Daemon(script(r.url), state=os.path.join(self.disk, "state")) as d:
-            acknowledged, refused = set(), None
-            for i in range(2000):
-                status, response, body = d.call("POST", "/v1/events", {"name": "order.paid", "data": {"Order": {"Id": i}, "pad": "p" * 2000}})
-                if status != 202:
-                    refused = status, response.getheader("Retry-After"), body["detail"]
-                    break
-                acknowledged.update(body["deliveries"])
-            self.assertIsNotNone(refused, "the disk never filled up")
-            self.assertEqual(refused[0], 503)
-            self.assertIsNotNone(refused[1])
-            self.assertIn("full", refused[2])
+        with Receiver(keep=False) as r, self.daemon(r) as d:
+            status, retry_after, why = self.fill(d)
+            self.assertEqual(status, 503)
+            self.assertIsNotNone(retry_after)
+            self.assertIn("full", why)
+            self.assertIn(d.state, why)
             self.assertEqual(d.call("GET", "/readyz", token=False)[0], 503)
             self.assertEqual(d.call("GET", "/livez", token=False)[0], 200)
-            os.remove(ballast)
-
-            def accepts():
-                status, _, body = d.call("POST", "/v1/events", {"name": "order.paid", "data": {"Order": {"Id": 1}}})
-                return status == 202 and body["deliveries"]
-            acknowledged.update(wait_until(accepts, "events are accepted again"))
-            d.idle()
-            self.assertEqual(acknowledged - set(r.keys), set())
+            os.remove(self.ballast)
+            self.accept_again(d)
+            self.expect_all(d, r)
             self.assertEqual(d.call("GET", "/readyz", token=False)[0], 200)
+            d.stop()
+            d.start()
+            self.expect_all(d, r)
+
+    def starts_or_says_why(self, d):
+        """There may be no room to open the database either."""
+        d.start(ready=False)
+        try:
+            wait_until(d.is_ready, "it starts, or ends")
+            d.kill()
+        except AssertionError:
+            self.assertEqual(d.process.poll(), 1)
+            self.assertIn(f"free some space under {d.state}", d.log_text())
+
+    def test_killed_while_the_disk_is_full(self):
+        well = threading.Event()
+        with Receiver(lambda *_: OK if well.is_set() else HANG, keep=False) as r, self.daemon(r) as d:
+            self.fill(d)
+            d.kill()
+            self.starts_or_says_why(d)
+            os.remove(self.ballast)
+            well.set()
+            d.start()
+            self.accept_again(d)
+            self.expect_all(d, r)
 
 
 class Retention(unittest.TestCase):
