@@ -50,6 +50,7 @@ int purge_prepare(struct purge *p, struct sqlite *c, struct err *e)
                            "AND r.seq < (SELECT min(n.seq) FROM scripts n WHERE n.seq > s.seq)) "
                            "FROM scripts s WHERE s.seq > ?1 ORDER BY s.seq"},
         {&p->drop_script, "DELETE FROM scripts WHERE seq = ?1"},
+        {&p->keep_seq, "UPDATE purged SET seq = ?1 WHERE one = 1 AND seq < ?1"},
         {&p->page_count, "PRAGMA page_count"},
         {&p->free_count, "PRAGMA freelist_count"},
         {&p->vacuum, "PRAGMA incremental_vacuum(16)"},
@@ -162,6 +163,8 @@ static int drop_all(struct purge *p, struct doomed *d, int (*drop)(struct purge 
     if (d->count == 0)
         return SQLITE_OK;
     int rc = sqlite3_exec(p->c->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+    if (rc == SQLITE_OK)
+        rc = run_on(p->keep_seq, d->seqs[d->count - 1]);
     if (rc == SQLITE_OK)
         rc = drop_some(p, d, drop);
     if (rc == SQLITE_OK)

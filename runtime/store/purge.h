@@ -27,6 +27,7 @@ struct purge {
     sqlite3_stmt *walk, *drop_delivery, *drop_request, *drop_attempts;
     sqlite3_stmt *walk_events, *drop_event, *drop_arrivals;
     sqlite3_stmt *walk_scripts, *drop_script;
+    sqlite3_stmt *keep_seq;
     sqlite3_stmt *page_count, *free_count, *vacuum;
 };
 

@@ -121,6 +121,7 @@ int recover_last_seq(struct sqlite *c, int64_t *seq, struct err *e)
                          "SELECT max(ifnull((SELECT max(seq) FROM deliveries), 0), "
                          "ifnull((SELECT max(seq) FROM events), 0), "
                          "ifnull((SELECT max(seq) FROM runs), 0), "
-                         "ifnull((SELECT max(seq) FROM scripts), 0))",
+                         "ifnull((SELECT max(seq) FROM scripts), 0), "
+                         "ifnull((SELECT max(seq) FROM purged), 0))",
                          seq, e);
 }

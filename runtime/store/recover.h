@@ -13,7 +13,7 @@
  * however large the database.
  */
 int recover_sending(struct sqlite *c, const struct store_options *o, int64_t now_ms, struct err *e);
-/* The highest seq of deliveries, events, runs and scripts. */
+/* The highest seq of deliveries, events, runs and scripts, those that are purged too. */
 int recover_last_seq(struct sqlite *c, int64_t *seq, struct err *e);
 
 #endif

@@ -112,8 +112,12 @@ static const char VERSION_2[] =
     "  archive BLOB NOT NULL"
     ");";
 
+/* One row: how far the sequence had come in what is purged. Who has seen a number must not meet it again. */
+static const char VERSION_3[] = "CREATE TABLE purged (one INTEGER PRIMARY KEY, seq INTEGER NOT NULL);"
+                                "INSERT INTO purged(one, seq) VALUES (1, 0);";
+
 /* Step n makes version n + 1 of version n. Append only: a released step never changes. */
-static const char *const STEPS[] = {VERSION_1, VERSION_2};
+static const char *const STEPS[] = {VERSION_1, VERSION_2, VERSION_3};
 enum { VERSION = sizeof STEPS / sizeof STEPS[0] };
 
 static int refuse_stranger(struct sqlite *c, int64_t version, struct err *e)

@@ -177,7 +177,7 @@ struct store *store_open(const struct store_options *o, struct err *e);
  * released. NULL is fine.
  */
 void store_close(struct store *s);
-/* The highest seq in use (deliveries, events, runs and scripts). */
+/* The highest seq that was ever in use (deliveries, events, runs and scripts). */
 int64_t store_last_seq(const struct store *s);
 
 void store_submit(struct store *s, struct store_write *w);

@@ -49,6 +49,7 @@ static const struct dumped DUMPED[] = {
     {"arrivals ORDER BY key, event", "1", "1"},
     {"forms ORDER BY name, form", "1", "1"},
     {"scripts ORDER BY seq", "1", "1"},
+    {"purged ORDER BY one", "1", "1"},
 };
 
 static inline void dump_add(uint64_t *hash, const void *data, size_t len)
@@ -147,7 +148,8 @@ static inline int dump_take(sqlite3 *db, int64_t settled_ms, struct store_dump *
                                          "SELECT max(ifnull((SELECT max(seq) FROM deliveries), 0), "
                                          "ifnull((SELECT max(seq) FROM events), 0), "
                                          "ifnull((SELECT max(seq) FROM runs), 0), "
-                                         "ifnull((SELECT max(seq) FROM scripts), 0))",
+                                         "ifnull((SELECT max(seq) FROM scripts), 0), "
+                                         "ifnull((SELECT max(seq) FROM purged), 0))",
                                          &out->last_seq);
 }
 

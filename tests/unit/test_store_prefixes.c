@@ -88,8 +88,6 @@ static void keep_state(const struct store_dump *dump, size_t at)
     assert_true(n < sizeof record.states / sizeof *record.states);
     record.states[n].dump = *dump;
     record.states[n].at = at;
-    if (n > 0 && record.states[n - 1].dump.last_seq > dump->last_seq)
-        record.states[n].dump.last_seq = record.states[n - 1].dump.last_seq; /* purged: it stays in use */
     record.state_count++;
 }
 

@@ -42,7 +42,7 @@ static void test_migration(void **state)
         fail_msg("%s", sqlite3_errmsg(db));
     sqlite3_close(db);
     fixture_open(f);
-    assert_int_equal(number(f, "PRAGMA user_version"), 2);
+    assert_int_equal(number(f, "PRAGMA user_version"), 3);
     struct asked a;
     struct store_read *r = answer_one(f, &a, 2);
     assert_int_equal(r->rows[0].state, DELIVERY_QUEUED);
