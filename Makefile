@@ -6,6 +6,7 @@
 #   make lint       layers, luacheck, cppcheck, shell
 #   make check-asan / check-valgrind    the suite under the sanitizers / valgrind
 #   make coverage   the suite with every line counted: a table, and which lines did not run; UNTESTED=core/log.c shows those of a file
+#   make check-tsan  what works with threads, under the thread sanitizer
 #   make figures    the load tests in full size: the figures of the README
 #   make crash      kill -9 under load, KILLS=200 times: nothing lost, nothing sent twice; prefixes-e2e: a power cut after each write
 #   make crash-flows  flows, killed at each sync of the journal, at pairs of them, and KILLS=50 times at random
@@ -94,7 +95,11 @@ SIM = $(patsubst tests/%.c,$(BUILD)/%.o,$(wildcard tests/sim/*.c))
 $(BUILD)/simulator: $(SIM) $(BUILD)/libanzol.a
 	$(call say,link)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -Wl,--wrap=store_submit,--wrap=limiter_take -o $@ $^ $(LIBS)
 
-.PHONY: unit fuzz-replay
+PRELOADS = $(BUILD)/crash.so $(BUILD)/record.so
+
+# What tests/run wants.
+.PHONY: suites unit fuzz-replay
+suites: all unit fuzz-replay $(BUILD)/native.so $(PRELOADS) $(BUILD)/simulator
 unit: $(UNIT)
 fuzz-replay: $(FUZZ:%=$(BUILD)/fuzz/%)
 
@@ -103,7 +108,6 @@ $(BUILD)/native.so: tests/lua/native.c $(BUILD)/libanzol.a
 	$(call say,cc  )$(CC) $(ALL_CFLAGS) -shared -o $@ $^ $(filter-out -llua5.4,$(LIBS))
 
 # Preloaded into the daemon: crash kills it at a chosen sync, record writes down what it does to its files.
-PRELOADS = $(BUILD)/crash.so $(BUILD)/record.so
 $(PRELOADS): $(BUILD)/%.so: tests/e2e/%.c
 	@mkdir -p $(@D)
 	$(call say,cc  )$(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra $(WERROR) -fPIC $(CFLAGS) -shared -o $@ $< -ldl
@@ -140,7 +144,7 @@ run: deps
 # The recursion is for the first time: what pkg-config says is read when make starts.
 .PHONY: test
 test: deps-test
-	@$(MAKE) --no-print-directory -j2 all unit fuzz-replay $(BUILD)/native.so $(PRELOADS) $(BUILD)/simulator
+	@$(MAKE) --no-print-directory -j2 suites
 	@BUILD=$(abspath $(BUILD)) tests/run
 
 .PHONY: lint
@@ -150,7 +154,7 @@ lint: deps-test
 .PHONY: check-asan
 check-asan: deps-test
 	@$(MAKE) --no-print-directory -j2 BUILD=build-asan CFLAGS="-O1 -g -fno-omit-frame-pointer" \
-	    SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all" all unit fuzz-replay build-asan/crash.so build-asan/simulator build-asan/record.so
+	    SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all" suites
 	@WRAPPED=1 PATIENCE=120 BUILD=$(abspath build-asan) ASAN_OPTIONS=detect_leaks=1:verify_asan_link_order=0 UBSAN_OPTIONS=print_stacktrace=1 tests/run unit fuzz sim e2e
 
 .PHONY: check-valgrind
@@ -166,11 +170,23 @@ coverage: deps-test
 ifdef UNTESTED
 	@/usr/bin/python3 tests/coverage.py build-cov $(UNTESTED)
 else
-	@$(MAKE) --no-print-directory -j2 $(COV_FLAGS) all unit build-cov/native.so build-cov/crash.so
+	@$(MAKE) --no-print-directory -j2 $(COV_FLAGS) suites
 	@find build-cov -name '*.gcda' -delete
 	@PATIENCE=120 BUILD=$(abspath build-cov) tests/run $$(sed -n '/^suite_lint/d; s/^suite_\([a-z0-9]*\)().*/\1/p' tests/run); code=$$?; \
 	    /usr/bin/python3 tests/coverage.py build-cov && exit $$code
 endif
+
+# The store's two threads and the builder's, and the daemon with all of them. The sanitizer wants addresses as they were before
+# kernels drew them from 32 bits, so they are not drawn. (And it makes gcc forget how long a number can be.)
+TSAN_RUN = TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 EVERY=499 WRAPPED=1 PATIENCE=120 BUILD=$(abspath build-tsan) setarch -R tests/run
+.PHONY: check-tsan
+check-tsan: deps-test
+	@$(MAKE) --no-print-directory -j2 BUILD=build-tsan CFLAGS="-O1 -g -fno-omit-frame-pointer -Wno-format-truncation" \
+	    SANITIZE="-fsanitize=thread" suites
+	@ONLY=test_store $(TSAN_RUN) unit e2e
+	@ONLY=test_builder $(TSAN_RUN) unit
+	@ONLY=test_delivery $(TSAN_RUN) e2e
+	@ONLY=test_reload $(TSAN_RUN) e2e
 
 .PHONY: api
 api: deps-test
