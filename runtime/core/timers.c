@@ -1,7 +1,5 @@
 #include "core/timers.h"
 
-#include <stdlib.h>
-
 void timers_init(struct timers *h)
 {
     *h = (struct timers){.running_ns = INT64_MIN};
@@ -9,7 +7,6 @@ void timers_init(struct timers *h)
 
 void timers_fini(struct timers *h)
 {
-    free(h->heap);
     timers_init(h);
 }
 
@@ -20,7 +17,7 @@ void timer_init(struct timer *t, void (*on_due)(struct timer *, int64_t))
 
 bool timer_started(const struct timer *t)
 {
-    return t->index != 0;
+    return t->started;
 }
 
 static bool before(const struct timer *a, const struct timer *b)
@@ -28,91 +25,90 @@ static bool before(const struct timer *a, const struct timer *b)
     return a->due_ns != b->due_ns ? a->due_ns < b->due_ns : a->order < b->order;
 }
 
-static void place(struct timers *h, size_t slot, struct timer *t)
+/* The earlier of two heaps takes the other for its first child. */
+static struct timer *meld(struct timer *a, struct timer *b)
 {
-    h->heap[slot] = t;
-    t->index = slot + 1;
-}
-
-static size_t sift_up(struct timers *h, size_t slot, const struct timer *t)
-{
-    while (slot > 0 && before(t, h->heap[(slot - 1) / 2])) {
-        place(h, slot, h->heap[(slot - 1) / 2]);
-        slot = (slot - 1) / 2;
+    if (a == NULL || b == NULL)
+        return a != NULL ? a : b;
+    if (before(b, a)) {
+        struct timer *later = a;
+        a = b;
+        b = later;
     }
-    return slot;
+    b->next = a->child;
+    if (b->next != NULL)
+        b->next->prev = b;
+    b->prev = a;
+    a->child = b;
+    return a;
 }
 
-static size_t sift_down(struct timers *h, size_t slot, const struct timer *t)
+/* One heap of siblings: melded in pairs from the left, then the pairs from the right; linked by `next` in between. */
+static struct timer *meld_all(struct timer *t)
 {
-    for (;;) {
-        size_t child = slot * 2 + 1;
-        if (child + 1 < h->count && before(h->heap[child + 1], h->heap[child]))
-            child++;
-        if (child >= h->count || !before(h->heap[child], t))
-            return slot;
-        place(h, slot, h->heap[child]);
-        slot = child;
+    struct timer *pairs = NULL, *all = NULL;
+    while (t != NULL) {
+        struct timer *a = t, *b = t->next;
+        t = b != NULL ? b->next : NULL;
+        a->next = NULL;
+        if (b != NULL)
+            b->next = NULL;
+        a = meld(a, b);
+        a->next = pairs;
+        pairs = a;
     }
+    while (pairs != NULL) {
+        struct timer *a = pairs;
+        pairs = a->next;
+        a->next = NULL;
+        all = meld(a, all);
+    }
+    if (all != NULL)
+        all->prev = NULL;
+    return all;
 }
 
-/* Puts `t` where it belongs, `slot` being free. */
-static void settle(struct timers *h, size_t slot, struct timer *t)
+void timer_stop(struct timers *h, struct timer *t)
 {
-    slot = sift_up(h, slot, t);
-    slot = sift_down(h, slot, t);
-    place(h, slot, t);
+    if (!t->started)
+        return;
+    struct timer *children = meld_all(t->child);
+    if (t == h->first)
+        h->first = children;
+    else {
+        *(t->prev->child == t ? &t->prev->child : &t->prev->next) = t->next;
+        if (t->next != NULL)
+            t->next->prev = t->prev;
+        h->first = meld(h->first, children);
+    }
+    t->started = false;
+    t->child = t->next = t->prev = NULL;
 }
 
-static int grow(struct timers *h)
+void timer_start(struct timers *h, struct timer *t, int64_t due_ns)
 {
-    size_t cap = h->cap == 0 ? 16 : h->cap * 2;
-    if (cap > SIZE_MAX / sizeof *h->heap)
-        return -1;
-    struct timer **heap = realloc(h->heap, cap * sizeof *heap);
-    if (heap == NULL)
-        return -1;
-    h->heap = heap;
-    h->cap = cap;
-    return 0;
-}
-
-int timer_start(struct timers *h, struct timer *t, int64_t due_ns)
-{
-    if (!timer_started(t) && h->count == h->cap && grow(h) != 0)
-        return -1;
+    timer_stop(h, t);
     /* Just beyond the run that is under way: it waits for the next one and stands behind all that are due in this one.
      */
     if (due_ns <= h->running_ns && h->running_ns < INT64_MAX)
         due_ns = h->running_ns + 1;
     t->due_ns = due_ns;
     t->order = h->order++;
-    settle(h, timer_started(t) ? t->index - 1 : h->count++, t);
-    return 0;
-}
-
-void timer_stop(struct timers *h, struct timer *t)
-{
-    if (!timer_started(t))
-        return;
-    size_t slot = t->index - 1;
-    struct timer *last = h->heap[--h->count];
-    t->index = 0;
-    if (last != t)
-        settle(h, slot, last);
+    t->started = true;
+    h->first = meld(h->first, t);
 }
 
 int64_t timers_next(const struct timers *h)
 {
-    return h->count == 0 ? INT64_MAX : h->heap[0]->due_ns;
+    return h->first == NULL ? INT64_MAX : h->first->due_ns;
 }
 
 void timers_run(struct timers *h, int64_t now_ns)
 {
     int64_t outer = h->running_ns;
     h->running_ns = now_ns;
-    while (h->count > 0 && h->heap[0]->due_ns <= now_ns) {
-        struct timer *t = h->heap[0];
+    while (h->first != NULL && h->first->due_ns <= now_ns) {
+        struct timer *t = h->first;
         timer_stop(h, t);
         t->on_due(t, now_ns);
     }

@@ -143,7 +143,7 @@ static bool window_passed(const struct lane *lane, const struct live *l)
 
 static void wake_in(struct lane *lane, int64_t now_ns, int64_t wait_ns)
 {
-    (void)timer_start(lane->env->timers, &lane->wake, now_ns + wait_ns);
+    timer_start(lane->env->timers, &lane->wake, now_ns + wait_ns);
 }
 
 /* Takes `l` off the queues and gives it what a flight needs. False when memory is short: it stays where it is. */

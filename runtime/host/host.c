@@ -391,7 +391,7 @@ void host_stop(struct host *h)
     log_line(h->log, LOG_INFO, "stopping", LOG_INT("in_flight", h->dispatch.in_flight));
     folder_remove_address(h->state);
     h->stop_by_ns = env_mono_ns() + STOP_WITHIN_NS;
-    (void)timer_start(&h->timers, &h->stop_by, h->stop_by_ns);
+    timer_start(&h->timers, &h->stop_by, h->stop_by_ns);
     watching_stop(&h->watching);
     server_stop(h->server);
     sessions_stop(&h->sessions);

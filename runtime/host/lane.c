@@ -211,7 +211,7 @@ static void log_read_failure(struct lane *lane, const struct err *failure)
 
 static void wake_later(struct lane *lane)
 {
-    (void)timer_start(lane->env->timers, &lane->wake, lane->env->mono_ns() + READ_AGAIN_MS * NS_PER_MS);
+    timer_start(lane->env->timers, &lane->wake, lane->env->mono_ns() + READ_AGAIN_MS * NS_PER_MS);
 }
 
 /* Returns false when memory ran short: the rest is read again later. */
@@ -279,7 +279,7 @@ static void arm_due(struct lane *lane)
     }
     int64_t ms = lane->next_due_ms - lane->env->wall_ms();
     int64_t now = lane->env->mono_ns();
-    (void)timer_start(lane->env->timers, &lane->due, ms > 0 ? now + ms * NS_PER_MS : now);
+    timer_start(lane->env->timers, &lane->due, ms > 0 ? now + ms * NS_PER_MS : now);
 }
 
 void lane_wait(struct lane *lane, int64_t due_ms)

@@ -17,7 +17,7 @@ static bool make_room(struct runs *rs)
         runs_drop(rs, rs->idle.first);
         return true;
     }
-    (void)timer_start(rs->env->timers, &rs->make_room, since_ns + RUNS_IDLE_MS * NS_PER_MS);
+    timer_start(rs->env->timers, &rs->make_room, since_ns + RUNS_IDLE_MS * NS_PER_MS);
     return false;
 }
 

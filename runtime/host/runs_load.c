@@ -14,7 +14,7 @@ enum { TURN_WAKES, TURN_DUE, TURN_LEFT, TURNS };
 
 static void arm(struct runs *rs, int64_t in_ms)
 {
-    (void)timer_start(rs->env->timers, &rs->due, rs->env->mono_ns() + (in_ms > 0 ? in_ms : 0) * NS_PER_MS);
+    timer_start(rs->env->timers, &rs->due, rs->env->mono_ns() + (in_ms > 0 ? in_ms : 0) * NS_PER_MS);
 }
 
 /* Sleeps by the wall clock: a step of it, as after a suspended machine, is noticed within a minute. */
@@ -46,7 +46,7 @@ static void on_held_off(struct timer *t, int64_t now_ns)
 static void hold_off(struct runs *rs)
 {
     rs->not_before_ns = rs->env->mono_ns() + AGAIN_MS * NS_PER_MS;
-    (void)timer_start(rs->env->timers, &rs->held_off, rs->not_before_ns);
+    timer_start(rs->env->timers, &rs->held_off, rs->not_before_ns);
 }
 
 void runs_load_init(struct runs *rs)

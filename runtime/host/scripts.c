@@ -59,7 +59,7 @@ static void put_first(struct scripts *s, struct pinned *p)
     p->next = s->pinned;
     s->pinned = p;
     p->used_ns = s->env->mono_ns();
-    (void)timer_start(s->env->timers, &s->let_go, p->used_ns + PINNED_MS * NS_PER_MS);
+    timer_start(s->env->timers, &s->let_go, p->used_ns + PINNED_MS * NS_PER_MS);
 }
 
 void scripts_fini(struct scripts *s)
@@ -95,7 +95,7 @@ static void on_let_go(struct timer *t, int64_t now_ns)
         else
             pinned_free(take(at));
     if (s->pinned != NULL)
-        (void)timer_start(s->env->timers, t, now_ns + PINNED_MS * NS_PER_MS);
+        timer_start(s->env->timers, t, now_ns + PINNED_MS * NS_PER_MS);
 }
 
 /* --- the current one ------------------------------------------------------------------------------------------- */
@@ -239,7 +239,7 @@ static void read_failed(struct pinned *p, const struct err *failure)
     struct scripts *s = p->scripts;
     log_line(s->env->log, LOG_ERROR, "store.read", LOG_STR("error", failure->message));
     forget(s, p);
-    (void)timer_start(s->env->timers, &s->again, s->env->mono_ns() + AGAIN_MS * NS_PER_MS);
+    timer_start(s->env->timers, &s->again, s->env->mono_ns() + AGAIN_MS * NS_PER_MS);
 }
 
 static void on_read(struct store_read *r, const struct err *failure)

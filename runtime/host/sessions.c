@@ -48,10 +48,7 @@ static void end_line(struct session *s, enum control_end how, struct bytes text,
 
 void session_go_soon(struct session *s)
 {
-    if (timer_start(s->all->env->timers, &s->go, s->all->env->mono_ns()) == 0 || s->running == 0)
-        return; /* the next request tries again */
-    console_cancel(s->console);
-    end_line(s, CONTROL_ERROR, bytes_of("out of memory"), (struct bytes){0});
+    timer_start(s->all->env->timers, &s->go, s->all->env->mono_ns());
 }
 
 static void fail_line(struct session *s, const struct err *e)
@@ -207,7 +204,7 @@ static void on_go(struct timer *t, int64_t now_ns)
     if (line == 0 || s->running != line || !is_sliced(s))
         return;
     if (control_unsent(s->client) > UNSENT_WAIT) {
-        (void)timer_start(s->all->env->timers, t, now_ns + TAKES_MS * NS_PER_MS);
+        timer_start(s->all->env->timers, t, now_ns + TAKES_MS * NS_PER_MS);
         return;
     }
     tell_left_out(s);

@@ -51,10 +51,7 @@ int waiters_add(struct waiters *ws, int64_t seq, const struct uuid *id, void *ca
         return -1;
     *w = (struct waiter){.owner = ws, .seq = seq, .id = *id, .call = call};
     timer_init(&w->timeout, on_timeout);
-    if (timer_start(ws->timers, &w->timeout, until_ns) != 0) {
-        free(w);
-        return -1;
-    }
+    timer_start(ws->timers, &w->timeout, until_ns);
     struct waiter **b = bucket(ws, seq);
     w->next = *b;
     *b = w;

@@ -10,7 +10,7 @@ enum { PUT_OFF_MAX = 3 }; /* loads in a row */
 
 static void look_in(struct watching *w, int64_t wait_ns)
 {
-    (void)timer_start(w->env->timers, &w->settled, w->env->mono_ns() + wait_ns);
+    timer_start(w->env->timers, &w->settled, w->env->mono_ns() + wait_ns);
 }
 
 static void on_settled(struct timer *t, int64_t now_ns)

@@ -54,7 +54,7 @@ static void prepare(int count, void (*on_due)(struct timer *, int64_t))
 
 static void start(int i, int64_t due)
 {
-    assert_int_equal(timer_start(&heap, &waiters[i].timer, due), 0);
+    timer_start(&heap, &waiters[i].timer, due);
 }
 
 static void empty_heap(void **state)
@@ -120,7 +120,7 @@ static void random_starts_moves_and_stops(void **state)
 static void on_restart(struct timer *t, int64_t now_ns)
 {
     on_record(t, now_ns);
-    assert_int_equal(timer_start(&heap, t, now_ns - 100), 0);
+    timer_start(&heap, t, now_ns - 100);
 }
 
 static void started_meanwhile_waits_for_the_next_run(void **state)
@@ -154,7 +154,7 @@ static void a_callback_stops_others(void **state)
     timers_run(&heap, 5);
     assert_int_equal(fired_count, 3);
     assert_int_equal(fired[1], 2);
-    assert_int_equal(heap.count, 0);
+    assert_true(timers_next(&heap) == INT64_MAX);
 }
 
 static void on_free(struct timer *t, int64_t now_ns)
@@ -171,7 +171,7 @@ static void a_callback_frees_its_node(void **state)
         struct timer *t = malloc(sizeof *t);
         assert_non_null(t);
         timer_init(t, on_free);
-        assert_int_equal(timer_start(&heap, t, i % 7), 0);
+        timer_start(&heap, t, i % 7);
     }
     timers_run(&heap, 7);
     assert_int_equal(fired_count, 100);
