@@ -1,9 +1,15 @@
 #include "cli/cli.h"
+
+#include "core/memory.h"
 #include "core/nearest.h"
 
+#include <ev.h>
+#include <jansson.h>
+#include <openssl/crypto.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -116,8 +122,40 @@ static int finish(int code)
     return code != EXIT_OK ? code : EXIT_FAILED;
 }
 
+static void *ev_insist(void *block, long size)
+{
+    return memory_insist(block, (size_t)size);
+}
+
+static void *crypto_malloc(size_t size, const char *file, int line)
+{
+    (void)file, (void)line;
+    return size == 0 ? NULL : memory_insist(NULL, size);
+}
+
+static void *crypto_realloc(void *block, size_t size, const char *file, int line)
+{
+    (void)file, (void)line;
+    return memory_insist(block, size);
+}
+
+static void crypto_free(void *block, const char *file, int line)
+{
+    (void)file, (void)line;
+    free(block);
+}
+
+/* Before any of them allocates, and before there are threads. */
+static void set_allocators(void)
+{
+    ev_set_allocator(ev_insist);
+    json_set_alloc_funcs(memory_alloc, free);
+    (void)CRYPTO_set_mem_functions(crypto_malloc, crypto_realloc, crypto_free);
+}
+
 int cli_main(const struct command *commands, size_t count, int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN);
+    set_allocators();
     return finish(choose(commands, count, argc, argv));
 }
