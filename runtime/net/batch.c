@@ -19,11 +19,11 @@ struct api_batch {
     struct api_call *call;          /* NULL: it has ended, lines are still unanswered */
     struct api_batch *next, **link; /* among those without a call */
     const struct server *server;
-    struct buf line; /* the piece of a line that came with the last bytes */
-    bool line_too_long;
-    uint64_t number; /* lines begun */
+    struct buf line;               /* the piece of a line that came with the last bytes */
+    bool line_too_long, line_lost; /* lost: there was no memory for it */
+    uint64_t number;               /* lines begun */
     size_t unanswered, total;
-    uint64_t accepted, duplicates, rejected_total, refused; /* refused: by the store, of the rejected */
+    uint64_t accepted, duplicates, rejected_total, refused; /* refused: by the store, for want of memory */
     struct rejected *rejected;
     size_t rejected_count;
     bool ended;
@@ -150,7 +150,7 @@ static void answer(struct api_batch *b)
 static void reject(struct api_batch *b, uint64_t line, const struct err *e)
 {
     b->rejected_total++;
-    b->refused += e->domain == ERR_STORE;
+    b->refused += e->domain == ERR_STORE || e->domain == ERR_MEMORY;
     if (b->rejected_count == REJECTED_SHOWN)
         return;
     if ((b->rejected_count & (b->rejected_count + 1)) == 0 || b->rejected == NULL) {
@@ -218,10 +218,18 @@ static struct bytes without_return(struct bytes line)
     return line;
 }
 
-static void reject_long(struct api_batch *b)
+static bool is_forgotten(const struct api_batch *b)
+{
+    return b->line_too_long || b->line_lost;
+}
+
+static void reject_unread(struct api_batch *b)
 {
     struct err e;
-    err_set(&e, ERR_INPUT, 413, "the event is longer than %zu bytes", b->server->options.event_max);
+    if (b->line_lost)
+        err_memory(&e);
+    else
+        err_set(&e, ERR_INPUT, 413, "the event is longer than %zu bytes", b->server->options.event_max);
     reject(b, b->number, &e);
 }
 
@@ -231,22 +239,22 @@ static void take(struct api_batch *b, struct bytes line)
     const struct server_options *o = &b->server->options;
     b->number++;
     line = without_return(line);
-    if (b->line_too_long || line.len > o->event_max)
-        reject_long(b);
+    if (is_forgotten(b) || line.len > o->event_max)
+        reject_unread(b);
     else if (!bytes_only(line, " \t")) {
         b->unanswered++;
         o->ops->batch_line(o->ud, line, b, b->number);
     }
-    b->line_too_long = false;
+    b->line_lost = b->line_too_long = false;
 }
 
-/* Keeps the beginning of a line; of one that is too long only that it is. */
+/* Keeps the beginning of a line; of one that is too long, or lost, only that it is. */
 static void keep(struct api_batch *b, const char *data, size_t len)
 {
-    if (b->line.len + len > b->server->options.event_max + 1 || buf_append(&b->line, data, len) != 0) {
-        b->line_too_long = true;
+    b->line_too_long = b->line.len + len > b->server->options.event_max + 1;
+    b->line_lost = !b->line_too_long && buf_append(&b->line, data, len) != 0;
+    if (is_forgotten(b))
         buf_clear(&b->line);
-    }
 }
 
 static void take_with_beginning(struct api_batch *b, const char *data, size_t len)
@@ -255,7 +263,7 @@ static void take_with_beginning(struct api_batch *b, const char *data, size_t le
         take(b, (struct bytes){data, len});
         return;
     }
-    if (!b->line_too_long)
+    if (!is_forgotten(b))
         keep(b, data, len);
     take(b, buf_view(&b->line));
     buf_clear(&b->line);
@@ -275,7 +283,7 @@ size_t batch_feed(struct api_batch *b, const char *data, size_t len)
             break;
         }
         if (end == NULL) {
-            if (!b->line_too_long)
+            if (!is_forgotten(b))
                 keep(b, data + done, piece);
             return len;
         }
@@ -287,7 +295,7 @@ size_t batch_feed(struct api_batch *b, const char *data, size_t len)
 
 bool batch_end(struct api_batch *b)
 {
-    bool last = !b->ended && b->cut == CUT_NOT && (b->line.len > 0 || b->line_too_long);
+    bool last = !b->ended && b->cut == CUT_NOT && (b->line.len > 0 || is_forgotten(b));
     if (last && has_room(b)) {
         take(b, buf_view(&b->line));
         buf_clear(&b->line);

@@ -1,5 +1,6 @@
 #include "net/control_request.h"
 
+#include "core/memory.h"
 #include "core/utf8.h"
 #include "net/control.h"
 
@@ -132,6 +133,7 @@ static int read_complete(struct control_request *r, const json_t *o, struct err 
 static int read_document(struct control_request *r, struct bytes line, struct err *e)
 {
     json_error_t why;
+    unsigned long failures = memory_failures();
     size_t good = utf8_valid_prefix(line);
     if (good != line.len)
         return err_set(e, ERR_INPUT, 400, "the line is not UTF-8 from byte %zu on; expected JSON in UTF-8", good + 1);
@@ -141,6 +143,8 @@ static int read_document(struct control_request *r, struct bytes line, struct er
                        (size_t)(nul - line.data) + 1);
     json_t *o = json_loadb(line.data, line.len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
     r->document = o;
+    if (o == NULL && memory_failures() != failures)
+        return err_memory(e); /* Jansson may say anything of the line then */
     if (o == NULL)
         return err_set(e, ERR_INPUT, 400, "the line is no JSON: column %d: %.*s; expected one object a line",
                        why.column, (int)utf8_valid_prefix(bytes_of(why.text)), why.text);

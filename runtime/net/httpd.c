@@ -199,7 +199,10 @@ int httpd_start(struct httpd *h, const struct httpd_options *o, struct err *e)
                               MHD_OPTION_NOTIFY_COMPLETED, o->on_completed, o->ud, MHD_OPTION_URI_LOG_CALLBACK,
                               o->on_target, o->ud, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_END);
     if (h->mhd == NULL) {
+        bool memory = errno == ENOMEM;
         close(fd);
+        if (memory)
+            return err_memory(e);
         return err_set(e, ERR_SYSTEM, 0, "the HTTP server on %s does not start", o->listen);
     }
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(h->mhd, MHD_DAEMON_INFO_EPOLL_FD);

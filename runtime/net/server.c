@@ -36,7 +36,7 @@ static struct MHD_Response *response_of(struct buf *text, const char *type, int 
     size_t len;
     char *data = buf_take(text, &len);
     if (data == NULL) {
-        *status = 500;
+        *status = 503;
         return MHD_create_response_from_buffer(0, none, MHD_RESPMEM_PERSISTENT);
     }
     struct MHD_Response *r = MHD_create_response_from_buffer(len, data, MHD_RESPMEM_MUST_FREE);
@@ -102,7 +102,7 @@ void api_answer(struct api_call *c, int status, struct buf *json)
 
 static int status_of(const struct err *e)
 {
-    if (e->domain == ERR_STORE)
+    if (e->domain == ERR_STORE || e->domain == ERR_MEMORY)
         return 503;
     return e->domain == ERR_INPUT && e->code >= 400 && e->code <= 599 ? e->code : 500;
 }

@@ -88,7 +88,7 @@ size_t server_open_calls(const struct server *s);
 /* Answers with JSON; takes the buffer's memory. `retry_after_s` < 0: no such header. */
 void api_answer(struct api_call *c, int status, struct buf *json);
 /* Answers with application/problem+json (RFC 9457): the status from e->code when domain is ERR_INPUT, 503 with
- * Retry-After: 1 for ERR_STORE, else 500. */
+ * Retry-After: 1 for ERR_STORE and ERR_MEMORY, else 500. */
 void api_problem(struct api_call *c, const struct err *e);
 /* The same with a member "errors": the lines, each a text. */
 void api_problem_lines(struct api_call *c, const struct err *e, struct bytes lines);
