@@ -1,5 +1,6 @@
 #include "net/easy.h"
 
+#include "core/memory.h"
 #include "core/secrets.h"
 #include "core/units.h"
 #include "net/curl_errors.h"
@@ -63,6 +64,9 @@ static int on_about_to_send(void *ud, char *remote_ip, char *local_ip, int remot
     long redirects = 0;
     if (x->sends > 0)
         curl_easy_getinfo(x->curl, CURLINFO_REDIRECT_COUNT, &redirects);
+    x->starved = memory_failures() != x->failures;
+    if (x->starved)
+        return CURL_PREREQFUNC_ABORT; /* it goes on without what it could not copy: the URL's query, for one */
     /* Before anything else: the status of a redirect is not the status of what it led to. */
     response_begin(&x->exchange->attempt);
     if (x->sends > redirects)
@@ -255,6 +259,8 @@ int easy_begin(struct easy *x, struct exchange *exchange)
     x->exchange = exchange;
     x->started_ns = mono_ns();
     x->sends = 0;
+    x->failures = memory_failures();
+    x->starved = false;
     x->head_done = x->left_origin = false;
     x->head_bytes = 0;
     x->words[0] = '\0';
@@ -298,6 +304,8 @@ static void cut_tail(char *words, const char *general)
 static void fail(struct easy *x, CURLcode code)
 {
     struct attempt *a = &x->exchange->attempt;
+    if (x->starved)
+        code = CURLE_OUT_OF_MEMORY;
     const struct curl_failure *f = curl_failure_of(x->head_bytes > HEADS_MAX ? CURLE_WEIRD_SERVER_REPLY : code);
     bool sent = x->sends > 0;
     a->error = sent ? f->sent_error : f->unsent_error;

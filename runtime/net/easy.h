@@ -20,10 +20,12 @@ struct easy {
     struct exchange *exchange;
     struct wire wire;
     int64_t started_ns;
-    long sends;        /* how often the request began to leave */
-    bool head_done;    /* the head of the final response is there: what still comes as headers are trailers */
-    bool left_origin;  /* a redirect led elsewhere */
-    size_t head_bytes; /* of every head, interim ones and trailers too: libcurl keeps them all in memory */
+    long sends;             /* how often the request began to leave */
+    bool head_done;         /* the head of the final response is there: what still comes as headers are trailers */
+    bool left_origin;       /* a redirect led elsewhere */
+    size_t head_bytes;      /* of every head, interim ones and trailers too: libcurl keeps them all in memory */
+    unsigned long failures; /* memory_failures() when it began */
+    bool starved;           /* not sent: libcurl was short of memory before */
     char words[CURL_ERROR_SIZE];
 };
 

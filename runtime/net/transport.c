@@ -1,5 +1,6 @@
 #include "net/transport.h"
 
+#include "core/memory.h"
 #include "core/pulse.h"
 #include "core/units.h"
 #include "net/easy.h"
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 enum { POOL_MAX = 256, CONNECTIONS_MAX = 1024 };
+static const double MEND_S = 0.1;
 
 /* A socket that libcurl watches. */
 struct watcher {
@@ -24,6 +26,7 @@ struct curl_transport {
     struct transport base;
     struct transport_options options;
     CURLM *multi;
+    bool torn;                /* it may have forgotten something: `timeout` is to mend that */
     struct ev_timer timeout;  /* when libcurl wants to be called */
     struct watcher *watchers; /* not in use */
     struct idle idle;
@@ -133,13 +136,42 @@ static void finish_ended(struct curl_transport *t)
     }
 }
 
+/* libcurl ran short of memory: which sockets it waits for and when it wants to be called it may not have said. */
+static void mend_soon(struct curl_transport *t)
+{
+    t->torn = true;
+    ev_timer_stop(t->options.loop, &t->timeout);
+    ev_timer_set(&t->timeout, MEND_S, 0.);
+    ev_timer_start(t->options.loop, &t->timeout);
+}
+
 static void act(struct curl_transport *t, curl_socket_t fd, int what)
 {
     int running;
     enum phase before = phase_enter(PHASE_TRANSPORT);
-    (void)curl_multi_socket_action(t->multi, fd, what, &running);
+    if (curl_multi_socket_action(t->multi, fd, what, &running) != CURLM_OK)
+        mend_soon(t);
     finish_ended(t);
     phase_leave(before);
+}
+
+static int on_timer_wanted(CURLM *multi, long ms, void *ud);
+
+/* Nothing else makes libcurl say it all again. */
+static void mend(struct curl_transport *t)
+{
+    int running;
+    long ms = -1;
+    t->torn = false;
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+    bool mended = curl_multi_socket_all(t->multi, &running) == CURLM_OK;
+#pragma GCC diagnostic pop
+    if (!mended)
+        mend_soon(t);
+    else if (curl_multi_timeout(t->multi, &ms) == CURLM_OK)
+        (void)on_timer_wanted(t->multi, ms, t);
+    finish_ended(t);
 }
 
 /* --- the loop ------------------------------------------------------------------------------------------------- */
@@ -155,7 +187,11 @@ static void on_io(struct ev_loop *loop, struct ev_io *io, int events)
 static void on_timeout(struct ev_loop *loop, struct ev_timer *timer, int events)
 {
     (void)loop, (void)events;
-    act(timer->data, CURL_SOCKET_TIMEOUT, 0);
+    struct curl_transport *t = timer->data;
+    if (t->torn)
+        mend(t);
+    else
+        act(t, CURL_SOCKET_TIMEOUT, 0);
 }
 
 /* From inside libcurl: it may not be called back here, so even 0 waits for the loop. */
@@ -163,6 +199,8 @@ static int on_timer_wanted(CURLM *multi, long ms, void *ud)
 {
     (void)multi;
     struct curl_transport *t = ud;
+    if (t->torn)
+        return 0;
     ev_timer_stop(t->options.loop, &t->timeout);
     if (ms >= 0) {
         ev_timer_set(&t->timeout, (double)ms / 1000.0, 0.);
@@ -177,9 +215,7 @@ static struct watcher *take_watcher(struct curl_transport *t, curl_socket_t fd)
     if (w != NULL)
         t->watchers = w->next;
     else
-        w = malloc(sizeof *w);
-    if (w == NULL)
-        return NULL;
+        w = memory_insist(NULL, sizeof *w); /* libcurl asks once; a socket that is not watched stays so */
     w->transport = t;
     ev_init(&w->io, on_io);
     curl_multi_assign(t->multi, fd, w);
@@ -206,8 +242,8 @@ static int on_socket_wanted(CURL *curl, curl_socket_t fd, int what, void *ud, vo
         return 0;
     }
     idle_take(&t->idle, fd);
-    if (w == NULL && (w = take_watcher(t, fd)) == NULL)
-        return 0; /* that exchange will time out; -1 would end every one of them */
+    if (w == NULL)
+        w = take_watcher(t, fd);
     ev_io_stop(t->options.loop, &w->io);
     ev_io_set(&w->io, fd, (what & CURL_POLL_IN ? EV_READ : 0) | (what & CURL_POLL_OUT ? EV_WRITE : 0));
     ev_io_start(t->options.loop, &w->io);
@@ -328,8 +364,9 @@ static void set_up(struct curl_transport *t)
 
 struct transport *transport_new(const struct transport_options *o, struct err *e)
 {
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
-        err_set(e, ERR_NET, CURLE_FAILED_INIT, "libcurl does not start");
+    if (curl_global_init_mem(CURL_GLOBAL_DEFAULT, memory_alloc, free, memory_resize, memory_copy, memory_zeroed) !=
+        CURLE_OK) {
+        err_set(e, ERR_SYSTEM, CURLE_FAILED_INIT, "libcurl does not start: not enough memory?");
         return NULL;
     }
     struct curl_transport *t = calloc(1, sizeof *t);
