@@ -47,7 +47,7 @@ static bool put_place(struct buf *out, struct bytes path)
         buf_append(out, path.data + at, end - at);
         buf_append_char(out, '"');
     }
-    return !buf_failed(out);
+    return true;
 }
 
 static void put_text(struct buf *out, struct bytes text)
@@ -90,6 +90,8 @@ static int put_path(struct apply *a, struct bytes path, struct bytes envelope, s
     *found = put_place(&a->place, path);
     if (!*found)
         return SQLITE_OK;
+    if (buf_failed(&a->place))
+        return SQLITE_NOMEM;
     sqlite_bind_bytes(st, 1, envelope);
     sqlite_bind_bytes(st, 2, buf_view(&a->place));
     buf_append_char(out, ',');
