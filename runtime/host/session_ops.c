@@ -62,14 +62,14 @@ static void on_answer(void *ud, int status, struct bytes json)
 
 /* --- what the API does -------------------------------------------------------------------------------------------- */
 
-static struct bytes data_of(const struct call *c, struct buf *out)
+/* What is sent without them would be another request. */
+static int data_of(const struct call *c, struct buf *out, struct err *e)
 {
     json_t *data = json_object_get(c->args, "data");
     char *text = data == NULL ? NULL : json_dumps(data, JSON_COMPACT | JSON_ENCODE_ANY);
-    if (text != NULL)
-        buf_append_str(out, text);
+    bool lost = (data != NULL && text == NULL) || (text != NULL && buf_append_str(out, text) != 0);
     free(text);
-    return buf_view(out);
+    return lost ? err_memory(e) : 0;
 }
 
 static int read_id(const struct call *c, struct uuid *id, struct err *e)
@@ -177,9 +177,11 @@ static int op_preview(struct call *c, struct err *e)
     struct buf data;
     (void)e;
     buf_init(&data);
-    api_ops.preview(c->api, op_text(c->args, "webhook"), data_of(c, &data), c->call);
+    int rc = data_of(c, &data, e);
+    if (rc == 0)
+        api_ops.preview(c->api, op_text(c->args, "webhook"), buf_view(&data), c->call);
     buf_fini(&data);
-    return 0;
+    return rc;
 }
 
 static int deliver(struct call *c, int64_t wait_ms, struct err *e)
@@ -188,9 +190,11 @@ static int deliver(struct call *c, int64_t wait_ms, struct err *e)
     if (!api_ops.may_accept(c->api, e))
         return -1;
     buf_init(&data);
-    api_ops.webhook(c->api, op_text(c->args, "webhook"), data_of(c, &data), wait_ms, c->call);
+    int rc = data_of(c, &data, e);
+    if (rc == 0)
+        api_ops.webhook(c->api, op_text(c->args, "webhook"), buf_view(&data), wait_ms, c->call);
     buf_fini(&data);
-    return 0;
+    return rc;
 }
 
 static int op_send(struct call *c, struct err *e)
