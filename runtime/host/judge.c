@@ -27,6 +27,14 @@ static void log_mistake(const struct flight *f, const struct err *e)
              LOG_STR("message", e->message));
 }
 
+/* What the webhook's rule would make of the answer nobody knows: as if it had not come. */
+static void not_judged(struct attempt *a)
+{
+    a->class = ATTEMPT_AMBIGUOUS;
+    a->error = ATTEMPT_INTERNAL;
+    attempt_set_message(a, bytes_of("answered, and no memory to judge the answer"));
+}
+
 void judge_attempt(struct flight *f, const struct request_options *o, struct retry_judgement *out)
 {
     struct dispatch *d = f->dispatch;
@@ -37,8 +45,11 @@ void judge_attempt(struct flight *f, const struct request_options *o, struct ret
     if (d->judge == NULL || !(o->flags & REQUEST_JUDGED) || a->class != ATTEMPT_ANSWERED || a->status == 0)
         return;
     buf_init(&message);
-    if (d->judge(d->ud, f->live, a, out, &message, &e) != 0)
+    int rc = d->judge(d->ud, f->live, a, out, &message, &e);
+    if (rc != 0)
         log_mistake(f, &e);
+    if (rc != 0 && e.domain == ERR_MEMORY)
+        not_judged(&f->exchange.attempt);
     if (out->kind == JUDGED_FAILED || out->kind == JUDGED_FINAL || out->kind == JUDGED_RETRY)
         say(f, &message);
     buf_fini(&message);

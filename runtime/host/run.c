@@ -160,18 +160,18 @@ int64_t run_due(const struct run *r)
     return first;
 }
 
-static int tell_end(struct run *r, struct open_step *s, int64_t now_ms, struct bytes result)
+static int tell_end(struct run *r, struct open_step *s, int64_t now_ms, struct bytes result, struct err *e)
 {
     struct task_entry end = {
         .number = s->number, .kind = s->kind, .path = s->path, .name = s->name, .ended_ms = now_ms, .result = result};
     s->ended_ms = now_ms;
-    return task_put(r->task, &end, NULL);
+    return task_put(r->task, &end, e);
 }
 
-int run_done(struct run *r, struct open_step *s, int64_t now_ms, struct bytes result)
+int run_done(struct run *r, struct open_step *s, int64_t now_ms, struct bytes result, struct err *e)
 {
     s->result = bytes_copy(result);
-    return s->result.data == NULL ? -1 : tell_end(r, s, now_ms, s->result);
+    return s->result.data == NULL ? err_memory(e) : tell_end(r, s, now_ms, s->result, e);
 }
 
 struct open_step *run_to_ask(struct run *r)
@@ -190,14 +190,14 @@ bool run_is_managing(const struct run *r)
     return false;
 }
 
-int run_time_up(struct run *r, int64_t now_ms)
+int run_time_up(struct run *r, int64_t now_ms, struct err *e)
 {
     int n = 0;
     for (size_t i = 0; i < r->open_count; i++) {
         struct open_step *s = &r->open[i];
         if (s->due_ms == 0 || s->due_ms > now_ms || s->ended_ms != 0)
             continue;
-        if (tell_end(r, s, now_ms, RUN_NOTHING) != 0)
+        if (tell_end(r, s, now_ms, RUN_NOTHING, e) != 0)
             return -1;
         n++;
     }

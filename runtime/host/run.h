@@ -80,15 +80,15 @@ int run_note_event(struct run *r, struct bytes key, int64_t seq);
 struct open_step *run_find(struct run *r, int number);
 /* Forgets it. */
 void run_close(struct run *r, struct open_step *s);
-/* It is done: the task is told, the result (copied) written down with what comes of it. -1: memory. */
-int run_done(struct run *r, struct open_step *s, int64_t now_ms, struct bytes result);
+/* It is done: the task is told, the result (copied) written down with what comes of it. -1: as task_put(). */
+int run_done(struct run *r, struct open_step *s, int64_t now_ms, struct bytes result, struct err *e);
 /* The next of its steps that are to be done for it (STEP_MANAGE) and have not been asked for; NULL: none. */
 struct open_step *run_to_ask(struct run *r);
 /* Whether one of these is open: it must stay in memory. */
 bool run_is_managing(const struct run *r);
 /* The earliest time it waits for; 0: none. */
 int64_t run_due(const struct run *r);
-/* Ends the steps whose time is up. Returns whether there were any; -1: Lua is out of memory. */
-int run_time_up(struct run *r, int64_t now_ms);
+/* Ends the steps whose time is up. Returns whether there were any; -1: as task_put(). */
+int run_time_up(struct run *r, int64_t now_ms, struct err *e);
 
 #endif

@@ -103,7 +103,8 @@ static void park(struct runs *rs, struct run *r, const char *message)
     stop(rs, r, TASK_PARKED, message);
 }
 
-void runs_leave(struct runs *rs, struct run *r)
+/* Its scripts have come to their cap: others may let go of theirs. */
+static void leave(struct runs *rs, struct run *r)
 {
     bool again = rs->short_seq == r->seq;
     rs->short_seq = r->seq;
@@ -115,15 +116,32 @@ void runs_leave(struct runs *rs, struct run *r)
         put_off(rs, r);
 }
 
+void runs_short(struct runs *rs, struct run *r, const struct err *e)
+{
+    if (e->domain == ERR_MEMORY)
+        put_off(rs, r);
+    else
+        leave(rs, r);
+}
+
+static void go(struct runs *rs, struct run *r)
+{
+    enum turn_end end = turn_go(r, on_written);
+    if (end == TURN_FULL)
+        leave(rs, r);
+    else if (end == TURN_STARVED)
+        put_off(rs, r);
+    else
+        rs->writing++;
+}
+
 void runs_go(struct runs *rs, struct run *r)
 {
     runs_unlink(rs, r);
     if (r->journal > RUNS_JOURNAL_MAX)
         stop(rs, r, TASK_FAILED, TOO_LONG);
-    else if (turn_go(r, on_written) != 0)
-        runs_leave(rs, r);
     else
-        rs->writing++;
+        go(rs, r);
 }
 
 /* Makes the task and tells it the journal. 0; 1: its scripts are being read; -1: `e` says why not. */
@@ -150,9 +168,10 @@ static int make_task(struct runs *rs, struct run *r, const struct store_run *row
 /* It waits in memory, and its time may be up. */
 static void check_time(struct runs *rs, struct run *r)
 {
-    int up = run_time_up(r, rs->env->wall_ms());
+    struct err e;
+    int up = run_time_up(r, rs->env->wall_ms(), &e);
     if (up < 0)
-        runs_leave(rs, r);
+        runs_short(rs, r, &e);
     else if (up > 0)
         runs_go(rs, r);
     else if (run_due(r) != 0)
@@ -169,12 +188,12 @@ int runs_begin_one(struct runs *rs, struct run *r, const struct store_run *row, 
     }
     free((char *)r->input.data);
     r->input = (struct bytes){0};
-    if (rc != 0 && task_no_memory(&e))
-        runs_leave(rs, r);
+    if (rc != 0 && (e.domain == ERR_MEMORY || task_is_full(&e)))
+        runs_short(rs, r, &e);
     else if (rc != 0)
         park(rs, r, e.message);
-    else if (run_time_up(r, rs->env->wall_ms()) < 0)
-        runs_leave(rs, r);
+    else if (run_time_up(r, rs->env->wall_ms(), &e) < 0)
+        runs_short(rs, r, &e);
     else
         runs_go(rs, r);
     return 0;
@@ -257,10 +276,11 @@ static void ask_managed(struct runs *rs, struct run *r)
 /* It is written down that it waits. */
 static void waits(struct runs *rs, struct run *r, bool woken)
 {
-    int up = r->told ? 1 : run_time_up(r, rs->env->wall_ms());
+    struct err e;
+    int up = r->told ? 1 : run_time_up(r, rs->env->wall_ms(), &e);
     int64_t due_ms = run_due(r);
     if (up < 0)
-        runs_leave(rs, r);
+        runs_short(rs, r, &e);
     else if (up > 0 && !rs->held)
         runs_go(rs, r);
     else if (r->stale || (woken && !r->told)) {

@@ -19,7 +19,8 @@ int runs_resume(struct runs *rs, const struct store_run *row, const struct store
 int runs_begin_one(struct runs *rs, struct run *r, const struct store_run *row, const struct store_step *steps);
 /* Takes its turn. */
 void runs_go(struct runs *rs, struct run *r);
-/* Memory is short: those that only wait let go of theirs, and it tries again; but not for ever. */
-void runs_leave(struct runs *rs, struct run *r);
+/* What failed says `e`. Without memory it goes on in a moment. When its scripts have come to their cap, those that only
+ * wait let go of theirs, and it tries again; but not for ever. */
+void runs_short(struct runs *rs, struct run *r, const struct err *e);
 
 #endif

@@ -68,12 +68,13 @@ void runs_managed(struct runs *rs, int64_t seq, int step, struct bytes result)
     struct open_step *s = r == NULL ? NULL : run_find(r, step);
     if (s == NULL || s->ended_ms != 0)
         return;
-    bool told = run_done(r, s, rs->env->wall_ms(), result) == 0;
+    struct err e;
+    bool told = run_done(r, s, rs->env->wall_ms(), result, &e) == 0;
     if (r->turn != NULL) {
         r->told = told;
         r->stale = r->stale || !told;
     } else if (!told)
-        runs_leave(rs, r);
+        runs_short(rs, r, &e);
     else if (!rs->held)
         runs_go(rs, r);
 }

@@ -149,6 +149,7 @@ static enum run_state state_of(const struct run *r, enum task_end end)
         return RUN_PARKED;
     case TASK_WAITING:
     case TASK_MEMORY:
+    case TASK_STARVED:
         break;
     }
     if (run_is_managing(r))
@@ -220,23 +221,23 @@ static void forget_asked(struct turn *t)
     t->count = 0;
 }
 
-int turn_go(struct run *r, void (*done)(struct store_write *w, const struct err *failure))
+enum turn_end turn_go(struct run *r, void (*done)(struct store_write *w, const struct err *failure))
 {
     struct turn *t = turn_new(r, done);
     if (t == NULL)
-        return -1;
+        return TURN_STARVED;
     struct render_sink sink = {.on_delivery = on_delivery, .on_step = on_step, .ud = t};
     enum task_end end = task_go(r->task, &sink, &t->text);
     if (end == TASK_PARKED) {
         forget_asked(t);
         r->steps = r->written;
     }
-    if (end == TASK_MEMORY || t->no_memory || add_ended(t) != 0) {
+    if (end == TASK_MEMORY || end == TASK_STARVED || t->no_memory || add_ended(t) != 0) {
         turn_free(t);
-        return -1;
+        return end == TASK_MEMORY ? TURN_FULL : TURN_STARVED;
     }
     submit(t, end);
-    return 0;
+    return TURN_WRITTEN;
 }
 
 int turn_stop(struct run *r, enum task_end end, const char *message,

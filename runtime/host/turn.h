@@ -21,10 +21,12 @@ struct turn {
     bool no_memory;
 };
 
-/* Goes as far as it can and submits what it did; `done` when that is committed. -1: memory, and the task is of no use.
- */
-int turn_go(struct run *r, void (*done)(struct store_write *w, const struct err *failure));
-/* Instead of going on: parks or fails it with a message. */
+/* What came of one: it is being written; or the task is of no use, as its scripts have come to their cap, or the
+ * process has no memory. */
+enum turn_end { TURN_WRITTEN, TURN_FULL, TURN_STARVED };
+/* Goes as far as it can and submits what it did; `done` when that is committed. */
+enum turn_end turn_go(struct run *r, void (*done)(struct store_write *w, const struct err *failure));
+/* Instead of going on: parks or fails it with a message. -1: memory. */
 int turn_stop(struct run *r, enum task_end end, const char *message,
               void (*done)(struct store_write *w, const struct err *failure));
 void turn_free(struct turn *t);

@@ -162,6 +162,7 @@ static void mend(struct curl_transport *t)
 {
     int running;
     long ms = -1;
+    enum phase before = phase_enter(PHASE_TRANSPORT);
     t->torn = false;
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
@@ -172,6 +173,7 @@ static void mend(struct curl_transport *t)
     else if (curl_multi_timeout(t->multi, &ms) == CURLM_OK)
         (void)on_timer_wanted(t->multi, ms, t);
     finish_ended(t);
+    phase_leave(before);
 }
 
 /* --- the loop ------------------------------------------------------------------------------------------------- */

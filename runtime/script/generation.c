@@ -84,7 +84,7 @@ static void read_integration(lua_State *L, struct integration *in)
     const char *name = luaL_checklstring(L, -1, &in->name_len);
     in->name = strdup(name);
     if (in->name == NULL)
-        luaL_error(L, "not enough memory");
+        state_starve(L);
     lua_pop(L, 1);
 }
 
@@ -113,7 +113,7 @@ static int run_read(lua_State *L)
     size_t n = lua_rawlen(L, -1);
     g->integrations = calloc(n + 1, sizeof *g->integrations);
     if (g->integrations == NULL)
-        return luaL_error(L, "not enough memory");
+        return state_starve(L);
     for (size_t i = 0; i < n; i++) {
         lua_rawgeti(L, -1, (lua_Integer)i + 1);
         luaL_checktype(L, -1, LUA_TTABLE);
@@ -214,6 +214,10 @@ int generation_load(const struct generation_options *o, struct generation **out,
     if (o->seen != NULL && seen_note(o->seen, &scripts, unread, e) != 0)
         rc = -1;
     load_fini(&scripts);
+    if (rc != 0 && e->domain == ERR_MEMORY) {
+        errors->len = start; /* no mistake of the scripts */
+        errors->failed = false;
+    }
     if (rc != 0) {
         generation_free(g);
         return -1;

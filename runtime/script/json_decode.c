@@ -4,8 +4,10 @@
  */
 #include "script/json.h"
 
+#include "core/memory.h"
 #include "core/utf8.h"
 #include "script/budget.h"
+#include "script/state.h"
 
 #include <jansson.h>
 #include <lauxlib.h>
@@ -162,7 +164,7 @@ static void push_error(lua_State *L, json_error_t *e, const char *s, size_t len)
         return;
     }
     if (code == json_error_out_of_memory)
-        luaL_error(L, "not enough memory");
+        state_starve(L);
     for (char *p = e->text; *p != '\0'; p++)
         if ((unsigned char)*p < 0x20)
             *p = ' '; /* a token may hold a line break */
@@ -203,9 +205,12 @@ int json_l_decode(lua_State *L)
     if (memchr(s, '\0', len) != NULL)
         return refuse_nul(L, s);
     struct reading r = {budget_of(L), s, len};
+    unsigned long failures = memory_failures();
     json_t *root = json_load_callback(on_read, &r, JSON_DECODE_ANY | JSON_ALLOW_NUL, &e);
     if (root == NULL && r.left > 0 && budget_refuses(r.budget))
         return budget_raise(L);
+    if (root == NULL && memory_failures() != failures)
+        return state_starve(L); /* Jansson may say anything of the text then */
     if (root == NULL) {
         lua_pushnil(L);
         push_error(L, &e, s, len);

@@ -9,6 +9,7 @@
 #include "core/json_write.h"
 #include "core/utf8.h"
 #include "script/budget.h"
+#include "script/state.h"
 
 #include <ctype.h>
 #include <lauxlib.h>
@@ -250,7 +251,7 @@ static int raise(lua_State *L, const struct encoder *c)
 {
     const char *path = *c->path == '.' ? c->path + 1 : c->path;
     if (*c->problem == '\0')
-        return luaL_error(L, "not enough memory");
+        return state_starve(L);
     if (*path == '\0')
         return luaL_error(L, "cannot encode %s", c->problem);
     return luaL_error(L, "cannot encode %s: %s", path, c->problem);

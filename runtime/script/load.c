@@ -177,6 +177,7 @@ static int add_dir(struct load *l, char *dir, struct err *e)
             return 0;
         }
     char *real = dir == NULL ? NULL : realpath(dir, NULL);
+    int number = dir == NULL ? ENOMEM : real == NULL ? errno : 0;
     char **dirs = realloc(l->dirs, (l->dir_count + 1) * sizeof *dirs);
     if (dirs != NULL)
         l->dirs = dirs;
@@ -186,17 +187,20 @@ static int add_dir(struct load *l, char *dir, struct err *e)
     if (real == NULL || dirs == NULL || real_dirs == NULL) {
         free(real);
         free(dir);
-        return err_memory(e);
+        return number == 0 || number == ENOMEM ? err_memory(e) : err_set(e, ERR_SYSTEM, number, "%s", strerror(number));
     }
     l->dirs[l->dir_count] = dir;
     l->real_dirs[l->dir_count++] = real;
     return 0;
 }
 
+/* A lack of memory says nothing about the scripts: it comes before all that is wrong with them. */
 static int report(struct buf *errors, const char *path, const struct err *why, struct err *first, size_t *count)
 {
     buf_printf(errors, "%s: %s\n", path, why->message);
-    if ((*count)++ == 0)
+    if (why->domain == ERR_MEMORY)
+        *first = *why;
+    else if ((*count)++ == 0 && first->domain != ERR_MEMORY)
         err_set(first, why->domain, why->code, "%s: %s", path, why->message);
     return -1;
 }
@@ -232,7 +236,9 @@ static void add_folder(struct load *l, const char *path, struct buf *errors, str
     struct dirent **names = NULL;
     int n = scandir(path, &names, is_script, compare_names);
     if (n < 0 || add_dir(l, strdup(path), &why) != 0) {
-        if (n < 0)
+        if (n < 0 && errno == ENOMEM)
+            err_memory(&why);
+        else if (n < 0)
             err_set(&why, ERR_SYSTEM, errno, "%s", strerror(errno));
         report(errors, path, &why, e, failures);
     } else if (n == 0) {
@@ -273,6 +279,9 @@ static void add_path(struct load *l, const char *path, struct buf *errors, struc
 int load_paths(struct load *l, const char *const *paths, size_t count, struct buf *errors, struct err *e)
 {
     size_t failures = 0;
+    struct err ignored = {.code = 0};
+    e = e != NULL ? e : &ignored;
+    err_clear(e);
     for (size_t i = 0; i < count; i++) {
         char *path = strdup(paths[i]);
         if (path == NULL)
@@ -283,5 +292,5 @@ int load_paths(struct load *l, const char *const *paths, size_t count, struct bu
         add_path(l, path, errors, e, &failures);
         free(path);
     }
-    return failures == 0 ? 0 : -1;
+    return failures == 0 && e->domain != ERR_MEMORY ? 0 : -1;
 }

@@ -1,4 +1,5 @@
 #include "script/native.h"
+#include "script/state.h"
 
 #include "core/environment.h"
 #include "core/pulse.h"
@@ -57,7 +58,7 @@ struct bytes native_check_bytes(lua_State *L, int arg)
 void native_append(lua_State *L, int index, struct buf *out)
 {
     if (buf_append_bytes(out, native_string_at(L, index)) != 0)
-        luaL_error(L, "not enough memory");
+        state_starve(L);
 }
 
 int native_push_bytes(lua_State *L, struct bytes v)
@@ -68,7 +69,7 @@ int native_push_bytes(lua_State *L, struct bytes v)
 
 int native_push_buf(lua_State *L, const struct buf *b)
 {
-    return buf_failed(b) ? native_raise(L, "not enough memory") : native_push_bytes(L, buf_view(b));
+    return buf_failed(b) ? state_starve(L) : native_push_bytes(L, buf_view(b));
 }
 
 int native_push_uuid(lua_State *L, const struct uuid *id)
@@ -115,7 +116,7 @@ static int l_secret(lua_State *L)
         if (found == 1 && n->secret_placeholder != NULL)
             found = secrets_set(n->secrets, (struct bytes){name, len}, bytes_of(n->secret_placeholder), &e);
         if (found < 0)
-            return native_raise(L, e.message);
+            return state_raise(L, &e);
     } else if (n->secrets != NULL)
         found = secrets_get(n->secrets, (struct bytes){name, len}).data == NULL;
     lua_pushboolean(L, found == 0 || n->secrets_optional);

@@ -1,6 +1,7 @@
 /* native: texts of other charsets in UTF-8 (iconv). */
 #include "core/utf8.h"
 #include "script/native.h"
+#include "script/state.h"
 
 #include <errno.h>
 #include <iconv.h>
@@ -119,7 +120,7 @@ static int l_to_utf8(lua_State *L)
         lua_pushvalue(L, 1);
     else if (c != NULL && c->name != NULL && to_utf8(c->name, in, out)) {
         if (buf_failed(out))
-            return native_raise(L, "not enough memory");
+            return state_starve(L);
         lua_pushlstring(L, out->len == 0 ? "" : out->data, out->len);
     } else
         lua_pushnil(L);

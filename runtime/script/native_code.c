@@ -3,6 +3,7 @@
 #include "script/native.h"
 #include "script/state.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,15 +39,17 @@ static int l_readfile(lua_State *L)
         return text == NULL ? fail(L, "no such file among the stored scripts") : native_push_bytes(L, buf_view(text));
     }
     char *real = realpath(path, NULL);
+    if (real == NULL && errno == ENOMEM)
+        return state_starve(L);
     bool found = real != NULL, allowed = found && is_allowed(n, real);
     free(real);
     if (found && !allowed)
         return fail(L, "the file is outside the folders of the scripts");
     if (load_note_looked(n->loading, path, &e) != 0)
-        return fail(L, e.message);
+        return state_raise(L, &e);
     buf_clear(&n->scratch);
     if (load_read_file(path, &n->scratch, &e) != 0 || load_add_module(n->loading, path, buf_view(&n->scratch), &e) != 0)
-        return fail(L, e.message);
+        return e.domain == ERR_MEMORY ? state_starve(L) : fail(L, e.message);
     return native_push_bytes(L, buf_view(&n->scratch));
 }
 

@@ -1,6 +1,7 @@
 /* native: the bytes of a delivery (core/request.h) and their way to the host. */
 #include "script/generation.h"
 #include "script/native.h"
+#include "script/state.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -89,7 +90,7 @@ static int l_head(lua_State *L)
     luaL_checktype(L, -1, LUA_TSTRING);
     buf_clear(&n->scratch);
     if (request_put_head(&n->scratch, &o, native_string_at(L, -1), &e) != 0)
-        return native_raise(L, e.message);
+        return state_raise(L, &e);
     lua_pushlstring(L, n->scratch.data, n->scratch.len);
     return 1;
 }
@@ -115,7 +116,7 @@ static void reserve_pieces(lua_State *L, struct native *n, size_t count)
     struct request_piece *pieces =
         count > SIZE_MAX / sizeof *pieces / 2 ? NULL : realloc(n->pieces, count * 2 * sizeof *pieces);
     if (pieces == NULL)
-        native_raise(L, "not enough memory");
+        state_starve(L);
     n->pieces = pieces;
     n->piece_cap = count * 2;
 }
@@ -261,7 +262,7 @@ static void put_headers(lua_State *L, struct native *n)
         lua_pop(L, 2);
     }
     if (rc != 0)
-        native_raise(L, e.message);
+        state_raise(L, &e);
 }
 
 /* The request of the arguments in n->scratch. */
@@ -277,12 +278,12 @@ static void compose(lua_State *L, struct native *n)
     check_url(L, text);
     check_path(L, text);
     if (request_put_url(&n->scratch, text, &e) != 0)
-        native_raise(L, e.message);
+        state_raise(L, &e);
     put_headers(L, n);
     lua_pushvalue(L, BODY);
     text = lua_isnil(L, BODY) ? (struct request_text){NULL, 0} : read_text(L, n);
     if (request_put_body(&n->scratch, text, &e) != 0)
-        native_raise(L, e.message);
+        state_raise(L, &e);
 }
 
 /* An id serves one delivery, whatever became of it. */

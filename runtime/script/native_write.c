@@ -5,6 +5,7 @@
  * A mark is the length of the buffer where a rendering begins: renderings may nest, in one piece each.
  */
 #include "script/native.h"
+#include "script/state.h"
 
 #include "core/json_write.h"
 
@@ -39,7 +40,7 @@ static struct buf *text_of(lua_State *L)
 static int raise_full(lua_State *L, struct buf *b)
 {
     buf_fini(b);
-    return native_raise(L, "not enough memory");
+    return state_starve(L);
 }
 
 /* --- values ---------------------------------------------------------------------------------------------------- */

@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TOO_MUCH "scripts use more than %d MiB"
+#define TOO_MUCH  "scripts use more than %d MiB"
+#define NO_MEMORY "not enough memory" /* Lua's words */
 
 enum { LARGE = 1 << 20 };
 
@@ -29,9 +30,33 @@ static void *allocate(void *ud, void *block, size_t old, size_t size)
     if (size > old && size > LARGE && budget_refuses(&s->budget))
         return NULL; /* filling it may take longer than all the instructions between two looks of the hook */
     void *moved = realloc(block, size);
-    if (moved != NULL)
-        s->used += size - old;
+    if (size > old) { /* some of Lua's functions do not ask again, but go on to something else */
+        s->starved = s->starved || (s->refused != 0 && (moved == NULL || s->refused != size));
+        s->refused = moved == NULL ? size : 0;
+    }
+    if (moved == NULL && size > old)
+        return NULL;
+    s->used += size - old;
+    if (moved == NULL)
+        return block; /* Lua takes it for granted that it can shrink */
     return moved;
+}
+
+int state_starve(lua_State *L)
+{
+    void *ud;
+    (void)lua_getallocf(L, &ud);
+    ((struct state *)ud)->starved = true;
+    lua_pushliteral(L, NO_MEMORY);
+    return lua_error(L);
+}
+
+int state_raise(lua_State *L, const struct err *e)
+{
+    if (e->domain == ERR_MEMORY)
+        return state_starve(L);
+    lua_pushstring(L, e->message);
+    return lua_error(L);
 }
 
 /* Finalizers run during collection, where the count hook is off: an endless one would hang the process. */
@@ -180,12 +205,22 @@ static int run_protected(lua_State *L)
 int state_run(struct state *s, lua_CFunction fn, void *arg, int64_t budget_ms, struct err *e)
 {
     struct run r = {.fn = fn, .arg = arg, .budget_ms = budget_ms, .e = e};
+    bool starved = s->starved; /* it may run inside another */
+    s->starved = false;
+    s->refused = 0;
     lua_pushcfunction(s->L, run_protected);
     lua_pushlightuserdata(s->L, &r);
     enum phase before = phase_enter(PHASE_SCRIPT);
     int status = lua_pcall(s->L, 1, 0, 0);
     phase_leave(before);
     pulse_about((struct bytes){0});
+    bool short_of = s->starved || s->refused != 0;
+    s->refused = 0;
+    s->starved = starved;
+    if (short_of) {
+        lua_settop(s->L, 0);
+        return err_memory(e);
+    }
     if (status == LUA_ERRMEM)
         err_set(e, ERR_SCRIPT, STATE_NO_MEMORY, TOO_MUCH, STATE_MEMORY_MIB);
     else if (status != LUA_OK)

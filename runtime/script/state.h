@@ -16,7 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The code of ERR_SCRIPT when Lua has no more memory: it may have it when others let go of theirs. */
+/* The code of ERR_SCRIPT when scripts have come to their cap: there may be room when others let go of theirs. */
 enum { STATE_NO_MEMORY = 1 };
 
 enum { STATE_MEMORY_MIB = 256, STATE_LOAD_MS = 5000, STATE_RENDER_MS = 250 };
@@ -24,6 +24,8 @@ enum { STATE_MEMORY_MIB = 256, STATE_LOAD_MS = 5000, STATE_RENDER_MS = 250 };
 struct state {
     lua_State *L;
     size_t used, cap; /* bytes */
+    size_t refused;   /* the process had no memory for that many bytes; Lua collects garbage and asks again */
+    bool starved;     /* nor then, since state_run() began */
     struct budget budget;
 };
 
@@ -33,13 +35,19 @@ void state_fini(struct state *s); /* also of a zeroed struct */
 
 /*
  * Calls fn(L) with the light userdata `arg` as its only argument, protected and within `budget_ms` of CPU (0: no
- * bound). -1: `e` has ERR_SCRIPT and the message, the script line in front.
+ * bound). -1: `e` has ERR_SCRIPT and the message, the script line in front; or ERR_MEMORY, when the process ran short
+ * meanwhile, whatever the scripts and stdlib made of it: what fn() did is worth nothing then.
  */
 int state_run(struct state *s, lua_CFunction fn, void *arg, int64_t budget_ms, struct err *e);
 
 /* Loading makes much that lives and little that does not: collecting only when memory has grown fourfold takes a third
  * off its time. */
 void state_collect_rarely(struct state *s, bool rarely);
+
+/* Raises "not enough memory" where the process has none, for C functions that allocate past Lua. */
+int state_starve(lua_State *L);
+/* Raises what `e` says: as state_starve() for ERR_MEMORY. */
+int state_raise(lua_State *L, const struct err *e);
 
 /* Fills `e` with the text at `index`, as one line; returns -1. */
 int state_error(lua_State *L, int index, enum err_domain domain, int code, struct err *e);

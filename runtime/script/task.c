@@ -70,9 +70,9 @@ void task_free(struct task *t)
     free(t);
 }
 
-bool task_no_memory(const struct err *e)
+bool task_is_full(const struct err *e)
 {
-    return e->domain == ERR_MEMORY || (e->domain == ERR_SCRIPT && e->code == STATE_NO_MEMORY);
+    return e->domain == ERR_SCRIPT && e->code == STATE_NO_MEMORY;
 }
 
 struct generation *task_generation(const struct task *t)
@@ -154,8 +154,8 @@ struct going {
 
 static enum task_end read_end(lua_State *L, int index)
 {
-    static const char *const names[] = {"waiting", "more", "memory", "succeeded", "failed", "parked", NULL};
-    return (enum task_end)luaL_checkoption(L, index, NULL, names);
+    static const char *const names[] = {"waiting", "more", "memory", "starved", "succeeded", "failed", "parked", NULL};
+    return (enum task_end)luaL_checkoption(L, index, NULL, names); /* as enum task_end */
 }
 
 static int run_go(lua_State *L)
@@ -181,5 +181,5 @@ enum task_end task_go(struct task *t, const struct render_sink *sink, struct buf
         return g.end;
     buf_clear(text);
     buf_append_str(text, e.message);
-    return task_no_memory(&e) ? TASK_MEMORY : TASK_FAILED;
+    return e.domain == ERR_MEMORY ? TASK_STARVED : task_is_full(&e) ? TASK_MEMORY : TASK_FAILED;
 }

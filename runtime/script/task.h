@@ -35,19 +35,20 @@ struct task_entry {
 
 /*
  * MORE: it has gone on for long enough; what it asked for is to be written down before it is let go on. MEMORY: Lua has
- * no more; the task is of no use, the run may be replayed when others have let go of theirs.
+ * no more, STARVED: the process has none; the task is of no use, the run may be replayed when others have let go of
+ * theirs.
  */
-enum task_end { TASK_WAITING, TASK_MORE, TASK_MEMORY, TASK_SUCCEEDED, TASK_FAILED, TASK_PARKED };
+enum task_end { TASK_WAITING, TASK_MORE, TASK_MEMORY, TASK_STARVED, TASK_SUCCEEDED, TASK_FAILED, TASK_PARKED };
 
-/* -1: ERR_SCRIPT, as when the scripts have no such flow; task_no_memory() tells that apart. */
+/* -1: ERR_SCRIPT, as when the scripts have no such flow (task_is_full() tells that apart), or ERR_MEMORY. */
 int task_new(struct generation *g, const struct task_start *s, struct task **out, struct err *e);
-/* Whether a failure of these functions was of memory alone. */
-bool task_no_memory(const struct err *e);
+/* Whether a failure of these functions was that Lua has come to its cap. */
+bool task_is_full(const struct err *e);
 void task_free(struct task *t); /* NULL is fine */
 int task_put(struct task *t, const struct task_entry *s, struct err *e);
 /*
- * Goes on. `text` gets the message of FAILED, PARKED and MEMORY, or the JSON that a SUCCEEDED one returned (may stay
- * empty).
+ * Goes on. `text` gets the message of FAILED, PARKED, MEMORY and STARVED, or the JSON that a SUCCEEDED one returned
+ * (may stay empty).
  */
 enum task_end task_go(struct task *t, const struct render_sink *sink, struct buf *text);
 struct generation *task_generation(const struct task *t);
