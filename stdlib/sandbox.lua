@@ -235,17 +235,8 @@ local function load_module(name)
   return file.value
 end
 
--- require "name": the module's value; "anzol" is the table of the words, "cjson" lua-cjson.
-local function script_require(name)
-  if type(name) ~= "string" then error("require: expected a name, found " .. dsl.kind(name), 2) end
-  if modules[name] ~= nil then return modules[name] end
-  if not find(name, "^[%w_-]+$") and not find(name, "^[%w_-]+[%w_.-]*[%w_-]+$") or find(name, "..", 1, true) then
-    error(format("require: bad module name '%s'; letters, digits, '_' and '-', folders separated by '.'", name), 2)
-  end
-  if not loading then error(format("require '%s': not among the modules that the scripts have loaded", name), 2) end
-  modules[name] = load_module(name)
-  return modules[name]
-end
+-- Where lua-cjson is: what loads it, or, loaded already, itself.
+local function cjson_in(where) return package and package[where] and package[where]["cjson"] end
 
 -- With other depths it overruns the C stack, and with other sparse arrays a table of one item becomes a text of all memory; a
 -- module of one's own has the setters again.
@@ -253,14 +244,27 @@ local CJSON_WITHOUT = {
   encode_max_depth = true, decode_max_depth = true, encode_keep_buffer = true, encode_sparse_array = true, new = true,
 }
 
+-- Not before a script asks for it: where it finds no memory it ends the process.
 local function cjson()
-  local loader = package and package.preload and package.preload["cjson"]
-  local loaded = package and package.loaded and package.loaded["cjson"]
+  local loader, loaded = cjson_in("preload"), cjson_in("loaded")
   if loaded == nil and loader then
     local ok, module = pcall(loader, "cjson")
     loaded = ok and module or nil
   end
   return loaded and copied(loaded, CJSON_WITHOUT)
+end
+
+-- require "name": the module's value; "anzol" is the table of the words, "cjson" lua-cjson.
+local function script_require(name)
+  if type(name) ~= "string" then error("require: expected a name, found " .. dsl.kind(name), 2) end
+  if name == "cjson" and modules.cjson == nil then modules.cjson = cjson() end
+  if modules[name] ~= nil then return modules[name] end
+  if not find(name, "^[%w_-]+$") and not find(name, "^[%w_-]+[%w_.-]*[%w_-]+$") or find(name, "..", 1, true) then
+    error(format("require: bad module name '%s'; letters, digits, '_' and '-', folders separated by '.'", name), 2)
+  end
+  if not loading then error(format("require '%s': not among the modules that the scripts have loaded", name), 2) end
+  modules[name] = load_module(name)
+  return modules[name]
 end
 
 -- Lua calls the handler where the error is raised: past the CPU budget that is in the hook, where nothing would end a handler
@@ -300,7 +304,7 @@ local function fill_environment()
   for word, f in pairs(anzol_words()) do env[word] = f end
   setmetatable(env, { __index = undefined, __metatable = "environment" })
   guard_strings(env.string)
-  modules.anzol, modules.cjson = anzol_words(), cjson()
+  modules.anzol = anzol_words()
   sandbox.words = modules.anzol
 end
 
@@ -327,9 +331,11 @@ function sandbox.is_own(name)
   return own[name] == true
 end
 
--- The modules that scripts have loaded, sorted.
+-- The modules that scripts may ask for now, sorted.
 function sandbox.module_names()
-  return mistakes.names(modules)
+  local known = copied(modules)
+  known.cjson = cjson_in("preload") or cjson_in("loaded")
+  return mistakes.names(known)
 end
 
 return sandbox
