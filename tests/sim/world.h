@@ -54,7 +54,7 @@ int world_begin(void);
 void world_end(void);
 /* Lets things happen until `until_ns` (clock_now_ns()), or until a violation is found. */
 void world_run(int64_t until_ns);
-/* Something will happen at that time: as timer_start(), which cannot fail here. */
+/* Something will happen at that time. */
 void world_at(struct timer *t, int64_t at_ns);
 /* FNV-1a. */
 uint64_t world_hash(const void *data, size_t len);
