@@ -44,9 +44,9 @@ static void answer_problem(struct asking *q, struct bytes json)
     buf_init(&text);
     for (size_t i = 0; i < json_array_size(lines); i++)
         buf_printf(&text, "%s%s", i == 0 ? "" : "\n", json_string_value(json_array_get(lines, i)));
-    if (text.len == 0)
-        buf_append_str(&text, root != NULL ? op_text(root, "detail") : "out of memory");
-    asking_answer(q, false, buf_view(&text));
+    if (text.len == 0 && root != NULL)
+        buf_append_str(&text, op_text(root, "detail"));
+    asking_answer(q, false, text.len > 0 ? buf_view(&text) : bytes_of("out of memory"));
     buf_fini(&text);
     json_decref(root);
 }

@@ -76,7 +76,7 @@ static void take(struct session *s, enum console_end how)
         end_line(s, CONTROL_OK, text, values.len > 0 ? values : (struct bytes){0});
         break;
     case CONSOLE_FAILED:
-        end_line(s, CONTROL_ERROR, text, (struct bytes){0});
+        end_line(s, CONTROL_ERROR, buf_failed(&s->said.text) ? bytes_of("out of memory") : text, (struct bytes){0});
         break;
     case CONSOLE_MORE:
         end_line(s, CONTROL_MORE, (struct bytes){0}, (struct bytes){0});
