@@ -98,7 +98,7 @@ SIM = $(patsubst tests/%.c,$(BUILD)/%.o,$(wildcard tests/sim/*.c))
 $(BUILD)/simulator: $(SIM) $(BUILD)/libanzol.a
 	$(call say,link)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -Wl,--wrap=store_submit,--wrap=limiter_take -o $@ $^ $(LIBS)
 
-PRELOADS = $(BUILD)/crash.so $(BUILD)/record.so
+PRELOADS = $(BUILD)/crash.so $(BUILD)/record.so $(BUILD)/slow.so
 
 # What tests/run wants.
 .PHONY: suites unit fuzz-replay
@@ -110,7 +110,7 @@ fuzz-replay: $(FUZZ:%=$(BUILD)/fuzz/%)
 $(BUILD)/native.so: tests/lua/native.c $(BUILD)/libanzol.a
 	$(call say,cc  )$(CC) $(ALL_CFLAGS) -shared -o $@ $^ $(filter-out -llua5.4,$(LIBS))
 
-# Preloaded into the daemon: crash kills it at a chosen sync, record writes down what it does to its files.
+# Preloaded into the daemon: crash kills it at a chosen sync, record writes down what it does to its files, slow holds up its log.
 $(PRELOADS): $(BUILD)/%.so: tests/e2e/%.c
 	@mkdir -p $(@D)
 	$(call say,cc  )$(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra $(WERROR) -fPIC $(CFLAGS) -shared -o $@ $< -ldl

@@ -32,6 +32,7 @@ int local_load(struct local *l, const struct local_options *o, struct buf *error
 {
     *l = (struct local){.secrets = secrets_new(e)};
     log_init(&l->log, STDERR_FILENO);
+    outlet_be_patient(&l->log.outlet); /* a pager shows all of it, however long one reads */
     if (l->secrets == NULL)
         return -1;
     l->log.secrets = l->secrets;

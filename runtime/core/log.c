@@ -6,7 +6,6 @@
 #include "core/units.h"
 #include "core/utf8.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 enum { GATHERED_MAX = 65536, KEY_MAX = 64 };
+static const int64_t LAST_WORDS_NS = NS_PER_S;
 
 static const struct {
     const char *text, *json, *color;
@@ -37,19 +37,14 @@ void log_init(struct log *l, int fd)
 {
     bool terminal = isatty(fd) == 1;
     const char *asked = getenv("ANZOL_LOG"), *no_color = getenv("NO_COLOR");
-    *l = (struct log){.fd = fd, .level = LOG_INFO, .format = terminal ? LOG_TEXT : LOG_JSON};
+    *l = (struct log){.level = LOG_INFO, .format = terminal ? LOG_TEXT : LOG_JSON};
+    outlet_init(&l->outlet, fd);
     if (asked != NULL && strcmp(asked, "json") == 0)
         l->format = LOG_JSON;
     else if (asked != NULL && strcmp(asked, "text") == 0)
         l->format = LOG_TEXT;
     l->color = terminal && (no_color == NULL || *no_color == '\0'); /* no-color.org: set and not empty */
     buf_init(&l->out);
-}
-
-void log_fini(struct log *l)
-{
-    log_flush(l);
-    buf_fini(&l->out);
 }
 
 static bool left_out(const struct log_field *f)
@@ -236,67 +231,52 @@ void log_fields(struct log *l, enum log_level level, const char *event, const st
         log_flush(l);
 }
 
-/* Writes what it can; the length written. */
-static size_t write_some(int fd, struct bytes s)
-{
-    size_t done = 0;
-    while (done < s.len) {
-        ssize_t n = write(fd, s.data + done, s.len - done);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            break;
-        done += (size_t)n;
-    }
-    return done;
-}
-
-/* Keeps the first line behind `done`, which may be half written: half a line would spoil the next. Drops the others. */
-static void drop_rest(struct log *l, size_t done)
-{
-    const char *p = l->out.data + done, *end = l->out.data + l->out.len;
-    const char *stop = memchr(p, '\n', (size_t)(end - p));
-    size_t keep = stop == NULL ? (size_t)(end - p) : (size_t)(stop - p) + 1;
-    for (const char *q = p + keep; q < end && (q = memchr(q, '\n', (size_t)(end - q))) != NULL; q++)
-        l->dropped++;
-    memmove(l->out.data, p, keep);
-    l->out.len = keep;
-}
-
-static void flush_gathered(struct log *l)
-{
-    enum phase before = phase_enter(PHASE_LOG);
-    size_t done = write_some(l->fd, buf_view(&l->out));
-    phase_leave(before);
-    if (done == l->out.len)
-        buf_clear(&l->out);
-    else
-        drop_rest(l, done);
-}
-
-/* Once the descriptor takes lines again, says how many were lost. */
+/* Behind what was kept, and before the lines that came since: where the others are missing. */
 static void report_dropped(struct log *l)
 {
-    int64_t lost = (int64_t)l->dropped;
-    if (put_line(l, LOG_WARN, "log.dropped", (const struct log_field[]){LOG_INT("count", lost), {0}}) != 0)
-        return;
-    l->dropped = 0;
-    flush_gathered(l);
+    struct buf since = l->out;
+    int64_t lost = (int64_t)(l->dropped - l->told);
+    buf_init(&l->out);
+    if (put_line(l, LOG_WARN, "log.dropped", (const struct log_field[]){LOG_INT("count", lost), {0}}) == 0) {
+        l->told = l->dropped;
+        l->dropped += outlet_write(&l->outlet, &l->out);
+    }
+    buf_fini(&l->out);
+    l->out = since;
 }
 
 void log_flush(struct log *l)
 {
-    if (l->out.len == 0)
+    if (l->out.len == 0 && !log_waits(l))
         return;
-    flush_gathered(l);
-    if (l->out.len == 0 && l->dropped > 0)
+    enum phase before = phase_enter(PHASE_LOG);
+    l->dropped += outlet_push(&l->outlet);
+    if (l->dropped > l->told && outlet_state(&l->outlet) == OUTLET_EMPTY)
         report_dropped(l);
+    if (l->out.len > 0)
+        l->dropped += outlet_write(&l->outlet, &l->out);
+    phase_leave(before);
+}
+
+bool log_waits(struct log *l)
+{
+    return outlet_state(&l->outlet) == OUTLET_LEFT;
+}
+
+void log_fini(struct log *l)
+{
+    log_flush(l);
+    l->dropped += outlet_drain(&l->outlet, LAST_WORDS_NS);
+    if (l->dropped > l->told && outlet_state(&l->outlet) != OUTLET_FAILED)
+        report_dropped(l);
+    outlet_fini(&l->outlet);
+    buf_fini(&l->out);
 }
 
 void log_init_beside(struct log *l, const struct log *other)
 {
-    *l = (struct log){
-        .fd = -1, .level = other->level, .format = other->format, .color = other->color, .wall_ms = other->wall_ms};
+    *l = (struct log){.level = other->level, .format = other->format, .color = other->color, .wall_ms = other->wall_ms};
+    outlet_init(&l->outlet, -1);
     buf_init(&l->out);
 }
 
@@ -315,4 +295,9 @@ void log_take(struct log *l, struct log *from)
     from->dropped = 0;
     if (l->out.len >= GATHERED_MAX)
         log_flush(l);
+}
+
+void log_offer(struct log *l, struct log *beside)
+{
+    outlet_offer(&l->outlet, &beside->out);
 }

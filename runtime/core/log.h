@@ -7,12 +7,14 @@
  * Text for a terminal: "12:00:01.234 INFO  delivery.attempt webhook=order_paid attempt=2 status=503"; JSON otherwise,
  * one object a line, keys in the order given after "time", "level", "event". Values are masked by `secrets` when it is
  * set. Lines gather in memory and go out at log_flush() (once a turn of the loop) or when 64 KiB have gathered. A log
- * that cannot be written is dropped and counted, never waited for.
+ * that nobody reads is never waited for: core/outlet.h says what is kept meanwhile and what is dropped. `log.dropped`
+ * says how many lines, where they are missing, once what was kept is out.
  */
 #ifndef ANZOL_CORE_LOG_H
 #define ANZOL_CORE_LOG_H
 
 #include "core/buf.h"
+#include "core/outlet.h"
 
 struct secrets;
 
@@ -20,13 +22,14 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 enum log_format { LOG_TEXT, LOG_JSON };
 
 struct log {
-    int fd;
+    struct outlet outlet;
     enum log_level level;
     enum log_format format;
     bool color;
     const struct secrets *secrets;
-    struct buf out;
-    uint64_t dropped;
+    struct buf out;           /* gathered; then it is the outlet's */
+    uint64_t dropped;         /* lines, since the start */
+    uint64_t told;            /* of these, in `log.dropped` */
     int64_t (*wall_ms)(void); /* the clock; NULL: the system's */
 };
 
@@ -56,15 +59,22 @@ struct log_field {
 
 /* Text and colour on a terminal, JSON otherwise; LOG_INFO. */
 void log_init(struct log *l, int fd);
-void log_fini(struct log *l); /* flushes */
+/* Flushes, and waits for a reader for no longer than a second. */
+void log_fini(struct log *l);
 #define log_line(l, level, event, ...) log_fields((l), (level), (event), (const struct log_field[]){__VA_ARGS__, {0}})
 /* `fields` ends with one whose key is NULL. */
 void log_fields(struct log *l, enum log_level level, const char *event, const struct log_field *fields);
+/* Writes what can be written now. */
 void log_flush(struct log *l);
+/* Whether it is to be flushed again soon, though there are no new lines: the reader was not quick enough. */
+bool log_waits(struct log *l);
 /* One that gathers for another: in its form, of its levels, for log_take(); it writes nothing itself. */
 void log_init_beside(struct log *l, const struct log *other);
 /* Takes over what `from` has gathered. Its lines are masked once more, whole: `from` knows only the secrets of its
  * load. */
 void log_take(struct log *l, struct log *from);
+/* For another thread: writes what `beside` has gathered, among the lines of `l`. When that is not possible at once it
+ * is lost. */
+void log_offer(struct log *l, struct log *beside);
 
 #endif

@@ -169,7 +169,7 @@ int builder_start(struct builder *b, struct build *build, struct err *e)
     b->started = true;
     buf_init(&build->lines);
     err_clear(&build->failure);
-    build->log = (struct log){.fd = -1};
+    build->log = (struct log){.outlet = {.fd = -1}};
     if (build->options.log != NULL)
         log_init_beside(&build->log, build->options.log);
     pthread_mutex_lock(&b->mutex);

@@ -11,6 +11,9 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+/* Often enough for a reader to get a few MB/s of what was kept, 64 KiB (what a pipe holds) at a time. */
+#define LOG_AGAIN_S 0.05
+
 void loop_wake(struct loop *l)
 {
     ev_async_send(l->ev, &l->woken);
@@ -65,6 +68,20 @@ static void note_turn(struct loop *l)
         l->longest_ns = ns;
 }
 
+static void on_log_again(struct ev_loop *ev, struct ev_timer *w, int events)
+{
+    (void)ev, (void)w, (void)events; /* before_sleep() flushes once a turn */
+}
+
+/* libev's: timers in the heap are set by now, and what the watchdog logs is late. */
+static void flush_again_if_needed(struct loop *l)
+{
+    if (!log_waits(l->log) || ev_is_active(&l->log_again))
+        return;
+    ev_timer_set(&l->log_again, LOG_AGAIN_S, 0.);
+    ev_timer_start(l->ev, &l->log_again);
+}
+
 /* Once a turn: whatever the turn decided takes effect before the loop sleeps. */
 static void on_sleeping(struct ev_loop *ev, struct ev_prepare *w, int events)
 {
@@ -74,6 +91,7 @@ static void on_sleeping(struct ev_loop *ev, struct ev_prepare *w, int events)
     l->before_sleep(l->ud);
     note_turn(l);
     watchdog_turn_ends(l->watchdog);
+    flush_again_if_needed(l);
 }
 
 int loop_start(struct loop *l, struct err *e)
@@ -86,6 +104,7 @@ int loop_start(struct loop *l, struct err *e)
     ev_io_init(&l->timer_fired, on_timer, l->timer_fd, EV_READ);
     ev_prepare_init(&l->sleeping, on_sleeping);
     ev_check_init(&l->waking, on_waking);
+    ev_timer_init(&l->log_again, on_log_again, LOG_AGAIN_S, 0.);
     ev_set_priority(&l->waking, EV_MAXPRI); /* before what has happened is looked at */
     l->woken.data = l->timer_fired.data = l->sleeping.data = l->waking.data = l;
     ev_async_start(l->ev, &l->woken);
@@ -103,6 +122,7 @@ void loop_stop(struct loop *l)
     ev_io_stop(l->ev, &l->timer_fired);
     ev_prepare_stop(l->ev, &l->sleeping);
     ev_check_stop(l->ev, &l->waking);
+    ev_timer_stop(l->ev, &l->log_again);
     close(l->timer_fd);
     l->timer_fd = -1;
 }

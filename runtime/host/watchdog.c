@@ -6,7 +6,6 @@
 #include "store/thread.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -49,16 +48,14 @@ static void put_line(const struct watchdog *w, struct log *log, const char *even
              LOG_STR("webhook", placed ? w->pulse.about : ""));
 }
 
-/* In one write: the loop may be back, and write too. */
 static void tell(const struct watchdog *w, int64_t ns)
 {
     struct log log;
-    struct pollfd p = {.fd = w->log->fd, .events = POLLOUT};
-    if (w->phase == PHASE_LOG || poll(&p, 1, 0) <= 0 || (p.revents & POLLOUT) == 0)
+    if (w->phase == PHASE_LOG)
         return;
     log_init_beside(&log, w->log);
     put_line(w, &log, "loop.stalling", ns);
-    log.fd = w->log->fd;
+    log_offer(w->log, &log); /* the loop may be back, and write too */
     log_fini(&log);
 }
 

@@ -367,6 +367,7 @@ int world_begin(void)
     clock_begin();
     timers_init(&world.events);
     log_init(&here.log, fd);
+    outlet_be_patient(&here.log.outlet); /* in a trace no line is missing */
     faults_begin();
     return 0;
 }
@@ -386,8 +387,8 @@ void world_end(void)
         world_crash(false, 0);
         end_life(0);
     }
-    oracle_check_log(here.log.fd);
-    close(here.log.fd);
+    oracle_check_log(here.log.outlet.fd);
+    close(here.log.outlet.fd);
     log_fini(&here.log);
     ev_loop_destroy(here.ev);
     disk_use(NULL);

@@ -261,7 +261,7 @@ static int setup(void **state)
     more_flags = 0;
     w->writes_tail = &w->writes;
     w->reads_tail = &w->reads;
-    quiet = (struct log){.fd = -1, .level = LOG_ERROR + 1};
+    quiet = (struct log){.outlet = {.fd = -1}, .level = LOG_ERROR + 1};
     timers_init(&timers);
     env = (struct env){
         .mono_ns = mono, .wall_ms = wall, .random = zeros, .log = &quiet, .timers = &timers, .transport = &transport};
