@@ -1,12 +1,15 @@
 #include "cli/daemon.h"
 #include "cli/listen_print.h"
 #include "cli/statuses.h"
+#include "core/outlet.h"
+#include "core/units.h"
 #include "net/receiver.h"
 
 #include <errno.h>
 #include <ev.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -32,12 +35,19 @@ enum { OWN_OPTIONS = 5 };
 /* With --emit the invitation waits for the end of the example: the last status was answered, or it takes too long. */
 #define INVITE_AFTER_LAST_S 0.5
 #define INVITE_AFTER_EMIT_S 10.0
+#define SHOW_AGAIN_S        0.05
+static const int64_t LAST_WORDS_NS = NS_PER_S;
 
 struct dev {
     struct daemon_options daemon;
     const char *receiver_listen, *status, *event, *data;
     struct statuses statuses;
     struct listen_print print;
+    FILE *out; /* into `text`, which goes to `screen` */
+    char *text;
+    size_t text_len, left_out;
+    struct outlet screen;
+    struct ev_timer again;
     int64_t delay_ms;
     struct receiver *receiver;
     struct ev_loop *loop;
@@ -47,18 +57,73 @@ struct dev {
     struct ev_timer invite; /* prints the invitation, once */
 };
 
-static void print_invitation(const struct dev *d)
+/* --- what it shows ----------------------------------------------------------------------------------------------- */
+
+/* Passes on what was printed to `out`, as far as somebody takes it. The rest goes when there is more, or in a moment.
+ */
+static void show(struct dev *d)
 {
-    printf("Send an event of your own:\n\n");
-    printf("  curl http://%s/v1/events -H \"Authorization: Bearer $(cat %s/token)\" \\\n", host_address(d->host),
-           d->daemon.state);
+    struct buf text;
+    buf_init(&text);
+    d->left_out += outlet_push(&d->screen);
+    if (d->left_out > 0 && outlet_state(&d->screen) == OUTLET_EMPTY) {
+        buf_printf(&text, "(%zu lines that nobody read are not shown)\n", d->left_out);
+        d->left_out = 0;
+    }
+    if (fflush(d->out) == 0)
+        buf_append(&text, d->text, d->text_len);
+    rewind(d->out);
+    d->left_out += outlet_write(&d->screen, &text);
+    buf_fini(&text);
+    if (outlet_state(&d->screen) == OUTLET_LEFT && !ev_is_active(&d->again))
+        ev_timer_start(d->loop, &d->again);
+}
+
+static void on_again(struct ev_loop *loop, struct ev_timer *w, int events)
+{
+    (void)events;
+    ev_timer_stop(loop, w);
+    ev_timer_set(w, SHOW_AGAIN_S, 0.);
+    show(w->data);
+}
+
+/* A terminal or a pager that is not read must not hold up the daemon. */
+static int start_screen(struct dev *d)
+{
+    d->out = open_memstream(&d->text, &d->text_len);
+    if (d->out == NULL)
+        return -1;
+    outlet_init(&d->screen, STDOUT_FILENO);
+    ev_timer_init(&d->again, on_again, SHOW_AGAIN_S, 0.);
+    d->again.data = d;
+    d->print.out = d->out;
+    return 0;
+}
+
+static void stop_screen(struct dev *d)
+{
+    if (d->out == NULL)
+        return;
+    ev_timer_stop(d->loop, &d->again);
+    (void)outlet_drain(&d->screen, LAST_WORDS_NS);
+    outlet_fini(&d->screen);
+    fclose(d->out);
+    free(d->text);
+}
+
+static void print_invitation(struct dev *d)
+{
+    fprintf(d->out, "Send an event of your own:\n\n");
+    fprintf(d->out, "  curl http://%s/v1/events -H \"Authorization: Bearer $(cat %s/token)\" \\\n",
+            host_address(d->host), d->daemon.state);
     const char *event = d->event != NULL ? d->event : "EVENT";
     if (d->data != NULL)
-        printf("    -H 'Content-Type: application/json' -d '{\"name\": \"%s\", \"data\": '\"$(cat %s)\"'}'\n\n", event,
-               d->data);
+        fprintf(d->out,
+                "    -H 'Content-Type: application/json' -d '{\"name\": \"%s\", \"data\": '\"$(cat %s)\"'}'\n\n", event,
+                d->data);
     else
-        printf("    -H 'Content-Type: application/json' -d '{\"name\": \"%s\", \"data\": {}}'\n\n", event);
-    fflush(stdout);
+        fprintf(d->out, "    -H 'Content-Type: application/json' -d '{\"name\": \"%s\", \"data\": {}}'\n\n", event);
+    show(d);
 }
 
 static void on_invite(struct ev_loop *loop, struct ev_timer *w, int events)
@@ -103,9 +168,9 @@ static void on_request(void *ud, const struct receiver_request *r)
         shown.path = b->data + path;
         shown.headers = b->data + headers;
         shown.body = (struct bytes){b->data + body, r->body.len};
-        fputs("received ", stdout);
+        fputs("received ", d->out);
         listen_print_request(&d->print, &shown, d->delay_ms);
-        fflush(stdout);
+        show(d);
     }
     if (r->number == (d->statuses.count > 0 ? d->statuses.count : 1))
         invite_in(d, INVITE_AFTER_LAST_S);
@@ -120,6 +185,10 @@ static int start_receiver(void *ud, struct ev_loop *loop)
     d->invite.data = d;
     buf_init(&d->masked);
     listen_print_init(&d->print, false);
+    if (start_screen(d) != 0) {
+        cli_say("dev", "%s", strerror(errno));
+        return EXIT_FAILED;
+    }
     struct receiver_options o = {
         .loop = loop,
         .listen = d->receiver_listen,
@@ -140,6 +209,7 @@ static void stop_receiver(void *ud)
     struct dev *d = ud;
     ev_timer_stop(d->loop, &d->invite);
     receiver_free(d->receiver);
+    stop_screen(d);
     buf_fini(&d->masked);
     listen_print_fini(&d->print);
 }
@@ -147,11 +217,13 @@ static void stop_receiver(void *ud)
 static void on_emitted(struct ev_loop *loop, struct ev_child *w, int events)
 {
     (void)events;
+    struct dev *d = w->data;
     ev_child_stop(loop, w);
     if (WIFEXITED(w->rstatus) && WEXITSTATUS(w->rstatus) == 0)
         return;
-    cli_say("dev", "the event was not accepted");
-    invite_in(w->data, INVITE_AFTER_LAST_S);
+    fputs("anzol dev: the event was not accepted\n", d->out);
+    show(d);
+    invite_in(d, INVITE_AFTER_LAST_S);
 }
 
 /* Never returns. */
@@ -170,9 +242,9 @@ static void become_emit(const struct dev *d)
 /* The event goes the way a user's would: through the command, over HTTP. */
 static void emit(struct dev *d)
 {
-    printf("$ anzol emit %s%s%s --state %s\n", d->event, d->data != NULL ? " --data " : "",
-           d->data != NULL ? d->data : "", d->daemon.state);
-    fflush(stdout);
+    fprintf(d->out, "$ anzol emit %s%s%s --state %s\n", d->event, d->data != NULL ? " --data " : "",
+            d->data != NULL ? d->data : "", d->daemon.state);
+    show(d);
     pid_t pid = fork();
     if (pid == 0)
         become_emit(d);
@@ -191,9 +263,9 @@ static void greet(void *ud, const struct host *h)
 {
     struct dev *d = ud;
     d->host = h;
-    printf("\nanzol listens on http://%s, its receiver on http://%s. Ctrl-C ends both.\n\n", host_address(h),
-           receiver_address(d->receiver));
-    fflush(stdout);
+    fprintf(d->out, "\nanzol listens on http://%s, its receiver on http://%s. Ctrl-C ends both.\n\n", host_address(h),
+            receiver_address(d->receiver));
+    show(d);
     if (d->event != NULL)
         emit(d);
     else

@@ -12,6 +12,7 @@
 void listen_print_init(struct listen_print *p, bool json)
 {
     p->json = json;
+    p->out = stdout;
     buf_init(&p->line);
 }
 
@@ -75,7 +76,7 @@ static void print_json(struct listen_print *p, const struct receiver_request *q)
     json_write_end(&w);
     buf_append_char(&p->line, '\n');
     if (!buf_failed(&p->line))
-        fwrite(p->line.data, 1, p->line.len, stdout);
+        fwrite(p->line.data, 1, p->line.len, p->out);
 }
 
 /* --- words ----------------------------------------------------------------------------------------------------- */
@@ -94,13 +95,14 @@ static void print_answer(const struct render *r, const struct receiver_request *
     fputs("\n\n", r->out);
 }
 
-static void print_words(const struct receiver_request *q, int64_t delay_ms)
+static void print_words(const struct listen_print *p, const struct receiver_request *q, int64_t delay_ms)
 {
     char time[RENDER_TIME_SIZE];
     struct render r;
     struct bytes name, value;
     const char *rest = q->headers;
     render_init(&r, stdout);
+    r.out = p->out;
     render_time(&r, r.now_ms, time);
     render_text(&r, STYLE_DIM, "#%" PRIu64 "  %s  ", q->number, time);
     render_text(&r, STYLE_BOLD, "%s %s\n", q->method, q->path);
@@ -119,5 +121,5 @@ void listen_print_request(struct listen_print *p, const struct receiver_request 
     if (p->json)
         print_json(p, q);
     else
-        print_words(q, delay_ms);
+        print_words(p, q, delay_ms);
 }

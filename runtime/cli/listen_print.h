@@ -1,15 +1,19 @@
 /*
- * listen_print: one request that `anzol listen` got, for people or as a JSON line, on stdout. Flushing is the caller's.
+ * listen_print: one request that `anzol listen` got, for people or as a JSON line, on stdout or where
+ * stdout gets it from. Flushing is the caller's.
  */
 #ifndef ANZOL_CLI_LISTEN_PRINT_H
 #define ANZOL_CLI_LISTEN_PRINT_H
 
 #include "core/buf.h"
 
+#include <stdio.h>
+
 struct receiver_request;
 
 struct listen_print {
     bool json;
+    FILE *out;       /* stdout; may be set */
     struct buf line; /* used again for each request */
 };
 

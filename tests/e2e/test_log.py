@@ -11,6 +11,7 @@ import time
 import unittest
 
 from harness import ANZOL, PATIENCE, Daemon, Receiver, script, wait_until
+from test_dev import free_port
 
 F_SETPIPE_SZ = 1031
 SMALL, USUAL = 4096, 65536
@@ -67,17 +68,17 @@ class Reader:
 
 
 class NobodyReads(unittest.TestCase):
-    def start(self, daemon, writer):
+    def start(self, daemon, writer, *command):
         daemon.process = subprocess.Popen(
-            [ANZOL, "run", daemon.script, "--state", daemon.state, "--listen", "127.0.0.1:0"],
+            [ANZOL, *(command or ["run"]), daemon.script, "--state", daemon.state, "--listen", "127.0.0.1:0"],
             stdin=subprocess.DEVNULL, stdout=writer, stderr=writer, env=daemon.env)
         wait_until(daemon.is_ready, "the daemon starts")
 
-    def on_pipe(self, daemon, size=SMALL):
+    def on_pipe(self, daemon, *command, size=SMALL):
         ours, theirs = os.pipe()
         self.addCleanup(os.close, ours)
         fcntl.fcntl(theirs, F_SETPIPE_SZ, size)
-        self.start(daemon, theirs)
+        self.start(daemon, theirs, *command)
         os.close(theirs)
         return Reader(ours)
 
@@ -121,7 +122,7 @@ class NobodyReads(unittest.TestCase):
 
     def test_what_is_too_much_is_counted(self):
         with Receiver() as r, Daemon(talkative(r.url), start=False) as d:
-            reader = self.on_pipe(d, USUAL)
+            reader = self.on_pipe(d, size=USUAL)
             self.deliver(d, r)
             dropped = d.metric("log_dropped_total")
             self.assertGreater(dropped, EVENTS / 4)
@@ -132,6 +133,22 @@ class NobodyReads(unittest.TestCase):
             self.assertEqual(len(reader.lines()) + dropped, 3 * EVENTS + 2)
             self.deliver(d, r)
             reader.read_until("log.dropped", 2)
+            self.end(d)
+
+    def test_what_dev_shows(self):
+        port = free_port()
+        with Daemon(script(f"http://127.0.0.1:{port}/"), start=False) as d:
+            reader = self.on_pipe(d, "dev", "--receiver", f"127.0.0.1:{port}")
+            d.batch({"name": "order.paid", "data": {"Order": {"Id": n}}} for n in range(EVENTS))
+            wait_until(lambda: d.metric("deliveries_succeeded_total") == EVENTS, "all are delivered")
+
+            def there():
+                reader.read()
+                return all(reader.text.count(part) >= EVENTS for part in (b"delivery.attempt", b"-> 200\n"))
+            wait_until(there, "both are read")
+            self.assertEqual(len(re.findall(rb"^received #\d+ .* POST /orders\?", reader.text, re.M)), EVENTS)
+            d.batch({"name": "order.paid", "data": {"Order": {"Id": n}}} for n in range(EVENTS))
+            wait_until(lambda: d.metric("deliveries_succeeded_total") == 2 * EVENTS, "all are delivered")
             self.end(d)
 
     def test_a_terminal_that_is_stopped(self):
