@@ -161,7 +161,7 @@ static void log_accepted(const struct admission *a)
     if (a->accept.event == NULL)
         return;
     uuid_format(&a->event.id, id);
-    log_line(a->intake->env->log, LOG_INFO, "event.accepted", LOG_BYTES("name", a->event.name), LOG_STR("event", id),
+    log_line(a->intake->env->log, LOG_INFO, "event.accepted", LOG_BYTES("name", a->event.name), LOG_STR("id", id),
              LOG_INT("deliveries", (int64_t)a->outbox.count), LOG_INT("runs", (int64_t)a->accept.run_count));
 }
 

@@ -194,6 +194,14 @@ webhook "{webhook}" {{ integration = "{name}", on = "{event}", url = "orders{suf
 """
 
 
+def once(pairs):
+    """An object of JSON whose names are there once each: readers differ in which of two they take."""
+    names = [name for name, _ in pairs]
+    if len(set(names)) != len(names):
+        raise ValueError(f"a name twice among {names}")
+    return dict(pairs)
+
+
 class Daemon:
     """`anzol run` on the text of a script, in a state folder of its own."""
 
@@ -249,7 +257,7 @@ class Daemon:
     def log(self, event=None):
         """The log's lines as dictionaries; those of what was answered before are among them."""
         self.pass_turn()
-        lines = [json.loads(line) for line in self.log_text().splitlines() if line.startswith("{")]
+        lines = [json.loads(line, object_pairs_hook=once) for line in self.log_text().splitlines() if line.startswith("{")]
         return [line for line in lines if event is None or line["event"] == event]
 
     def connect(self):
