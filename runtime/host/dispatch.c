@@ -11,7 +11,8 @@
 static const int64_t MARK_AHEAD_NS = 5 * NS_PER_MS;
 /* Attempts of a lane whose record is not committed: bounds memory while the store refuses. */
 enum { RECORDING_MAX = 256, MEMORY_RETRY_MS = 100 };
-/* … of all lanes, in bytes of answers; a lane of which none waits goes on with one. */
+/* … of all lanes, in bytes of answers; beyond it a lane of which nothing is under way sends one. What is in flight when
+ * it is reached comes on top. */
 static const size_t ANSWERS_MAX = 16 << 20;
 
 static void pump(struct lane *lane);
@@ -212,8 +213,8 @@ static bool has_room(const struct lane *lane)
 {
     bool marked = lane->marked.head != NULL; /* has its place already */
     int held = lane->in_flight + lane->marking + (marked ? 0 : (int)lane->marked.count);
-    bool may_record =
-        lane->recording == 0 || (lane->recording < RECORDING_MAX && lane->dispatch->answers < ANSWERS_MAX);
+    bool may_record = lane->recording + lane->in_flight == 0 ||
+                      (lane->recording < RECORDING_MAX && lane->dispatch->answers < ANSWERS_MAX);
     return held < lane->concurrency && may_record;
 }
 

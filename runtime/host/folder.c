@@ -1,5 +1,6 @@
 #include "host/folder.h"
 
+#include "core/sync.h"
 #include "host/env.h"
 
 #include <ctype.h>
@@ -15,8 +16,10 @@ enum { PATH_SIZE = 4096 };
 int folder_make(const char *path, struct err *e)
 {
     struct stat s;
-    if (mkdir(path, 0700) == 0)
+    if (mkdir(path, 0700) == 0) {
+        sync_parent(path);
         return 0;
+    }
     if (errno != EEXIST || stat(path, &s) != 0)
         return err_system(e, errno, "cannot make the state folder %s", path);
     if ((s.st_mode & S_IWOTH) == 0)
@@ -46,16 +49,6 @@ static int write_all(int fd, const char *data, size_t len)
         len -= (size_t)n;
     }
     return 0;
-}
-
-/* A name that was given in it outlives a power cut. Some file systems cannot; they are no worse for it. */
-static void sync_folder(const char *path)
-{
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return;
-    (void)fsync(fd);
-    close(fd);
 }
 
 /* Written beside, synced and renamed, so that a reader, and who finds it after a power cut, sees the old or the new,

@@ -16,7 +16,7 @@ struct loop {
     struct ev_loop *ev;
     struct timers *timers;
     struct log *log;
-    struct watchdog *watchdog;      /* is told when it works; NULL: nobody is */
+    struct watchdog *watchdog;      /* is told when it works */
     void (*on_woken)(void *ud);     /* by loop_wake() */
     void (*before_sleep)(void *ud); /* once a turn, after the timers are set */
     void *ud;

@@ -351,6 +351,11 @@ void runs_fini(struct runs *rs)
                 turn_free(r->turn);
             run_free(r);
         }
+    if (rs->env != NULL) {
+        timer_stop(rs->env->timers, &rs->due);
+        timer_stop(rs->env->timers, &rs->held_off);
+        timer_stop(rs->env->timers, &rs->make_room);
+    }
     free(rs->passed);
     forms_fini(&rs->forms);
     *rs = (struct runs){.held = true};

@@ -68,6 +68,10 @@ void scripts_fini(struct scripts *s)
         pinned_free(take(&s->pinned));
     generation_unref(s->current);
     s->current = NULL;
+    if (s->env == NULL)
+        return;
+    timer_stop(s->env->timers, &s->again);
+    timer_stop(s->env->timers, &s->let_go);
 }
 
 /* Lets go of what was used longest ago, of those that are loaded. */

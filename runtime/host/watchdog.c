@@ -116,7 +116,7 @@ void watchdog_init(struct watchdog *w, struct log *log)
     pulse_init(&w->pulse);
     stall_init(&w->stall, PERIOD_NS);
     atomic_init(&w->idle, false);
-    atomic_init(&w->caught, 0);
+    atomic_init(&w->caught, UINT64_MAX); /* none */
 }
 
 int watchdog_start(struct watchdog *w, struct err *e)

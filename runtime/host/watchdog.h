@@ -13,6 +13,8 @@
  * the thread, for that may be the last that is heard of the process; not when what it is at is the log itself. That
  * line is not masked: it holds paths and names of definitions alone.
  *
+ * Turn and phase are read one after the other: a stall that ends between the two, within microseconds, is not told of.
+ *
  * The thread of watchdog_start() is the one that is watched, and the one that may call the rest.
  */
 #ifndef ANZOL_HOST_WATCHDOG_H

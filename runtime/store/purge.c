@@ -132,15 +132,27 @@ static int drop_script(struct purge *p, int64_t seq)
 }
 
 /* Then some go back to the file system; in the steady state new rows take them again. */
+static int64_t first_value(sqlite3_stmt *st)
+{
+    sqlite3_step(st);
+    int64_t n = sqlite3_column_int64(st, 0);
+    sqlite3_reset(st);
+    return n;
+}
+
 static bool has_many_free_pages(struct purge *p)
 {
-    sqlite3_step(p->page_count);
-    int64_t pages = sqlite3_column_int64(p->page_count, 0);
-    sqlite3_reset(p->page_count);
-    sqlite3_step(p->free_count);
-    int64_t free_pages = sqlite3_column_int64(p->free_count, 0);
-    sqlite3_reset(p->free_count);
-    return free_pages > VACUUM_ABOVE && free_pages > pages / 4;
+    int64_t free_pages = first_value(p->free_count);
+    return free_pages > VACUUM_ABOVE && free_pages > first_value(p->page_count) / 4;
+}
+
+/* Gives some pages back. Not `better`: the file has been made so that it keeps them (auto_vacuum). */
+static int give_back(struct purge *p, bool *better)
+{
+    int64_t before = first_value(p->free_count);
+    int rc = sqlite_run(p->vacuum);
+    *better = rc == SQLITE_OK && first_value(p->free_count) < before;
+    return rc;
 }
 
 /* As many as the time allows; `drop` a row at a time. */
@@ -205,8 +217,9 @@ static int step(struct purge *p, int64_t now_ms, bool *round_over)
 {
     struct doomed d;
     int rc = SQLITE_OK;
+    bool better = true;
     if (p->stage == STAGE_COUNT)
-        rc = sqlite_run(p->vacuum);
+        rc = give_back(p, &better);
     if (rc != SQLITE_OK)
         return rc;
     while (p->stage < STAGE_COUNT) {
@@ -219,7 +232,7 @@ static int step(struct purge *p, int64_t now_ms, bool *round_over)
         if (d.count > 0)
             break;
     }
-    *round_over = p->stage == STAGE_COUNT && !has_many_free_pages(p);
+    *round_over = p->stage == STAGE_COUNT && (!better || !has_many_free_pages(p));
     return SQLITE_OK;
 }
 

@@ -1,5 +1,7 @@
 #include "store/sqlite.h"
 
+#include "core/sync.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -23,16 +25,6 @@ static const char READER_SETUP[] = "PRAGMA query_only = ON;"
                                    "PRAGMA temp_store = MEMORY;"
                                    "PRAGMA mmap_size = 0;"
                                    "PRAGMA cache_size = -2048;";
-
-/* A file that is made survives a power cut once its folder is synced. */
-static void sync_folder(const char *folder)
-{
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return;
-    (void)fsync(fd);
-    close(fd);
-}
 
 /* Statistics of memory that nobody reads cost a lock at every allocation. Refused when SQLite is in use already: no
  * harm. */

@@ -1,6 +1,8 @@
 /* Retention, and files that do not grow for ever. */
 #include "test_store.h"
 
+#include "core/units.h"
+
 #include <sys/stat.h>
 
 static const int64_t HOUR = 3600 * 1000;
@@ -111,6 +113,45 @@ static void test_purge_under_load(void **state)
 }
 
 /* What much has needed once is given back: the file becomes small again, but for what the next rows will take. */
+/* Another program puts the file together anew. */
+static void make_it_keep_pages(struct fixture *f)
+{
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open(fixture_path(f, "anzol.db"), &db), SQLITE_OK);
+    const char *sql = "PRAGMA journal_mode = DELETE; PRAGMA auto_vacuum = NONE; VACUUM";
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+/* A file that another program has put together anew may keep its free pages: then there is nothing to be done, and
+ * the removal goes on all the same. */
+static void test_a_file_that_keeps_its_pages(void **state)
+{
+    enum { N = 1500, SIZE = 16000, FEW = 10 };
+    struct fixture *f = *state;
+    static char request[SIZE];
+    static struct written w[N];
+    fixture_close(f);
+    make_it_keep_pages(f);
+    f->keep_ms = MS_PER_S; /* a round every tenth of a second */
+    fixture_open(f);
+    for (int count = N; count >= FEW; count = count == N ? FEW : 0) {
+        for (int i = 0; i < count; i++) {
+            prepare_delivery(&w[i], store_last_seq(f->s) + 1 + i, "shop");
+            w[i].row.request = (struct bytes){request, sizeof request};
+        }
+        for (int i = 0; i < count; i++)
+            submit(f, &w[i]);
+        for (int i = 0; i < count; i++)
+            fixture_wait(f, &w[i].done);
+        finish_many(f, w[0].row.seq, count);
+        clock_ms += HOUR;
+        expect_soon(f, "SELECT count(*) FROM deliveries", 0);
+    }
+    assert_true(number(f, "PRAGMA freelist_count") > 1024);
+    fixture_close(f);
+}
+
 static void test_pages_are_given_back(void **state)
 {
     enum { N = 3000, SIZE = 16000, PAGE = 8192 };
@@ -180,6 +221,7 @@ int main(void)
         WITH(fixture_setup, test_kept_for_ever),
         WITH(setup_keeping_an_hour, test_purge_under_load),
         WITH(setup_keeping_an_hour, test_pages_are_given_back),
+        WITH(setup_keeping_an_hour, test_a_file_that_keeps_its_pages),
         WITH(fixture_setup, test_log_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
