@@ -8,6 +8,7 @@
 
 /* Earlier generations in memory, beside those that runs at work hold; at least one stays until its time is up. */
 enum { PINNED_MAX = 8, PINNED_BYTES = 64 << 20, PINNED_MS = 60000, AGAIN_MS = 1000 };
+static const char EVENT[] = "scripts.earlier"; /* in the log */
 
 struct pinned {
     struct store_read_script read; /* first: a read's callback gets it */
@@ -204,68 +205,80 @@ int scripts_use(struct scripts *s, struct generation *g, struct err *e)
 
 /* --- earlier ones ------------------------------------------------------------------------------------------------ */
 
+/* One that is started already is not put off: this may be asked more often than it fires. */
+static void ask_again(struct scripts *s)
+{
+    if (!timer_started(&s->again))
+        timer_start(s->env->timers, &s->again, s->env->mono_ns() + AGAIN_MS * NS_PER_MS);
+}
+
+/* What says nothing of the scripts, a lack of memory above all, must not stay with them. */
+static void put_off(struct pinned *p, const char *event, const struct err *failure)
+{
+    struct scripts *s = p->scripts;
+    struct pinned **at = &s->pinned;
+    log_line(s->env->log, LOG_ERROR, event, LOG_STR("error", failure->message));
+    while (*at != p)
+        at = &(*at)->next;
+    pinned_free(take(at));
+    ask_again(s);
+}
+
+/* `p` has all it ever will. */
+static void found(struct pinned *p)
+{
+    struct scripts *s = p->scripts;
+    p->reading = false;
+    store_read_fini(&p->read.base);
+    s->on_found(s->ud, p->generation);
+}
+
 static void on_built(struct build *b)
 {
     struct pinned *p = (struct pinned *)((char *)b - offsetof(struct pinned, build));
     struct scripts *s = p->scripts;
     p->generation = builder_take(b);
+    if (p->generation == NULL && b->failure.domain != ERR_SCRIPT) {
+        put_off(p, EVENT, &b->failure);
+        return;
+    }
     if (p->generation == NULL) {
         p->failure = b->failure;
-        log_line(s->env->log, LOG_ERROR, "scripts.earlier", LOG_STR("error", p->failure.message));
+        log_line(s->env->log, LOG_ERROR, EVENT, LOG_STR("error", p->failure.message));
     }
     build_fini(b);
-    store_read_fini(&p->read.base);
-    p->building = p->reading = false;
-    s->on_found(s->ud, p->generation);
+    p->building = false;
+    found(p);
     trim(s);
 }
 
-static void load_archive(struct pinned *p, struct bytes archive)
+static void load_archive(struct pinned *p)
 {
     struct scripts *s = p->scripts;
+    struct err e;
     p->build = (struct build){.options = s->options, .done = on_built};
-    p->build.options.archive = archive;
+    p->build.options.archive = p->read.archive;
     p->build.options.seen = NULL;
-    p->building = p->reading = builder_start(s->builder, &p->build, &p->failure) == 0;
-}
-
-static void forget(struct scripts *s, struct pinned *p)
-{
-    struct pinned **at = &s->pinned;
-    while (*at != p)
-        at = &(*at)->next;
-    pinned_free(take(at));
-}
-
-/* That says nothing of the scripts. */
-static void read_failed(struct pinned *p, const struct err *failure)
-{
-    struct scripts *s = p->scripts;
-    log_line(s->env->log, LOG_ERROR, "store.read", LOG_STR("error", failure->message));
-    forget(s, p);
-    timer_start(s->env->timers, &s->again, s->env->mono_ns() + AGAIN_MS * NS_PER_MS);
+    p->building = builder_start(s->builder, &p->build, &e) == 0;
+    if (!p->building)
+        put_off(p, EVENT, &e);
 }
 
 static void on_read(struct store_read *r, const struct err *failure)
 {
     struct pinned *p = (struct pinned *)r;
     struct scripts *s = p->scripts;
-    p->reading = false;
-    if (failure != NULL) {
-        read_failed(p, failure);
-        return;
-    }
-    if (p->read.found == 0)
+    if (failure != NULL)
+        put_off(p, "store.read", failure);
+    else if (p->read.found == 0) {
         err_set(&p->failure, ERR_STORE, 0, "their text is not in the database any more");
-    else if (s->current != NULL && bytes_equal(p->read.hash, generation_hash(s->current))) {
+        found(p);
+    } else if (s->current != NULL && bytes_equal(p->read.hash, generation_hash(s->current))) {
         generation_ref(s->current);
         p->generation = s->current;
+        found(p);
     } else
-        load_archive(p, p->read.archive);
-    if (p->reading)
-        return;
-    store_read_fini(r);
-    s->on_found(s->ud, p->generation);
+        load_archive(p);
 }
 
 static struct pinned *fetch(struct scripts *s, int64_t seq)
@@ -291,7 +304,7 @@ struct generation *scripts_find(struct scripts *s, int64_t seq, const char **fai
         at = &(*at)->next;
     struct pinned *p = *at != NULL ? take(at) : fetch(s, seq);
     if (p == NULL) {
-        *failure = "out of memory";
+        ask_again(s);
         return NULL;
     }
     put_first(s, p);

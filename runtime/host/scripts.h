@@ -24,7 +24,7 @@ struct scripts {
     /* An earlier generation is loaded now, is known not to load, or is to be asked for again (`g` NULL). */
     void (*on_found)(void *ud, const struct generation *g);
     void *ud;
-    struct timer again;  /* after a read that failed */
+    struct timer again;  /* after a read that failed, or a load that found no memory */
     struct timer let_go; /* of what was not used for a while */
     int64_t loaded_ms;   /* when `current` was */
 };
@@ -42,8 +42,8 @@ int scripts_keep(struct scripts *s, struct err *e);
 /* Takes `g` over and makes it the current one. -1: memory; the old one stays, and `g` the caller's. */
 int scripts_use(struct scripts *s, struct generation *g, struct err *e);
 /*
- * The generation that the store has as `seq`. NULL: `*failure` says why it cannot be had (valid until the next call),
- * or is NULL: it is being read, on_found() follows.
+ * The generation that the store has as `seq`. NULL: `*failure` says what is wrong with it (valid until the next call),
+ * or is NULL: it is being read, or will be when there is memory; on_found() follows.
  */
 struct generation *scripts_find(struct scripts *s, int64_t seq, const char **failure);
 /* A failure is forgotten: the next scripts_find() tries again. */
