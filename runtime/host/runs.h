@@ -70,7 +70,8 @@ struct runs {
     int64_t next_due_ms; /* of those in the store; 0: none */
     bool due_now;
     size_t due_writing;    /* of the last that were read as due, those that still stand so in the store */
-    bool due_blocked;      /* some that are due wait for their scripts to be read */
+    bool due_blocked;      /* some that are due wait for their scripts to be read, … */
+    int64_t left_blocked;  /* … and READY ones, from that one on; 0: none */
     int64_t not_before_ns; /* nothing is read: something failed a moment ago */
     struct timer held_off; /* that is over */
 };

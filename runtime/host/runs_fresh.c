@@ -29,7 +29,7 @@ void runs_fresh_begin(struct runs *rs)
         struct store_run row = {.flow = bytes_of(r->flow), .input = r->input};
         runs_unlink(rs, r);
         if (runs_begin_one(rs, r, &row, NULL) != 0)
-            runs_load_left(rs, seq);
+            runs_load_blocked(rs, seq);
     }
 }
 

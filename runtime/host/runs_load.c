@@ -92,8 +92,18 @@ void runs_scripts_found(struct runs *rs)
 {
     if (rs->due_blocked)
         runs_load_due(rs, 1);
+    if (rs->left_blocked != 0)
+        runs_load_left(rs, rs->left_blocked);
     rs->due_blocked = false;
+    rs->left_blocked = 0;
     runs_load_next(rs);
+}
+
+/* Not left: they would be read over and over until the scripts are there. */
+void runs_load_blocked(struct runs *rs, int64_t seq)
+{
+    if (rs->left_blocked == 0 || seq < rs->left_blocked)
+        rs->left_blocked = seq;
 }
 
 /* --- what came ---------------------------------------------------------------------------------------------------- */
@@ -134,7 +144,7 @@ static void postpone(struct runs *rs, const struct store_run *row)
     if (rs->load.what == STORE_LOAD_DUE)
         rs->due_blocked = true;
     else
-        runs_load_left(rs, row->seq);
+        runs_load_blocked(rs, row->seq);
 }
 
 /* Until its turn is committed the store would name it again. */

@@ -11,7 +11,9 @@ void runs_load_init(struct runs *rs);
 void runs_load_wake(struct runs *rs, int64_t seq);
 /* `seq`, and perhaps others above it, were left READY in the store. */
 void runs_load_left(struct runs *rs, int64_t seq);
-/* … and that did not go well: nothing more is read for a moment. */
+/* … and its scripts are being read: runs_scripts_found() follows. */
+void runs_load_blocked(struct runs *rs, int64_t seq);
+/* … or something did not go well: nothing more is read for a moment. */
 void runs_load_later(struct runs *rs, int64_t seq);
 /* One waits in the store until then. */
 void runs_load_due(struct runs *rs, int64_t due_ms);
