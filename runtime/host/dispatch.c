@@ -14,6 +14,9 @@ enum { RECORDING_MAX = 256, MEMORY_RETRY_MS = 100 };
 /* … of all lanes, in bytes of answers; beyond it a lane of which nothing is under way sends one. What is in flight when
  * it is reached comes on top. */
 static const size_t ANSWERS_MAX = 16 << 20;
+/* What a run's journal gets of the outcome, had before it is sent: a message of which each byte is escaped, and what is
+ * around it. */
+enum { ESCAPED_BYTE = 6, RESULT_MAX = 256 + ESCAPED_BYTE * sizeof((struct flight *)0)->message };
 
 static void pump(struct lane *lane);
 
@@ -82,8 +85,10 @@ bool dispatch_sending(const struct dispatch *d, int64_t seq)
 static struct flight *flight_new(struct dispatch *d, struct live *l)
 {
     struct flight *f = calloc(1, sizeof *f);
-    if (f == NULL)
+    if (f == NULL || (l->run != 0 && buf_reserve(&f->result, RESULT_MAX) != 0)) {
+        free(f);
         return NULL;
+    }
     f->live = l;
     f->dispatch = d;
     f->exchange.done = outcome_of_exchange;

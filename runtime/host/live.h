@@ -38,7 +38,7 @@ struct flight {
     struct exchange exchange;
     struct store_update update;
     struct store_step_end end; /* of the step of a run that waits for it */
-    struct buf result;         /* end.result points here */
+    struct buf result;         /* end.result points here; it has its room from the start */
     struct live *live;
     struct dispatch *dispatch;
     bool sending;      /* the exchange is under way */

@@ -106,7 +106,7 @@ static void end_step(struct flight *f)
         snprintf(answered, sizeof answered, "the receiver answered %d", row->status);
         message = bytes_of(answered);
     }
-    buf_clear(&f->result);
+    buf_clear(&f->result); /* it has room: without memory the run would go on with half of it */
     (void)run_call_result(&f->result, ok, l->attempts, ok ? NULL : kind, message, (struct bytes){0});
     f->end = (struct store_step_end){
         .run = l->run,

@@ -47,6 +47,9 @@ static struct world {
     const char *judged_message;
     int judge_rc, judged;
     char message[192]; /* of the last update */
+    const char *said;  /* of what failed */
+    const char *room;  /* for the result of a step that was sent last */
+    char result[2048]; /* of the last step that ended */
     bool store_refuses;
     int final[ROWS + 1];
 } * w;
@@ -116,6 +119,10 @@ static void apply(struct store_write *write)
     snprintf(w->message, sizeof w->message, "%.*s", (int)u->row.message.len, u->row.message.data);
     if (u->attempt != NULL)
         assert_int_equal(u->attempt->number, d->attempts);
+    if (u->step != NULL) {
+        assert_ptr_equal(u->step->result.data, w->room);
+        snprintf(w->result, sizeof w->result, "%.*s", (int)u->step->result.len, u->step->result.data);
+    }
 }
 
 static bool wanted(const struct store_read *r, const struct store_delivery *d)
@@ -187,6 +194,7 @@ static void on_start(struct transport *t, struct exchange *x)
     /* Without the key it stands as sending before it leaves. */
     assert_true(f->live->has_key || d->state == DELIVERY_SENDING);
     assert_false(delivery_state_final(d->state));
+    w->room = f->result.data;
     w->sent_seq[w->sent] = f->live->seq;
     w->sent_ns[w->sent++] = w->now_ns;
     w->open[w->open_count++] = x;
@@ -215,6 +223,7 @@ static void answer_all(void)
         a->class = w->class;
         a->error = w->class == ATTEMPT_ANSWERED ? ATTEMPT_OK : ATTEMPT_TIMEOUT;
         a->retry_after_ms = w->retry_after_ms;
+        attempt_set_message(a, bytes_of(w->said));
         for (size_t len = 0; len < w->answer_len; len += sizeof w->body)
             assert_int_equal(buf_append(&a->body, w->body, sizeof w->body), 0);
         open[i]->done(open[i]);
@@ -257,7 +266,7 @@ static int setup(void **state)
     w->wall_ms = 1700000000000;
     w->status = 200;
     w->retry_after_ms = -1;
-    w->judged_message = "";
+    w->judged_message = w->said = "";
     more_flags = 0;
     w->writes_tail = &w->writes;
     w->reads_tail = &w->reads;
@@ -301,8 +310,8 @@ static void put_request(struct buf *out, bool key, int delays)
     assert_int_equal(request_put_body(out, (struct request_text){&body, w->body_len > 0}, NULL), 0);
 }
 
-/* A committed delivery. */
-static int64_t accept(struct lane *lane, bool key, int delays)
+/* A committed delivery, for which the run waits. */
+static int64_t accept_of_run(struct lane *lane, bool key, int delays, int64_t run)
 {
     struct row *r = &w->rows[++w->last];
     put_request(&r->request, key, delays);
@@ -315,9 +324,15 @@ static int64_t accept(struct lane *lane, bool key, int delays)
     struct live *l = live_new(&r->d.id, r->d.seq, r->d.webhook, buf_view(&r->request));
     l->created_ms = r->d.created_ms;
     l->has_key = key;
+    l->run = run;
     env.last_seq = w->last;
     lane_offer(lane, l);
     return w->last;
+}
+
+static int64_t accept(struct lane *lane, bool key, int delays)
+{
+    return accept_of_run(lane, key, delays, 0);
 }
 
 static struct lane *shop(double rate, int concurrency)
@@ -742,6 +757,29 @@ static void test_rule_pauses_the_lane_and_may_fail(void **state)
     assert_int_equal(w->rows[seq].d.state, DELIVERY_SUCCEEDED);
 }
 
+/* What the run is to learn needs no memory once it was sent, however long it is written. */
+static void test_a_step_has_room_for_its_result_before_it_is_sent(void **state)
+{
+    (void)state;
+    struct lane *lane = shop(0, 4);
+    char said[192], *want = w->body;
+    memset(said, 1, sizeof said - 1);
+    said[sizeof said - 1] = '\0';
+    w->said = said;
+    w->class = ATTEMPT_PERMANENT;
+    (void)accept_of_run(lane, true, 0, 5);
+    run_for(10, 1000, true);
+    want += sprintf(want, "{\"ok\":false,\"attempts\":1,\"error\":{\"kind\":\"timeout\",\"message\":\"");
+    for (size_t i = 0; i < sizeof said - 1; i++)
+        want += sprintf(want, "\\u0001");
+    strcpy(want, "\"}}");
+    assert_string_equal(w->result, w->body);
+    w->class = ATTEMPT_ANSWERED;
+    (void)accept_of_run(lane, true, 0, 5);
+    run_for(10, 1000, true);
+    assert_string_equal(w->result, "{\"ok\":true,\"attempts\":1}");
+}
+
 static void test_restart_goes_on_with_what_the_store_holds(void **state)
 {
     (void)state;
@@ -799,6 +837,7 @@ int main(void)
         test(test_rule_is_asked_of_answers_alone),
         test(test_rule_asks_for_another_attempt),
         test(test_rule_pauses_the_lane_and_may_fail),
+        test(test_a_step_has_room_for_its_result_before_it_is_sent),
         test(test_restart_goes_on_with_what_the_store_holds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
