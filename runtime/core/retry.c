@@ -61,6 +61,12 @@ static int64_t pause_cap(const struct retry_policy *p)
     return p->within_ms > 0 ? p->within_ms : 360000;
 }
 
+int64_t retry_pause(const struct retry_policy *p, const struct attempt *a)
+{
+    int64_t asked = asked_wait(a);
+    return asked < pause_cap(p) ? asked : pause_cap(p);
+}
+
 static int64_t asked_delay(int64_t asked, double random)
 {
     int64_t spread = asked / 20 < JITTER_CAP_MS ? asked / 20 : JITTER_CAP_MS;
@@ -98,13 +104,13 @@ struct retry_decision retry_decide(const struct retry_policy *p, bool has_key, c
 {
     static const struct retry_judgement none = {.kind = JUDGED_DEFAULT};
     struct retry_decision d = {.verdict = RETRY_SUCCEEDED};
-    int64_t asked = asked_wait(a), delay = -1;
+    int64_t delay = -1;
     int64_t left = (int64_t)p->within_ms - (elapsed_ms < 0 ? 0 : elapsed_ms);
     if (j == NULL || a->class != ATTEMPT_ANSWERED)
         j = &none;
     if (!(random >= 0 && random < 1))
         random = 0;
-    d.pause_ms = j->pause_ms > 0 ? j->pause_ms : asked < pause_cap(p) ? asked : pause_cap(p);
+    d.pause_ms = j->pause_ms > 0 ? j->pause_ms : retry_pause(p, a);
     if (succeeded(a, j->kind))
         return d;
     d.verdict = without_retry(p, has_key, a);

@@ -62,6 +62,9 @@ struct retry_judgement {
 /* 20 s, 80 s, 240 s on 429, 5xx and "timeout", within six minutes. */
 void retry_policy_default(struct retry_policy *p);
 
+/* How long the integration is to pause by what the receiver answered; 0: not at all. */
+int64_t retry_pause(const struct retry_policy *p, const struct attempt *a);
+
 /*
  * `a` is the attempt that just ended, `j` what the webhook's rule made of it (NULL: it has none; not heard unless the
  * attempt was answered), `tries` how many there were with it (a resend starts anew), `elapsed_ms` the time

@@ -48,9 +48,10 @@ void judge_attempt(struct flight *f, const struct request_options *o, struct ret
     int rc = d->judge(d->ud, f->live, a, out, &message, &e);
     if (rc != 0)
         log_mistake(f, &e);
-    if (rc != 0 && e.domain == ERR_MEMORY)
+    if (rc != 0 && e.domain == ERR_MEMORY) {
+        *out = (struct retry_judgement){.kind = JUDGED_DEFAULT}; /* half of it may be there */
         not_judged(&f->exchange.attempt);
-    if (out->kind == JUDGED_FAILED || out->kind == JUDGED_FINAL || out->kind == JUDGED_RETRY)
+    } else if (out->kind == JUDGED_FAILED || out->kind == JUDGED_FINAL || out->kind == JUDGED_RETRY)
         say(f, &message);
     buf_fini(&message);
 }

@@ -160,9 +160,12 @@ static struct retry_decision decide(struct flight *f, int64_t now_ms, struct ret
     *j = (struct retry_judgement){.kind = JUDGED_DEFAULT};
     if (request_options_read(&o, l->request, NULL) != 0)
         return (struct retry_decision){.verdict = RETRY_FAILED};
+    int64_t asked_ms = retry_pause(&o.retry, &f->exchange.attempt);
     judge_attempt(f, &o, j);
     struct retry_decision d = retry_decide(&o.retry, l->has_key, &f->exchange.attempt, j, l->tries,
                                            now_ms - l->first_ms, env_fraction(f->dispatch->env));
+    if (d.pause_ms == 0)
+        d.pause_ms = asked_ms; /* it was answered so, even if there was no memory to judge the answer */
     judge_explain(f, &o, j, &d);
     return d;
 }

@@ -46,6 +46,7 @@ static struct world {
     struct retry_judgement judgement; /* what the scripts say of each answer */
     const char *judged_message;
     int judge_rc, judged;
+    bool no_memory;    /* is why judging fails */
     char message[192]; /* of the last update */
     const char *said;  /* of what failed */
     const char *room;  /* for the result of a step that was sent last */
@@ -255,7 +256,7 @@ static int on_judge(void *ud, const struct live *l, const struct attempt *a, str
     w->judged++;
     *out = w->judgement;
     buf_append_str(message, w->judged_message);
-    return w->judge_rc == 0 ? 0 : err_set(e, ERR_SCRIPT, 0, "a.lua:1: no");
+    return w->judge_rc == 0 ? 0 : w->no_memory ? err_memory(e) : err_set(e, ERR_SCRIPT, 0, "a.lua:1: no");
 }
 
 static int setup(void **state)
@@ -757,6 +758,47 @@ static void test_rule_pauses_the_lane_and_may_fail(void **state)
     assert_int_equal(w->rows[seq].d.state, DELIVERY_SUCCEEDED);
 }
 
+/* It came to a decision, and then there was no memory to say why. */
+static void test_a_rule_without_memory_decides_nothing(void **state)
+{
+    static const enum retry_judged kinds[] = {JUDGED_OK, JUDGED_FAILED, JUDGED_FINAL, JUDGED_RETRY};
+    (void)state;
+    struct lane *lane = shop(0, 4);
+    more_flags = REQUEST_JUDGED;
+    w->judge_rc = -1;
+    w->no_memory = true;
+    w->judged_message = "half a mess";
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        w->judgement = (struct retry_judgement){.kind = kinds[i], .retry_ms = 50000, .pause_ms = 50000};
+        int64_t seq = accept(lane, true, 3), keyless = accept(lane, false, 3);
+        run_for(20, 1000, true);
+        assert_int_equal(w->rows[keyless].d.state, DELIVERY_UNKNOWN);
+        assert_int_equal(w->rows[seq].d.state, DELIVERY_WAITING);
+        assert_int_equal(w->rows[seq].d.error, ATTEMPT_INTERNAL);
+        assert_string_equal(w->message, "answered, and no memory to judge the answer");
+        assert_in_range(w->rows[seq].d.due_ms - wall(), 1, 1050);
+    }
+}
+
+static void test_a_rule_without_memory_keeps_the_pause_that_was_asked_for(void **state)
+{
+    (void)state;
+    struct lane *lane = shop(0, 4);
+    more_flags = REQUEST_JUDGED;
+    w->judge_rc = -1;
+    w->no_memory = true;
+    w->status = 429;
+    w->retry_after_ms = 5000;
+    accept(lane, true, 3);
+    run_for(10, 1000, true);
+    w->judge_rc = 0;
+    accept(lane, true, 3);
+    run_for(4900, 1000, true);
+    assert_int_equal(w->sent, 1);
+    run_for(200, 1000, true);
+    assert_int_equal(w->sent, 3);
+}
+
 /* What the run is to learn needs no memory once it was sent, however long it is written. */
 static void test_a_step_has_room_for_its_result_before_it_is_sent(void **state)
 {
@@ -837,6 +879,8 @@ int main(void)
         test(test_rule_is_asked_of_answers_alone),
         test(test_rule_asks_for_another_attempt),
         test(test_rule_pauses_the_lane_and_may_fail),
+        test(test_a_rule_without_memory_decides_nothing),
+        test(test_a_rule_without_memory_keeps_the_pause_that_was_asked_for),
         test(test_a_step_has_room_for_its_result_before_it_is_sent),
         test(test_restart_goes_on_with_what_the_store_holds),
     };
