@@ -64,11 +64,11 @@ static int on_about_to_send(void *ud, char *remote_ip, char *local_ip, int remot
     long redirects = 0;
     if (x->sends > 0)
         curl_easy_getinfo(x->curl, CURLINFO_REDIRECT_COUNT, &redirects);
+    /* Before anything else: the status of a redirect is not the status of what it led to. */
+    response_begin(&x->exchange->attempt);
     x->starved = memory_failures() != x->failures;
     if (x->starved)
         return CURL_PREREQFUNC_ABORT; /* it goes on without what it could not copy: the URL's query, for one */
-    /* Before anything else: the status of a redirect is not the status of what it led to. */
-    response_begin(&x->exchange->attempt);
     if (x->sends > redirects)
         return CURL_PREREQFUNC_ABORT;
     x->head_done = false;
@@ -301,21 +301,30 @@ static void cut_tail(char *words, const char *general)
         words[len - tail - 2] = '\0';
 }
 
+/* libcurl has its own idea of what a text is that it could not copy: no URL, for one. */
+static bool is_starved(const struct easy *x, CURLcode code)
+{
+    bool final = x->left_origin || curl_failure_of(code)->sent_class == ATTEMPT_PERMANENT;
+    bool by_memory = x->sends == 0 || final || code == CURLE_OUT_OF_MEMORY;
+    return x->starved || (by_memory && memory_failures() != x->failures);
+}
+
 static void fail(struct easy *x, CURLcode code)
 {
     struct attempt *a = &x->exchange->attempt;
-    if (x->starved)
+    bool starved = is_starved(x, code);
+    if (starved)
         code = CURLE_OUT_OF_MEMORY;
     const struct curl_failure *f = curl_failure_of(x->head_bytes > HEADS_MAX ? CURLE_WEIRD_SERVER_REPLY : code);
     bool sent = x->sends > 0;
     a->error = sent ? f->sent_error : f->unsent_error;
     a->class = sent ? f->sent_class : f->unsent_class;
-    const char *words = sent && f->sent_words != NULL ? f->sent_words : f->words;
+    const char *words = sent && !starved && f->sent_words != NULL ? f->sent_words : f->words;
     const char *general = curl_easy_strerror(code);
     const char *detail = x->words[0] != '\0' ? x->words : general;
     cut_tail(x->words, general);
-    /* Of what we stop ourselves libcurl has nothing to tell. */
-    if (code == CURLE_ABORTED_BY_CALLBACK || code == CURLE_WRITE_ERROR || x->wire.hides_host)
+    /* Of what we stop ourselves libcurl has nothing to tell, and without memory it tells what is not so. */
+    if (starved || code == CURLE_ABORTED_BY_CALLBACK || code == CURLE_WRITE_ERROR || x->wire.hides_host)
         detail = NULL;
     else if (x->words[0] != '\0' && !sent && (a->error == ATTEMPT_DNS || a->error == ATTEMPT_CONNECT))
         words = NULL; /* libcurl's own are as plain, and say where */
@@ -326,7 +335,7 @@ void easy_read(struct easy *x, CURLcode code)
 {
     struct attempt *a = &x->exchange->attempt;
     a->duration_us = (mono_ns() - x->started_ns) / 1000;
-    if (x->left_origin) {
+    if (x->left_origin && !is_starved(x, code)) {
         a->error = ATTEMPT_REDIRECT;
         a->class = ATTEMPT_PERMANENT;
         set_message(a, NULL, "the redirect leads to another origin", NULL);
