@@ -139,6 +139,8 @@ static void finish_ended(struct curl_transport *t)
 /* libcurl ran short of memory: which sockets it waits for and when it wants to be called it may not have said. */
 static void mend_soon(struct curl_transport *t)
 {
+    if (t->torn)
+        return; /* what fails again and again must not put it off for ever */
     t->torn = true;
     ev_timer_stop(t->options.loop, &t->timeout);
     ev_timer_set(&t->timeout, MEND_S, 0.);
