@@ -27,7 +27,8 @@ void *memory_zeroed(size_t count, size_t size)
 
 void *memory_resize(void *block, size_t size)
 {
-    return counted(realloc(block, size));
+    void *moved = realloc(block, size);
+    return size > 0 ? counted(moved) : moved; /* of nothing glibc makes nothing */
 }
 
 char *memory_copy(const char *text)
