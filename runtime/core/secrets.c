@@ -75,8 +75,10 @@ static int vault_reserve(struct secrets *s, size_t extra, struct err *e)
         return err_memory(e);
     size_t cap = ((s->used + extra) * 2 + page - 1) / page * page;
     char *vault = mmap(NULL, cap, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (vault == MAP_FAILED && errno == ENOMEM)
+        return err_memory(e);
     if (vault == MAP_FAILED)
-        return err_system(e, errno, "no memory for secrets");
+        return err_system(e, errno, "cannot map memory for secrets");
     /* Both are hardening: a container may forbid them, and the runtime works all the same. */
     (void)mlock(vault, cap);
     (void)madvise(vault, cap, MADV_DONTDUMP);
