@@ -14,6 +14,13 @@ static void note_lost(struct session *s, struct bytes lost)
     buf_fini(&text);
 }
 
+static void note_gone(struct session *s, const char *why)
+{
+    struct err gone;
+    err_set(&gone, ERR_SCRIPT, 0, "the variables are gone with the scripts of before: %.100s", why);
+    control_note(s->client, bytes_of(gone.message));
+}
+
 void session_leave_console(struct session *s)
 {
     struct err e;
@@ -24,9 +31,7 @@ void session_leave_console(struct session *s)
     buf_clear(&s->kept);
     if (console_keep(s->console, &s->kept, &lost, &e) != 0) {
         buf_clear(&s->kept);
-        control_note(
-            s->client,
-            bytes_of("the variables are gone with the scripts of before: they are too much to be carried over"));
+        note_gone(s, e.domain == ERR_MEMORY ? e.message : "they are too much to be carried over");
     } else
         note_lost(s, buf_view(&lost));
     buf_fini(&lost);
