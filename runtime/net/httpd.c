@@ -192,6 +192,7 @@ int httpd_start(struct httpd *h, const struct httpd_options *o, struct err *e)
     if (fd < 0)
         return -1;
     read_address(h, fd);
+    errno = 0; /* only want of memory sets it to what is asked below */
     h->mhd = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
                               o->on_request, o->ud, MHD_OPTION_EXTERNAL_LOGGER, on_words, NULL,
                               MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, connection_limit(),
