@@ -89,6 +89,16 @@ void control_socket_close(struct control_socket *s)
 
 /* --- the other end -------------------------------------------------------------------------------------------- */
 
+/* One that was too long stays to be read again. 0, or ENOENT: it was the last. */
+static int skip_line(FILE *f)
+{
+    int c;
+    do
+        c = getc(f);
+    while (c != '\n' && c != EOF);
+    return c == EOF ? ENOENT : 0;
+}
+
 /* Not getpwuid_r(): it may ask a server while the loop waits, and without memory glibc's reads through a null pointer.
  */
 static void name_of(unsigned uid, char out[64])
@@ -96,12 +106,17 @@ static void name_of(unsigned uid, char out[64])
     char memory[4096];
     struct passwd entry, *found = NULL;
     FILE *f = fopen("/etc/passwd", "re");
+    int rc = f == NULL ? ENOENT : 0;
     snprintf(out, 64, "%u", uid);
-    while (f != NULL && fgetpwent_r(f, &entry, memory, sizeof memory, &found) == 0)
-        if (found->pw_uid == uid && strlen(found->pw_name) < 64) {
+    while (rc == 0) {
+        rc = fgetpwent_r(f, &entry, memory, sizeof memory, &found);
+        if (rc == ERANGE)
+            rc = skip_line(f);
+        else if (rc == 0 && found->pw_uid == uid && strlen(found->pw_name) < 64) {
             strcpy(out, found->pw_name);
             break;
         }
+    }
     if (f != NULL)
         fclose(f);
 }
