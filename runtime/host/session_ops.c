@@ -175,7 +175,6 @@ static int op_run(struct call *c, struct err *e)
 static int op_preview(struct call *c, struct err *e)
 {
     struct buf data;
-    (void)e;
     buf_init(&data);
     int rc = data_of(c, &data, e);
     if (rc == 0)
