@@ -19,17 +19,28 @@ struct managed {
     struct uuid restarted; /* the run that is started again */
 };
 
-static void tell(struct managed *m, struct buf *result)
+/* Journaled as the result of the step, it would be its end: it stays open. */
+static const struct bytes no_memory = {NULL, 0};
+
+static void end(struct managed *m, struct bytes result)
 {
-    struct bytes no_memory = bytes_of("{\"ok\":false,\"error\":\"out of memory\"}");
-    runs_managed(m->intake->runs, m->run, m->step, buf_failed(result) ? no_memory : buf_view(result));
-    buf_fini(result);
+    runs_managed(m->intake->runs, m->run, m->step, result);
     store_read_fini(&m->read.base);
     free(m);
 }
 
+static void tell(struct managed *m, struct buf *result)
+{
+    end(m, buf_failed(result) ? no_memory : buf_view(result));
+    buf_fini(result);
+}
+
 static void tell_failure(struct managed *m, const struct err *e)
 {
+    if (e->domain == ERR_MEMORY) {
+        end(m, no_memory);
+        return;
+    }
     struct json_write w;
     struct buf result;
     buf_init(&result);
@@ -41,12 +52,13 @@ static void tell_failure(struct managed *m, const struct err *e)
     tell(m, &result);
 }
 
-static void tell_value(struct managed *m, struct bytes value)
+static void tell_value(struct managed *m, struct buf *value)
 {
     struct buf result;
     buf_init(&result);
+    result.failed = buf_failed(value);
     buf_append_str(&result, "{\"ok\":true,\"value\":");
-    buf_append_bytes(&result, value);
+    buf_append_bytes(&result, buf_view(value));
     buf_append_char(&result, '}');
     tell(m, &result);
 }
@@ -62,7 +74,7 @@ static void on_ordered(void *ud, const struct uuid *id, enum run_state state, co
     }
     buf_init(&value);
     view_id(&value, id, run_state_name(state));
-    tell_value(m, buf_view(&value));
+    tell_value(m, &value);
     buf_fini(&value);
 }
 
@@ -84,7 +96,7 @@ static void on_read(struct store_read *r, const struct err *failure)
         view_run(&value, &m->read);
     else
         view_runs(&value, &m->read);
-    tell_value(m, buf_view(&value));
+    tell_value(m, &value);
     buf_fini(&value);
 }
 
@@ -171,7 +183,7 @@ void manage(struct intake *in, int64_t run, const struct uuid *id, int step, str
     struct err e;
     struct managed *m = calloc(1, sizeof *m);
     if (m == NULL) {
-        runs_managed(in->runs, run, step, bytes_of("{\"ok\":false,\"error\":\"out of memory\"}"));
+        runs_managed(in->runs, run, step, no_memory);
         return;
     }
     *m = (struct managed){.intake = in, .id = *id, .run = run, .step = step};

@@ -93,7 +93,7 @@ void runs_event(struct runs *r, const struct store_woken *w, int64_t event_seq, 
 /* A call has ended: `on_step_end` of the dispatch. */
 void runs_step_ended(struct runs *r, const struct live *l, const struct store_step_end *end,
                      const struct attempt *answer);
-/* A step that `manage` was asked for is done. */
+/* A step that `manage` was asked for is done. `result` empty: there was no memory for it, and it is asked for again. */
 void runs_managed(struct runs *r, int64_t run, int step, struct bytes result);
 /* Those that only wait leave memory: as when there are new scripts, and each would keep the old ones. */
 void runs_let_go(struct runs *r);

@@ -69,7 +69,8 @@ void runs_managed(struct runs *rs, int64_t seq, int step, struct bytes result)
     if (s == NULL || s->ended_ms != 0)
         return;
     struct err e;
-    bool told = run_done(r, s, rs->env->wall_ms(), result, &e) == 0;
+    err_memory(&e);
+    bool told = result.len > 0 && run_done(r, s, rs->env->wall_ms(), result, &e) == 0;
     if (r->turn != NULL) {
         r->told = told;
         r->stale = r->stale || !told;
