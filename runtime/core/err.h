@@ -16,7 +16,7 @@ enum err_domain {
     ERR_STORE,  /* the database refused; code: the SQLite extended result code, or 0 */
     ERR_NET,    /* the network refused; code: a CURLcode, or 0 */
     ERR_SYSTEM, /* the operating system refused; code: errno */
-    ERR_MEMORY, /* an allocation failed; code: 0 */
+    ERR_MEMORY, /* an allocation failed, or what stands for one; code: 0, or errno */
 };
 
 struct err {

@@ -61,16 +61,28 @@ static struct form_list *new_list(struct forms *f, struct bytes name)
     return l;
 }
 
+/* A buffer without memory would stay so, and a list without a form would stand for the empty one. */
+static int give_up(struct forms *f, struct form_list *l, bool is_new)
+{
+    l->text.failed = false;
+    if (is_new) {
+        f->count--;
+        free(l->name);
+    }
+    return -1;
+}
+
 int forms_add(struct forms *f, struct bytes name, struct bytes form)
 {
     struct form_list *l = find(f, name);
-    if (l != NULL && has(buf_view(&l->text), form))
+    bool is_new = l == NULL;
+    if (!is_new && has(buf_view(&l->text), form))
         return 0;
-    if (l == NULL) {
-        l = new_list(f, name);
-        if (l == NULL)
-            return -1;
-    } else
+    if (is_new && (l = new_list(f, name)) == NULL)
+        return -1;
+    if (buf_reserve(&l->text, form.len + 1) != 0)
+        return give_up(f, l, is_new);
+    if (!is_new)
         buf_append_char(&l->text, '\0');
     return buf_append_bytes(&l->text, form);
 }

@@ -309,10 +309,10 @@ static int start_all(struct host *h, const struct host_options *o, struct err *e
     if (start_recalled(h, e) != 0 || rates_prepare(&h->dispatch, h->scripts.current, e) != 0)
         return -1;
     rates_set(&h->dispatch, h->scripts.current, false); /* lanes that the backlog alone made are none of theirs */
-    if (start_server(h, o, e) != 0 || sessions_start(&h->sessions, h->loop, h->state, e) != 0 ||
+    if (watchdog_start(&h->watchdog, e) != 0 || sessions_start(&h->sessions, h->loop, h->state, e) != 0 ||
         (o->watch && watching_start(&h->watching, &h->reload, h->loop, e) != 0))
         return -1;
-    if (watchdog_start(&h->watchdog, e) != 0)
+    if (start_server(h, o, e) != 0) /* the last of what may fail: from here on events are taken */
         return -1;
     dispatch_begin(&h->dispatch);
     runs_begin(&h->runs);

@@ -49,7 +49,7 @@ int thread_start(pthread_t *t, const char *name, void *(*run)(void *), void *arg
     int rc = pthread_create(t, NULL, run, arg);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (rc == EAGAIN)
-        return err_set(e, ERR_SYSTEM, rc, "cannot start a thread: not enough memory, or too many threads of this user");
+        return err_set(e, ERR_MEMORY, rc, "cannot start a thread: not enough memory, or too many threads of this user");
     if (rc != 0)
         return err_system(e, rc, "cannot start a thread");
     (void)pthread_setname_np(*t, name);

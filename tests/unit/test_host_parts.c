@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "host/folder.h"
+#include "host/forms.h"
 #include "host/live.h"
 #include "host/waiters.h"
 
@@ -52,6 +53,23 @@ static void test_table_finds_what_was_added(void **state)
     assert_null(live_table_find(&t, 700));
     assert_int_equal(t.count, 4999);
     live_table_fini(&t);
+}
+
+/* A buffer that found no memory stays so by itself. */
+static void test_forms_go_on_after_want_of_memory(void **state)
+{
+    (void)state;
+    struct forms f = {0};
+    assert_int_equal(forms_add(&f, bytes_of("paid"), bytes_of("Id")), 0);
+    f.lists[0].text.failed = true;
+    assert_int_equal(forms_add(&f, bytes_of("paid"), bytes_of("Order")), -1);
+    assert_true(bytes_equal(forms_of(&f, bytes_of("paid")), bytes_of("Id")));
+    assert_int_equal(forms_add(&f, bytes_of("paid"), bytes_of("Order")), 0);
+    assert_true(bytes_equal(forms_of(&f, bytes_of("paid")), (struct bytes){"Id\0Order", 8}));
+    assert_int_equal(forms_add(&f, bytes_of("paid"), bytes_of("Order")), 0);
+    assert_int_equal(forms_of(&f, bytes_of("paid")).len, 8);
+    assert_null(forms_of(&f, bytes_of("sold")).data);
+    forms_fini(&f);
 }
 
 static void test_queue_is_first_in_first_out(void **state)
@@ -172,6 +190,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_live_copies_its_texts),
         cmocka_unit_test(test_table_finds_what_was_added),
+        cmocka_unit_test(test_forms_go_on_after_want_of_memory),
         cmocka_unit_test(test_queue_is_first_in_first_out),
         cmocka_unit_test(test_waiters_end_once),
         cmocka_unit_test(test_token_is_made_once_and_private),
