@@ -147,14 +147,29 @@ static int count_sure(const struct delivery *d, const struct sent **first)
     return n;
 }
 
+static bool asks_to_wait(const struct sent *s)
+{
+    return s->class == ATTEMPT_ANSWERED && (s->status == 429 || s->status == 503) && s->retry_after_ms > 0;
+}
+
 /* The last one comes at the end of the window, where the policy would have it later. */
 static int64_t least_delay(const struct delivery *d, const struct sent *first, const struct sent *last, int tries)
 {
-    bool asked =
-        last->class == ATTEMPT_ANSWERED && (last->status == 429 || last->status == 503) && last->retry_after_ms > 0;
-    int64_t least = asked ? last->retry_after_ms : d->webhook->delays_ms[tries - 1] * 95 / 100;
+    int64_t least = asks_to_wait(last) ? last->retry_after_ms : d->webhook->delays_ms[tries - 1] * 95 / 100;
     int64_t left = d->webhook->within_ms - (last->end_ms - first->at_ms);
     return least < left ? least : left;
+}
+
+bool oracle_given_up_early(const struct delivery *d)
+{
+    const struct sent *first, *last = d->last;
+    int tries = count_sure(d, &first);
+    if (last == NULL || !last->told || d->was_at_risk || tries < 1 || tries > d->webhook->delay_count ||
+        !repeatable(d, last))
+        return false;
+    int64_t left = d->webhook->within_ms - (last->end_ms - first->at_ms);
+    int64_t asked = asks_to_wait(last) ? last->retry_after_ms : 0;
+    return left > CLOCK_GRAIN_MS && asked + CLOCK_GRAIN_MS <= left;
 }
 
 static void check_window(const struct delivery *d, const struct sent *first, int64_t now_ms)

@@ -179,6 +179,17 @@ static bool may_be_unknown(const struct delivery *d)
     return d->was_at_risk || (d->last != NULL && d->last->told && d->last->class == ATTEMPT_AMBIGUOUS);
 }
 
+/* Because the window was over, or because the rule has no further attempt. */
+static void check_given_up(const struct delivery *d, const json_t *log)
+{
+    bool window = strcmp(kind_of(log), "window") == 0;
+    bool early = window ? !d->was_at_risk && d->series != NULL &&
+                              time_of(log, "finished_at") - d->series->at_ms <= d->webhook->within_ms
+                        : oracle_given_up_early(d);
+    if (early)
+        violation("outcome", "%s %s: given up early", d->tag, d->webhook->name);
+}
+
 static void check_state(const struct delivery *d, const json_t *log)
 {
     const char *state = text(log, "state");
@@ -191,6 +202,7 @@ static void check_state(const struct delivery *d, const json_t *log)
         if (!may_be_unknown(d))
             violation("outcome", "%s %s: unknown without a reason", d->tag, d->webhook->name);
     } else if (strcmp(state, "failed") == 0) {
+        check_given_up(d, log);
         if (ok && !last->unsure)
             violation("outcome", "%s %s: failed, and its last attempt succeeded", d->tag, d->webhook->name);
     } else
