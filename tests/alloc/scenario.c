@@ -54,7 +54,8 @@ static int start(struct scenario *s)
     for (int i = 0; i < WAIT_POLLS; i++) {
         if (!daemon_lives(&s->daemon))
             return check_refusal(s);
-        if (client_find(&s->client, s->daemon.state))
+        /* Its address is there before the last thread is. */
+        if (client_find(&s->client, s->daemon.state) && client_call(&s->client, "GET", "/livez", NULL, NULL) == 200)
             return 0;
         usleep(POLL_US);
     }
