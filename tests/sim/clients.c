@@ -392,7 +392,10 @@ static bool has_ids(const struct ask *a)
 
 static void on_resent(void *ud, int status, struct bytes json)
 {
-    (void)ud;
+    struct uuid *id = ud;
+    if (status == 409 || status == 404)
+        oracle_resend_refused(id);
+    free(id);
     if (status != 0 && status != 202 && status != 409 && status != 503 && status != 404)
         violation("answer", "a resend is answered %d %.*s", status, (int)json.len, json.data);
 }
@@ -407,7 +410,9 @@ void clients_resend(uint64_t pick)
     uuid_format(id, text);
     note("%s: %s is sent again by hand", a->tag, text);
     oracle_resend_asked(id);
-    struct api_call *c = server_call(on_resent, NULL);
+    struct uuid *mine = world_alloc(sizeof *mine);
+    *mine = *id;
+    struct api_call *c = server_call(on_resent, mine);
     if (server_may_accept(c))
         server_ops()->resend(server_ops_ud(), *id, c);
 }

@@ -211,7 +211,9 @@ static void check_send(struct delivery *d)
 {
     const struct sent *last = d->last;
     int64_t now_ms = clock_wall_ms();
-    if (d->resend_asked) {
+    if (last != NULL && !last->told && !d->at_risk && last->life == world.life)
+        violation("double", "%s: sent again while attempt %d is in flight", name_of(d), last->number);
+    else if (d->resend_asked) {
         d->series = NULL;
         d->resend_asked = false;
     } else if (last == NULL)
@@ -282,6 +284,13 @@ void oracle_resend_asked(const struct uuid *id)
     struct delivery *d = oracle_find(id);
     if (d != NULL)
         d->resend_asked = true;
+}
+
+void oracle_resend_refused(const struct uuid *id)
+{
+    struct delivery *d = oracle_find(id);
+    if (d != NULL)
+        d->resend_asked = false;
 }
 
 /* What is in flight or on its way into the record now may be in it or not. Returns how many there are. */

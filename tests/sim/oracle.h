@@ -49,6 +49,7 @@ struct sent *oracle_sent(const struct exchange *x, int integration);
 /* The host is about to be told. */
 void oracle_told(struct sent *s, const struct attempt *a, int64_t token, bool no_json);
 void oracle_resend_asked(const struct uuid *id);
+void oracle_resend_refused(const struct uuid *id);
 void oracle_crashed(void);
 /* The host has stopped in order. `waited`: it had all the time and a sound disk, so nothing may be in flight. */
 void oracle_stopped(bool waited);

@@ -31,6 +31,8 @@ static void on_answer(void *ud, int status, struct bytes json)
     (void)ud;
     json_error_t e;
     answer.answered = true;
+    if (json.len > 0 && memmem(json.data, json.len, SIM_SECRET, strlen(SIM_SECRET)) != NULL)
+        violation("secret", "the secret is in the log");
     if (status == 404 && world.keep_ms > 0)
         return;
     if (status != 200)
@@ -246,6 +248,20 @@ static void check_delivery(const char *id, struct settled *n)
 
 /* --- runs --------------------------------------------------------------------------------------------------------- */
 
+/* "…;told=ID": what the flow was given for its send() is there, sent or, where the host died, given up. */
+static void check_told(const char *trace)
+{
+    struct uuid u;
+    const char *at = strstr(trace, ";told=");
+    at = at == NULL ? "" : at + strlen(";told=");
+    if (strlen(at) < UUID_TEXT_SIZE || uuid_parse((struct bytes){at, UUID_TEXT_SIZE - 1}, &u) != 0) {
+        violation("flow", "send() has given no id: '%.60s'", at);
+        return;
+    }
+    server_ops()->delivery(server_ops_ud(), u, ask());
+    json_decref(take_answer()); /* one that is not there is a violation */
+}
+
 static void check_run(const json_t *row, struct settled *n)
 {
     struct uuid u;
@@ -263,6 +279,7 @@ static void check_run(const json_t *row, struct settled *n)
     n->runs++;
     const json_t *data = json_object_get(json_object_get(run, "event"), "data");
     traces_ended(text(data, "tag"), text(run, "result"));
+    check_told(text(run, "result"));
     json_decref(run);
 }
 
