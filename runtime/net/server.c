@@ -100,13 +100,6 @@ void api_answer(struct api_call *c, int status, struct buf *json)
     answer(c, status, "application/json", json, NULL);
 }
 
-static int status_of(const struct err *e)
-{
-    if (e->domain == ERR_STORE || e->domain == ERR_MEMORY)
-        return 503;
-    return e->domain == ERR_INPUT && e->code >= 400 && e->code <= 599 ? e->code : 500;
-}
-
 void call_problem_begin(struct json_write *w, struct buf *text, int status, const char *detail)
 {
     json_write_init(w, text);
@@ -121,7 +114,7 @@ static void problem(struct api_call *c, const struct err *e, const char *allow, 
 {
     struct buf text;
     struct json_write w;
-    int status = status_of(e);
+    int status = api_problem_status(e);
     buf_init(&text);
     call_problem_begin(&w, &text, status, e->message);
     if (lines.len > 0)

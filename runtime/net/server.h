@@ -90,6 +90,13 @@ void api_answer(struct api_call *c, int status, struct buf *json);
 /* Answers with application/problem+json (RFC 9457): the status from e->code when domain is ERR_INPUT, 503 with
  * Retry-After: 1 for ERR_STORE and ERR_MEMORY, else 500. */
 void api_problem(struct api_call *c, const struct err *e);
+/* The status of that problem. */
+static inline int api_problem_status(const struct err *e)
+{
+    if (e->domain == ERR_STORE || e->domain == ERR_MEMORY)
+        return 503;
+    return e->domain == ERR_INPUT && e->code >= 400 && e->code <= 599 ? e->code : 500;
+}
 /* The same with a member "errors": the lines, each a text. */
 void api_problem_lines(struct api_call *c, const struct err *e, struct bytes lines);
 

@@ -131,7 +131,6 @@ static int drop_script(struct purge *p, int64_t seq)
     return run_on(p->drop_script, seq);
 }
 
-/* Then some go back to the file system; in the steady state new rows take them again. */
 static int64_t first_value(sqlite3_stmt *st)
 {
     sqlite3_step(st);
@@ -140,6 +139,7 @@ static int64_t first_value(sqlite3_stmt *st)
     return n;
 }
 
+/* Then some go back to the file system; in the steady state new rows take them again. */
 static bool has_many_free_pages(struct purge *p)
 {
     int64_t free_pages = first_value(p->free_count);

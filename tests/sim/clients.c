@@ -511,8 +511,3 @@ void clients_look(uint64_t pick)
         server_ops()->listing(server_ops_ud(), API_STATUS, c);
     }
 }
-
-void clients_lost(void)
-{
-    server_lose();
-}

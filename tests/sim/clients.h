@@ -46,8 +46,6 @@ void clients_cancel(uint64_t pick);
 void clients_reload(int variant);
 /* Somebody looks: lists, one delivery, runs, status, metrics. */
 void clients_look(uint64_t pick);
-/* Every call that is open is lost. */
-void clients_lost(void);
 
 /* --- for the oracles */
 bool clients_asked(const char *tag, const struct sim_webhook *w);

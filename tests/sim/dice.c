@@ -1,29 +1,22 @@
 #include "dice.h"
 
+#include "splitmix.h"
+
 #include <math.h>
 #include <string.h>
 
 static uint64_t states[DICE_COUNT];
 
-/* SplitMix64 (Steele, Lea, Flood 2014): small, and good for every seed. */
-static uint64_t next(uint64_t *state)
-{
-    uint64_t z = (*state += 0x9e3779b97f4a7c15u);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-}
-
 void dice_seed(uint64_t seed)
 {
     uint64_t s = seed;
     for (int i = 0; i < DICE_COUNT; i++)
-        states[i] = next(&s);
+        states[i] = splitmix_next(&s);
 }
 
 uint64_t dice(enum dice d)
 {
-    return next(&states[d]);
+    return splitmix_next(&states[d]);
 }
 
 uint64_t dice_below(enum dice d, uint64_t n)

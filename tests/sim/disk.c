@@ -1,5 +1,7 @@
 #include "disk_file.h"
 
+#include "splitmix.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -157,10 +159,7 @@ void disk_unlist(struct disk *d, struct disk_file *f)
 
 static uint64_t next_random(void *seed)
 {
-    uint64_t z = *(uint64_t *)seed += 0x9e3779b97f4a7c15; /* splitmix64 */
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-    z = (z ^ z >> 27) * 0x94d049bb133111eb;
-    return z ^ z >> 31;
+    return splitmix_next(seed);
 }
 
 uint64_t disk_random(struct disk *d)

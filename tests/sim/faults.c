@@ -73,7 +73,7 @@ static int before(void *ud, struct disk_op *op)
     return world.dead ? SQLITE_IOERR : result_of(op);
 }
 
-static uint64_t on_random(void *ud)
+uint64_t faults_bits(void *ud)
 {
     (void)ud;
     return dice(DICE_DISK);
@@ -94,7 +94,7 @@ static void on_sleep(void *ud, int us)
 void faults_begin(void)
 {
     static const struct disk_hooks hooks = {
-        .before = before, .random = on_random, .now_ms = on_now, .sleep_us = on_sleep};
+        .before = before, .random = faults_bits, .now_ms = on_now, .sleep_us = on_sleep};
     disk_set_hooks(world.disk, &hooks);
 }
 

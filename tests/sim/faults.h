@@ -17,6 +17,8 @@ enum fault {
 };
 
 void faults_begin(void);
+/* What the disk leaves to chance. */
+uint64_t faults_bits(void *ud);
 /* For so long. */
 void faults_set(enum fault f, int64_t for_ns);
 /* The process is killed, or the power cut, before that change of the disk (disk_changes()), and comes back. */

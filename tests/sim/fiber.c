@@ -52,11 +52,6 @@ int64_t fiber_next_ns(void)
     return at(next());
 }
 
-bool fiber_inside(void)
-{
-    return current != NULL;
-}
-
 /* --- from one stack to another ------------------------------------------------------------------------------------ */
 
 #ifdef __SANITIZE_ADDRESS__

@@ -8,7 +8,6 @@
 #ifndef ANZOL_SIM_FIBER_H
 #define ANZOL_SIM_FIBER_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 /* When the next one can go on; INT64_MAX: all of them wait. */
@@ -17,6 +16,5 @@ int64_t fiber_next_ns(void);
 void fiber_run(void);
 /* Inside a fiber: waits for so long. Elsewhere: the time passes, and nothing happens meanwhile. */
 void fiber_sleep(int64_t ns);
-bool fiber_inside(void);
 
 #endif

@@ -52,13 +52,6 @@ struct delivery *oracle_find_by(const char *tag, const char *webhook, const char
     return NULL;
 }
 
-void oracle_each(void (*each)(struct delivery *d))
-{
-    for (int i = 0; i < BUCKETS; i++)
-        for (struct delivery *d = by_id[i]; d != NULL; d = d->chain)
-            each(d);
-}
-
 static const char *name_of(const struct delivery *d)
 {
     static char text[128], id[UUID_TEXT_SIZE];

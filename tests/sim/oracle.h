@@ -68,7 +68,5 @@ struct delivery *oracle_find_by(const char *tag, const char *webhook, const char
 uint64_t oracle_hash(void);
 /* It failed, and the rule has another attempt for it, within the window. */
 bool oracle_given_up_early(const struct delivery *d);
-/* Calls `each` for all. */
-void oracle_each(void (*each)(struct delivery *d));
 
 #endif

@@ -105,16 +105,9 @@ void api_answer(struct api_call *c, int status, struct buf *json)
     buf_fini(json);
 }
 
-static int status_of(const struct err *e)
-{
-    if (e->domain == ERR_STORE)
-        return 503;
-    return e->domain == ERR_INPUT && e->code >= 400 && e->code <= 599 ? e->code : 500;
-}
-
 void api_problem(struct api_call *c, const struct err *e)
 {
-    answer(c, status_of(e), bytes_of(e->message));
+    answer(c, api_problem_status(e), bytes_of(e->message));
 }
 
 void api_problem_lines(struct api_call *c, const struct err *e, struct bytes lines)
@@ -150,6 +143,14 @@ static void end_batch(struct api_batch *b, int status)
     done(ud, status, (struct bytes){NULL, 0});
 }
 
+/* Each line that it will ever hand on is answered. */
+static void end_if_done(struct api_batch *b)
+{
+    bool all = b->fed == b->count;
+    if (b->unanswered == 0 && (all || b->server->stopping))
+        end_batch(b, all ? 202 : 503);
+}
+
 static void feed(struct api_batch *b)
 {
     const struct server_options *o = &b->server->options;
@@ -161,8 +162,7 @@ static void feed(struct api_batch *b)
         b->fed++;
     }
     b->unanswered--;
-    if (b->unanswered == 0 && (b->fed == b->count || b->server->stopping))
-        end_batch(b, b->fed == b->count ? 202 : 503);
+    end_if_done(b);
 }
 
 void api_batch_line(struct api_batch *b, uint64_t line, enum api_line_result result, const struct err *e)
@@ -172,8 +172,7 @@ void api_batch_line(struct api_batch *b, uint64_t line, enum api_line_result res
     if (world.dead)
         return;
     b->each(b->ud, line - 1, result);
-    if (b->unanswered == 0 && (b->fed == b->count || b->server->stopping))
-        end_batch(b, b->fed == b->count ? 202 : 503);
+    end_if_done(b);
 }
 
 void server_batch(const struct bytes *lines, size_t count, server_line_done *each, server_done *done, void *ud)

@@ -59,6 +59,13 @@ static json_t *take_answer(void)
     return answer.json;
 }
 
+/* NULL: not there any more, or a violation. */
+static json_t *read_delivery(struct uuid id)
+{
+    server_ops()->delivery(server_ops_ud(), id, ask());
+    return take_answer();
+}
+
 static json_t *list(bool runs, int state, int64_t before_seq, int limit)
 {
     struct api_filter f = {.state = state, .limit = limit, .before_seq = before_seq};
@@ -228,8 +235,7 @@ static void check_delivery(const char *id, struct settled *n)
         violation("log", "a delivery without an id");
         return;
     }
-    server_ops()->delivery(server_ops_ud(), u, ask());
-    json_t *log = take_answer();
+    json_t *log = read_delivery(u);
     if (log == NULL)
         return;
     n->deliveries++;
@@ -258,8 +264,7 @@ static void check_told(const char *trace)
         violation("flow", "send() has given no id: '%.60s'", at);
         return;
     }
-    server_ops()->delivery(server_ops_ud(), u, ask());
-    json_decref(take_answer()); /* one that is not there is a violation */
+    json_decref(read_delivery(u)); /* one that is not there is a violation */
 }
 
 static void check_run(const json_t *row, struct settled *n)
@@ -315,8 +320,7 @@ static bool is_there(const struct ask *a, const struct sim_webhook *w)
 {
     struct uuid u;
     for (size_t i = 0; i < a->id_count && !world.failed; i++) {
-        server_ops()->delivery(server_ops_ud(), a->ids[i], ask());
-        json_t *log = take_answer();
+        json_t *log = read_delivery(a->ids[i]);
         bool it = strcmp(text(log, "webhook"), w->name) == 0 && uuid_parse(bytes_of(text(log, "id")), &u) == 0;
         bool gone = log == NULL && may_be_gone(&a->ids[i]);
         json_decref(log);

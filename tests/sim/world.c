@@ -1,6 +1,5 @@
 #include "world.h"
 
-#include "clients.h"
 #include "disk.h"
 #include "faults.h"
 #include "fiber.h"
@@ -9,6 +8,7 @@
 #include "oracle.h"
 #include "rates.h"
 #include "scripts.h"
+#include "server.h"
 
 #include <ev.h>
 #include <fcntl.h>
@@ -242,17 +242,11 @@ static void end_life(int64_t down_ns)
     here.start_ns = clock_now_ns() + down_ns;
 }
 
-static uint64_t random_bits(void *ud)
-{
-    (void)ud;
-    return dice(DICE_DISK);
-}
-
 /* What is left of it in memory is torn down. */
 static void crash(void)
 {
     here.crash_asked = false;
-    clients_lost();
+    server_lose();
     end_life(here.down_ns);
     disk_up(world.disk);
     world.dead = false;
@@ -260,7 +254,7 @@ static void crash(void)
 
 void world_crash(bool power, int64_t down_ns)
 {
-    static const struct disk_random bits = {.next = random_bits};
+    static const struct disk_random bits = {.next = faults_bits};
     if (here.loop == NULL || world.dead)
         return;
     note("life %d ends: %s", world.life, power ? "the power is cut" : "killed");

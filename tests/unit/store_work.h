@@ -91,15 +91,7 @@ static inline void work_accept(struct fixture *f, struct written *w, int64_t seq
 static inline void work_update(struct fixture *f, struct written *w, int64_t seq, enum delivery_state state,
                                const struct attempt *attempt)
 {
-    *w = (struct written){
-        .update = {.base = {.kind = STORE_UPDATE},
-                   .row = {.seq = seq, .state = state, .attempts = attempt != NULL, .tries = attempt != NULL},
-                   .attempt = attempt},
-    };
-    if (state == DELIVERY_WAITING)
-        w->update.row.due_ms = clock_ms + seq;
-    if (delivery_state_final(state))
-        w->update.row.finished_ms = clock_ms;
+    prepare_update(w, seq, state, attempt);
     work_submit(f, &w->update.base,
                 "SELECT count(*) FROM deliveries WHERE seq = %lld AND state = %d AND attempts = (SELECT count(*) FROM "
                 "attempts WHERE key / 65536 = %lld)",

@@ -237,8 +237,8 @@ static inline void submit_and_wait(struct fixture *f, struct written *w)
 }
 
 /* An update that makes the delivery `state`, with an attempt or without. */
-static inline void submit_update(struct fixture *f, struct written *w, int64_t seq, enum delivery_state state,
-                                 const struct attempt *attempt)
+static inline void prepare_update(struct written *w, int64_t seq, enum delivery_state state,
+                                  const struct attempt *attempt)
 {
     *w = (struct written){
         .update = {.base = {.kind = STORE_UPDATE, .done = on_updated},
@@ -249,6 +249,12 @@ static inline void submit_update(struct fixture *f, struct written *w, int64_t s
         w->update.row.due_ms = clock_ms + seq;
     if (delivery_state_final(state))
         w->update.row.finished_ms = clock_ms;
+}
+
+static inline void submit_update(struct fixture *f, struct written *w, int64_t seq, enum delivery_state state,
+                                 const struct attempt *attempt)
+{
+    prepare_update(w, seq, state, attempt);
     store_submit(f->s, &w->update.base);
 }
 
