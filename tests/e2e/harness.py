@@ -194,6 +194,16 @@ webhook "{webhook}" {{ integration = "{name}", on = "{event}", url = "orders{suf
 """
 
 
+def most_in_a_second(times, second=1.0):
+    """Of the windows of one second that begin with one of `times`; these in seconds, or in what `second` is given in."""
+    end, most = 0, 0
+    for i, first in enumerate(times):
+        while end < len(times) and times[end] < first + second:
+            end += 1
+        most = max(most, end - i)
+    return most
+
+
 def once(pairs):
     """An object of JSON whose names are there once each: readers differ in which of two they take."""
     names = [name for name, _ in pairs]

@@ -4,7 +4,7 @@ import json
 import sqlite3
 
 from flows import text_of
-from harness import anzol
+from harness import anzol, most_in_a_second
 from moods import HANG, RESET, always_refused
 
 SUCCEEDED, FAILED, UNKNOWN = 3, 4, 5
@@ -278,11 +278,7 @@ class Ledger:
     def check_rate(self, integration, rate):
         times = [ms for (ms,) in self.c.execute(
             "SELECT a.started_ms FROM attempts a JOIN deliveries d ON d.seq = a.key >> 16 WHERE d.integration = ? ORDER BY 1", (integration,))]
-        end = most = 0
-        for i, first in enumerate(times):
-            while end < len(times) and times[end] < first + 1000:
-                end += 1
-            most = max(most, end - i)
+        most = most_in_a_second(times, 1000)
         assert most <= rate + 1, f"{most} requests in a second, at a rate of {rate}"  # one for the clock's grain
         self.figures["most_in_a_second"] = most
 

@@ -7,7 +7,7 @@ import threading
 import time
 import unittest
 
-from harness import HANG, OK, Daemon, Receiver, script, wait_until
+from harness import Daemon, HANG, OK, Receiver, most_in_a_second, script, wait_until
 
 FULL = bool(os.environ.get("FULL"))
 
@@ -45,16 +45,6 @@ def batches(d, count, size=5000, name="order.paid", first=0):
         lines = ({"name": name, "data": {"Order": {"Id": i}}} for i in range(start, min(start + size, first + count)))
         status, body = d.batch(lines)
         assert status == 202 and not body["rejected"], body
-
-
-def most_in_a_second(times):
-    """Of the windows of one second that begin with one of `times`."""
-    end, most = 0, 0
-    for i, first in enumerate(times):
-        while end < len(times) and times[end] < first + 1.0:
-            end += 1
-        most = max(most, end - i)
-    return most
 
 
 class Everything(unittest.TestCase):

@@ -7,8 +7,8 @@ import threading
 import time
 import unittest
 
-from harness import OK, PATIENCE, Daemon, Receiver, answer, anzol, wait_until
-from test_load import FULL, figure, most_in_a_second
+from harness import Daemon, OK, PATIENCE, Receiver, answer, anzol, most_in_a_second, wait_until
+from test_load import FULL, figure
 
 WEBHOOK = 'webhook "{name}" {{ integration = "shop", on = "{on}", url = "{name}?t=${{WebhookRequest.TransactionalId}}", body = {body} }}\n'
 
