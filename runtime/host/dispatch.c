@@ -98,8 +98,11 @@ static struct flight *flight_new(struct dispatch *d, struct live *l)
     return f;
 }
 
-static void send_now(struct lane *lane, struct live *l)
+/* `judging` may be NULL; they may be let go of elsewhere while the request takes its time. */
+static void send_now(struct lane *lane, struct live *l, struct generation *judging)
 {
+    generation_ref(judging);
+    l->flight->judging = judging;
     lane->in_flight++;
     meter_add(&lane->sent, lane->env->mono_ns());
     l->flight->sending = true;
@@ -195,7 +198,8 @@ static bool step(struct lane *lane)
         outcome_give_up(lane, l);
         return true;
     }
-    if (lane->dispatch->can_judge != NULL && !lane->dispatch->can_judge(lane->dispatch->ud, l))
+    struct generation *judging = NULL;
+    if (lane->dispatch->can_judge != NULL && !lane->dispatch->can_judge(lane->dispatch->ud, l, &judging))
         return false; /* dispatch_go_on() follows */
     bool to_mark = !marked && !l->has_key;
     int64_t wait = to_mark ? mark_wait(lane, now) : limiter_wait(&lane->limiter, now);
@@ -210,7 +214,7 @@ static bool step(struct lane *lane)
         return true;
     }
     (void)limiter_take(&lane->limiter, now);
-    send_now(lane, l);
+    send_now(lane, l, judging);
     return true;
 }
 

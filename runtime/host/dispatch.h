@@ -25,12 +25,11 @@ struct dispatch {
     void (*on_final)(void *ud, int64_t seq);
     /* It was a step that a run waits for, whose end is committed. May be NULL. */
     void (*on_step_end)(void *ud, const struct live *l, const struct store_step_end *end, const struct attempt *answer);
-    /* Whether judge() will have what it needs for an answer to it; if not, dispatch_go_on() follows once
-     * it has. NULL: it has. */
-    bool (*can_judge)(void *ud, const struct live *l);
-    /* What the webhook's own rule makes of an answer, as generation_judge(). NULL: no webhook has one. */
-    int (*judge)(void *ud, const struct live *l, const struct attempt *a, struct retry_judgement *out,
-                 struct buf *message, struct err *e);
+    /* Whether the scripts are there that the answer to it is to be judged by; if not, dispatch_go_on() follows once
+     * they are. `*judging`: these, to be held until then; NULL: those that are in force then. May be NULL: always. */
+    bool (*can_judge)(void *ud, const struct live *l, struct generation **judging);
+    /* What the rule of the webhook of `f` makes of its answer, as generation_judge(). NULL: no webhook has one. */
+    int (*judge)(void *ud, const struct flight *f, struct retry_judgement *out, struct buf *message, struct err *e);
     /* An exchange has ended, and its outcome is on its way into the record. NULL: nobody looks on. */
     void (*on_exchange)(void *ud, const struct flight *f);
     void *on_exchange_ud;

@@ -258,26 +258,21 @@ static void on_step_end(void *ud, const struct live *l, const struct store_step_
     runs_step_ended(&h->runs, l, end, answer);
 }
 
-/* The scripts that a delivery is judged by: those of the run that made it, or of now. NULL: they are being read. Those
- * that do not load any more judge nothing: the ones of now do. */
-static struct generation *judging(struct host *h, const struct live *l)
-{
-    const char *failure = NULL;
-    struct generation *g = l->script != 0 ? scripts_find(&h->scripts, l->script, &failure) : h->scripts.current;
-    return failure != NULL ? h->scripts.current : g;
-}
-
-static bool can_judge(void *ud, const struct live *l)
-{
-    return l->script == 0 || !l->judged || judging(ud, l) != NULL;
-}
-
-static int judge(void *ud, const struct live *l, const struct attempt *a, struct retry_judgement *out,
-                 struct buf *message, struct err *e)
+/* The answer to a delivery of a run is judged by the scripts of the run; the others, and where these do not load any
+ * more, by those of now. */
+static bool can_judge(void *ud, const struct live *l, struct generation **judging)
 {
     struct host *h = ud;
-    struct generation *g = judging(h, l);
-    return generation_judge(g != NULL ? g : h->scripts.current, l->webhook, a, out, message, e);
+    const char *failure = NULL;
+    *judging = l->script != 0 && l->judged ? scripts_find(&h->scripts, l->script, &failure) : NULL;
+    return l->script == 0 || !l->judged || *judging != NULL || failure != NULL;
+}
+
+static int judge(void *ud, const struct flight *f, struct retry_judgement *out, struct buf *message, struct err *e)
+{
+    struct host *h = ud;
+    struct generation *g = f->judging != NULL ? f->judging : h->scripts.current;
+    return generation_judge(g, f->live->webhook, &f->exchange.attempt, out, message, e);
 }
 
 static void on_reloaded(void *ud, const struct reload_result *r)

@@ -45,7 +45,7 @@ void judge_attempt(struct flight *f, const struct request_options *o, struct ret
     if (d->judge == NULL || !(o->flags & REQUEST_JUDGED) || a->class != ATTEMPT_ANSWERED || a->status == 0)
         return;
     buf_init(&message);
-    int rc = d->judge(d->ud, f->live, a, out, &message, &e);
+    int rc = d->judge(d->ud, f, out, &message, &e);
     if (rc != 0)
         log_mistake(f, &e);
     if (rc != 0 && e.domain == ERR_MEMORY) {

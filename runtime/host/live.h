@@ -9,6 +9,7 @@
 #define ANZOL_HOST_LIVE_H
 
 #include "host/env.h"
+#include "script/generation.h"
 
 struct lane;
 struct dispatch;
@@ -41,8 +42,9 @@ struct flight {
     struct buf result;         /* end.result points here; it has its room from the start */
     struct live *live;
     struct dispatch *dispatch;
-    bool sending;      /* the exchange is under way */
-    char message[224]; /* update.row.message points here */
+    struct generation *judging; /* held: whose rule the answer is judged by; NULL: of those in force when it comes */
+    bool sending;               /* the exchange is under way */
+    char message[224];          /* update.row.message points here */
 };
 
 /* Copies webhook and request. NULL: memory. */

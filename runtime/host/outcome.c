@@ -14,6 +14,7 @@ void flight_free(struct flight *f)
 {
     attempt_fini(&f->exchange.attempt);
     buf_fini(&f->result);
+    generation_unref(f->judging);
     free(f);
 }
 

@@ -235,7 +235,8 @@ void generation_adopt(struct generation *g, const struct generation_options *o)
 
 void generation_ref(struct generation *g)
 {
-    g->refs++;
+    if (g != NULL)
+        g->refs++;
 }
 
 void generation_unref(struct generation *g)

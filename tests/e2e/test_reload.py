@@ -351,6 +351,25 @@ class Earlier(unittest.TestCase):
             found = sorted(d.call("GET", "/v1/runs/" + x["id"])[2]["result"] for x in d.call("GET", "/v1/runs")[2]["runs"])
             self.assertEqual(found, list(range(14)))
 
+    def test_an_answer_that_takes_long_is_judged_by_the_rule_of_its_run(self):
+        def text(n):
+            return integration(r.url) + (
+                'webhook "ask" { integration = "shop", url = "ask/${n}?t=${WebhookRequest.TransactionalId}", body = {},\n'
+                '  on_response = function() return { retry = false, error = "rule %d" } end }\n'
+                'flow "f" { on = "go", run = function(event) return call("ask", event.data).error.message end }\n') % n
+
+        with Receiver(lambda request, number: [3, OK] if "/ask/0?" in request.path else OK) as r, Daemon(text(0)) as d:
+            d.emit("go", {"n": 0})
+            r.wait(1)
+            for n in range(1, 12):  # more than are kept loaded
+                d.write(text(n))
+                self.assertEqual(d.call("POST", "/v1/reload")[0], 200)
+                d.emit("go", {"n": n})
+                r.wait(1 + n)
+            wait_until(lambda: all(x["state"] == "succeeded" for x in d.call("GET", "/v1/runs")[2]["runs"]), "runs end")
+            found = [d.call("GET", "/v1/runs/" + x["id"])[2] for x in d.call("GET", "/v1/runs")[2]["runs"]]
+            self.assertEqual(sorted(x["result"] for x in found), sorted("rule %d" % n for n in range(12)))
+
 
 class TheEnd(Folder):
     def test_in_the_middle_of_a_reload(self):

@@ -248,11 +248,11 @@ static void on_final(void *ud, int64_t seq)
     w->final[seq]++;
 }
 
-static int on_judge(void *ud, const struct live *l, const struct attempt *a, struct retry_judgement *out,
-                    struct buf *message, struct err *e)
+static int on_judge(void *ud, const struct flight *f, struct retry_judgement *out, struct buf *message, struct err *e)
 {
+    const struct attempt *a = &f->exchange.attempt;
     (void)ud;
-    assert_true(l->attempts == a->number && a->status == w->status);
+    assert_true(f->live->attempts == a->number && a->status == w->status);
     w->judged++;
     *out = w->judgement;
     buf_append_str(message, w->judged_message);
