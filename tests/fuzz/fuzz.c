@@ -45,7 +45,7 @@ static void on_line(lua_State *L, lua_Debug *ar)
     if (ar->event != LUA_HOOKLINE || lua_getinfo(L, "S", ar) == 0 || strchr(ar->source, '(') != NULL)
         return;
     unsigned hash = (unsigned)ar->currentline * 2654435761u;
-    for (const char *p = ar->source; *p != '\0'; p++)
+    for (const char *p = ar->short_src; *p != '\0'; p++)
         hash = hash * 31 + (unsigned char)*p;
     uint8_t *counter = &lines[(hash >> 8) % LINES];
     if (*counter < 255)
