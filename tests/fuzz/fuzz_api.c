@@ -5,9 +5,11 @@
  * and what comes back is HTTP, its JSON is JSON. An input is a byte of ways (enum way), one for the size of the pieces
  * (0: all at once), and the bytes.
  */
+#include "answer.h"
 #include "fuzz.h"
 #include "net/call.h"
 #include "rfc8259.h"
+#include "sent.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -47,28 +49,6 @@ static struct {
 
 /* --- what the host sees ----------------------------------------------------------------------------------------- */
 
-static size_t count_of(struct bytes text, const char *what)
-{
-    size_t n = 0, len = strlen(what);
-    for (const char *p = text.data; (p = memmem(p, (size_t)(text.data + text.len - p), what, len)) != NULL; p += len)
-        n++;
-    return n;
-}
-
-/* The bytes of `part` in their order, whatever stands between them: a body in chunks. */
-static bool is_within(struct bytes part, struct bytes whole)
-{
-    size_t at = 0;
-    for (size_t i = 0; i < whole.len && at < part.len; i++)
-        at += whole.data[i] == part.data[at];
-    return at == part.len;
-}
-
-static bool is_sent(struct bytes part)
-{
-    return part.len == 0 || memmem(now.sent.data, now.sent.len, part.data, part.len) != NULL;
-}
-
 static const char *header(const struct api_call *c, const char *name)
 {
     return MHD_lookup_connection_value(c->connection, MHD_HEADER_KIND, name);
@@ -79,49 +59,38 @@ static void check_body(const struct api_call *c, struct bytes body)
     const char *length = header(c, "Content-Length");
     FUZZ_CHECK(body.len <= EVENT_MOST);
     if (header(c, "Transfer-Encoding") != NULL) {
-        FUZZ_CHECK(length == NULL && is_within(body, now.sent));
+        FUZZ_CHECK(length == NULL && sent_has_within(now.sent, body));
         return;
     }
-    FUZZ_CHECK(is_sent(body));
+    FUZZ_CHECK(sent_has(now.sent, body));
     FUZZ_CHECK(length == NULL ? body.len == 0
                               : bytes_only(bytes_of(length), "0123456789") && strtoull(length, NULL, 10) == body.len);
 }
 
-/* The token is sent with each: there are never more calls than tokens. */
-static void check_asked(void)
+static void check_token(const struct api_call *c)
 {
-    now.asked++;
-    FUZZ_CHECK(now.asked <= count_of(now.sent, TOKEN));
+    const char *given = header(c, "Authorization");
+    FUZZ_CHECK(given != NULL && strncasecmp(given, "Bearer ", 7) == 0 && strcmp(given + 7, TOKEN) == 0);
 }
 
-/* A plus is a blank in a parameter and a plus in a path: here it is a blank in both. */
-static void append_plain(struct buf *out, struct bytes text, bool escaped)
+/* There are never more calls than tokens sent, nor answers that tell something. A header may be folded anywhere. */
+static size_t tokens_sent(void)
 {
-    for (size_t i = 0; i < text.len; i++) {
-        const char *p = text.data + i;
-        bool is = escaped && *p == '%' && text.len - i > 2 && hex_digit(p[1]) >= 0 && hex_digit(p[2]) >= 0 &&
-                  memcmp(p, "%00", 3) != 0;
-        char c = is ? (char)(hex_digit(p[1]) * 16 + hex_digit(p[2])) : *p;
-        buf_append_char(out, c == '+' ? ' ' : c);
-        i += is ? 2 : 0;
-    }
+    bool folded = sent_count(now.sent, "\n ") + sent_count(now.sent, "\n\t") > 0;
+    return folded ? SIZE_MAX : sent_count_ends(now.sent, TOKEN);
+}
+
+static void check_asked(const struct api_call *c)
+{
+    now.asked++;
+    check_token(c);
+    FUZZ_CHECK(now.asked <= tokens_sent());
 }
 
 /* Names and values of parameters arrive whole: an escaped NUL, which would end a text of C, stays escaped. */
 static void check_name(const char *name)
 {
-    static struct buf plain, wanted;
-    buf_clear(&wanted);
-    append_plain(&wanted, bytes_of(name), false);
-    buf_clear(&plain);
-    append_plain(&plain, now.sent, true);
-    buf_append_char(&plain, ' ');
-    const char *p = plain.data, *end = p + plain.len;
-    bool found = wanted.len == 0;
-    for (; !found && p < end && (p = memmem(p, (size_t)(end - p), wanted.data, wanted.len)) != NULL; p++)
-        found = p > plain.data && strchr("/=", p[-1]) != NULL && p + wanted.len < end &&
-                strchr(" /?&\r\n", p[wanted.len]) != NULL;
-    if (!found)
+    if (!sent_has_name(now.sent, name))
         fuzz_fail("the name '%s' is not what was sent", name);
 }
 
@@ -141,7 +110,7 @@ static void answer(struct api_call *c)
 
 static void asked(struct api_call *c)
 {
-    check_asked();
+    check_asked(c);
     FUZZ_CHECK(!c->answered && c->body.len <= EVENT_MOST + 4096);
     if ((now.way & LATER) && now.call_count < CALLS_MAX)
         now.calls[now.call_count++] = c;
@@ -163,12 +132,32 @@ static void answer_line(struct api_batch *b, uint64_t line)
     api_batch_line(b, line, line % 3 == 0 ? API_LINE_REJECTED : (enum api_line_result)(line % 2), &e);
 }
 
+/* As it was sent: only the last may end before a line's end, where the body ends. */
+static bool is_line(struct api_call *c, struct bytes line)
+{
+    enum sent_line found = sent_has_line(now.sent, line);
+    if (found == SENT_BEGINNING)
+        c->ud = c; /* who comes over HTTP has no other use for it */
+    return found != SENT_NOT;
+}
+
+static struct api_call *call_of(const struct api_batch *b)
+{
+    struct api_call *c = server->calls;
+    while (c != NULL && c->batch != b)
+        c = c->next;
+    FUZZ_CHECK(c != NULL);
+    return c;
+}
+
 static void on_batch_line(void *ud, struct bytes envelope, struct api_batch *b, uint64_t line)
 {
     (void)ud;
+    struct api_call *c = call_of(b);
     FUZZ_CHECK(envelope.len > 0 && envelope.len <= EVENT_MOST && memchr(envelope.data, '\n', envelope.len) == NULL);
-    FUZZ_CHECK(is_within(envelope, now.sent) && line >= 1 && line <= BATCH_MOST);
-    FUZZ_CHECK(count_of(now.sent, TOKEN) > 0);
+    FUZZ_CHECK(line >= 1 && line <= BATCH_MOST && c->ud == NULL);
+    FUZZ_CHECK(header(c, "Transfer-Encoding") != NULL ? sent_has_within(now.sent, envelope) : is_line(c, envelope));
+    check_token(c);
     if ((now.way & LINES_LATER) && now.line_count < CALLS_MAX) {
         now.lines[now.line_count].batch = b;
         now.lines[now.line_count++].line = line;
@@ -253,55 +242,54 @@ static const struct api_ops ops = {on_event,  on_batch_line, on_may_accept, on_w
 
 /* --- what comes back -------------------------------------------------------------------------------------------- */
 
-/* The value of a header of a head; "" when it is not there. */
-static struct bytes value_in(struct bytes head, const char *name)
+static bool is_json(const struct answer *a)
 {
-    struct bytes line;
-    size_t len = strlen(name);
-    while (bytes_next_line(&head, &line))
-        if (line.len > len + 2 && line.data[len] == ':' && strncasecmp(line.data, name, len) == 0)
-            return (struct bytes){line.data + len + 2, line.len - len - 3};
-    return bytes_of("");
+    struct bytes type = answer_header(a, "Content-Type");
+    return type.len >= 4 && memcmp(type.data + type.len - 4, "json", 4) == 0;
 }
 
-static void check_content(struct bytes type, struct bytes body)
+static void check_content(const struct answer *a)
 {
-    bool json = type.len >= 4 && memcmp(type.data + type.len - 4, "json", 4) == 0;
-    if (json && rfc8259_read(body) == NULL)
-        fuzz_fail("no JSON: %.*s", (int)body.len, body.data);
+    if (is_json(a) && a->body.len > 0 && rfc8259_read(a->body) == NULL)
+        fuzz_fail("no JSON: %.*s", (int)a->body.len, a->body.data);
 }
 
-/* One answer off the front. That of a HEAD has a length and no body. */
-static void take_answer(struct bytes *rest)
+/* Does it tell more of what is under /v1 than who has no token may know? */
+static bool is_for_us(const struct answer *a)
 {
-    const char *end = memmem(rest->data, rest->len, "\r\n\r\n", 4);
-    if (rest->len < 12 || memcmp(rest->data, "HTTP/1.", 7) != 0 || end == NULL)
-        fuzz_fail("no HTTP: %.*s", (int)rest->len, rest->data);
-    struct bytes head = fuzz_take(rest, (size_t)(end + 4 - rest->data));
-    struct bytes length = value_in(head, "Content-Length");
-    int status = atoi(head.data + 9);
-    FUZZ_CHECK(status == 100 || (status >= 200 && status <= 599));
-    if (status == 100)
-        return;
-    FUZZ_CHECK(length.len > 0 && bytes_only(length, "0123456789"));
-    /* libmicrohttpd 0.9.75 sends the head twice where it refuses a request itself, and closes. */
-    bool doubled = status >= 400 && rest->len >= head.len && memcmp(rest->data, head.data, head.len) == 0 &&
-                   value_in(head, "Content-Type").len == 0;
-    if (doubled)
-        (void)fuzz_take(rest, head.len);
-    size_t n = strtoul(length.data, NULL, 10);
-    bool headless = rest->len < n || (rest->len >= 7 && memcmp(rest->data, "HTTP/1.", 7) == 0);
-    if (headless && n > 0)
-        FUZZ_CHECK(count_of(now.sent, "HEAD") > 0 && (rest->len == 0 || memcmp(rest->data, "HTTP/", 5) == 0));
-    else
-        check_content(value_in(head, "Content-Type"), fuzz_take(rest, n));
+    switch (a->status) {
+    case 100:
+    case 400: /* said of the framing too, and by libmicrohttpd itself */
+    case 401:
+    case 403: /* another Host */
+    case 413: /* a body where none belongs */
+    case 414:
+    case 431:
+    case 501:
+    case 505:
+        return false;
+    case 200: /* what is open says so in plain text */
+    case 503:
+        return is_json(a);
+    case 404:
+    case 405:
+        return sent_count(a->body, "nothing at /v1/") + sent_count(a->body, "is not for /v1/") > 0;
+    default:
+        return true;
+    }
 }
 
 static void check_answers(void)
 {
     struct bytes rest = buf_view(&now.received);
-    while (rest.len > 0)
-        take_answer(&rest);
+    size_t tokens = tokens_sent(), ours = 0;
+    while (rest.len > 0) {
+        struct answer a = answer_take(&rest, sent_count(now.sent, "HEAD") > 0);
+        check_content(&a);
+        FUZZ_CHECK((a.status == 401) == (answer_header(&a, "WWW-Authenticate").len > 0));
+        ours += is_for_us(&a);
+    }
+    FUZZ_CHECK(ours <= tokens);
 }
 
 /* --- the connection --------------------------------------------------------------------------------------------- */
