@@ -11,11 +11,11 @@
 #   make crash      kill -9 under load, KILLS=200 times: nothing lost, nothing sent twice; prefixes-e2e: a power cut after each write
 #   make crash-flows  flows, killed at each sync of the journal, at pairs of them, and KILLS=50 times at random
 #   make prefixes   power cuts at every operation of the store's on the disk, and every operation failing; SEED=1
-#   make alloc      each allocation of a daemon's life fails once: STACKS=1 one of each call stack, STRIDE=10, LENGTH=40, PHASE=flow, SANITIZED=1
+#   make alloc      each allocation of a daemon's life fails once: STACKS=1 one of each call stack, STRIDE=10, LENGTH=40, PHASE=flow, SANITIZED=1, WORKERS=2
 #   make property   DOCUMENTS=100000 of random data through templates
 #   make api        writes scripts/API.md anew, from stdlib/api
 #   make fuzz       RUNS=10000000 of random inputs through each fuzz target, or TARGET=json alone, JOBS=1 at a time
-#   make sim        SEEDS=1000 simulated days from SEED=1 on, JOBS=2 at a time; sim-planted, sim-sweep: see tests/sim/README.md
+#   make sim        SEEDS=1000 simulated days from SEED=1 on, JOBS=1 at a time; sim-planted, sim-sweep: see tests/sim/README.md
 #   make bench      deliveries a second, CPU a delivery; bench-flows, bench-template, bench-store: parts of it
 #   make install    PREFIX=/usr/local, DESTDIR for packagers
 #   make clean
@@ -116,8 +116,8 @@ $(PRELOADS): $(BUILD)/%.so: tests/e2e/%.c
 	$(call say,cc  )$(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra $(WERROR) -fPIC $(CFLAGS) -shared -o $@ $< -ldl
 
 # Lets each allocation fail once: see tests/alloc/README.md.
-$(BUILD)/alloc: $(wildcard tests/alloc/*.[ch]) $(BUILD)/libanzol.a
-	$(call say,cc  )$(CC) $(ALL_CFLAGS) -o $@ $(filter %.c %.a,$^) $(LIBS)
+$(BUILD)/alloc: $(wildcard tests/alloc/*.[ch]) tests/send_all.h $(BUILD)/libanzol.a
+	$(call say,cc  )$(CC) $(ALL_CFLAGS) -Itests -o $@ $(filter %.c %.a,$^) $(LIBS)
 
 -include $(OBJECTS:.o=.d) $(SIM:.o=.d) $(BUILD)/main.d $(UNIT:=.d)
 
@@ -165,12 +165,12 @@ check-asan: deps-test
 	@WRAPPED=1 PATIENCE=120 BUILD=$(abspath build-asan) ASAN_OPTIONS=detect_leaks=1:verify_asan_link_order=0 UBSAN_OPTIONS=print_stacktrace=1 tests/run unit fuzz sim alloc e2e
 
 # Every allocation of a daemon's life fails once: STRIDE=10 takes every tenth, STACKS=1 one of each call stack, PHASE=flow one phase, LENGTH=40 lets
-# forty fail in a row; SANITIZED=1 is under the sanitizers. JOBS at a time.
+# forty fail in a row; SANITIZED=1 is under the sanitizers. WORKERS=2 at a time.
 .PHONY: alloc
 alloc: deps-test
 	@$(MAKE) --no-print-directory -j2 $(if $(SANITIZED),BUILD=build-asan CFLAGS="-O1 -g -fno-omit-frame-pointer" \
 	    SANITIZE="-fsanitize=address$(comma)undefined -fno-sanitize-recover=all" build-asan/alloc,$(BUILD)/alloc)
-	$(if $(SANITIZED),build-asan,$(BUILD))/alloc --jobs $(or $(filter-out 1,$(JOBS)),2) --stride $(or $(STRIDE),1) --length $(or $(LENGTH),1) \
+	$(if $(SANITIZED),build-asan,$(BUILD))/alloc --jobs $(or $(WORKERS),2) --stride $(or $(STRIDE),1) --length $(or $(LENGTH),1) \
 	    $(if $(STACKS),--stacks) $(if $(PHASE),--phase $(PHASE))
 
 .PHONY: check-valgrind

@@ -1,5 +1,8 @@
 #include "client.h"
 
+#include "files.h"
+#include "send_all.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -11,24 +14,20 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static bool read_file(const char *folder, const char *name, char *out, size_t size)
+static bool read_line(const char *folder, const char *name, char *out, size_t size)
 {
     char path[512];
     snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE *f = fopen(path, "re");
-    if (f == NULL)
-        return false;
-    bool read = fgets(out, (int)size, f) != NULL;
-    fclose(f);
-    out[read ? strcspn(out, "\n") : 0] = '\0';
-    return read;
+    bool there = files_read(path, FILES_BEGINNING, out, size);
+    out[strcspn(out, "\n")] = '\0';
+    return there && out[0] != '\0';
 }
 
 bool client_find(struct client *c, const char *state)
 {
     char address[64];
     snprintf(c->state, sizeof c->state, "%s", state);
-    if (!read_file(state, "address", address, sizeof address) || !read_file(state, "token", c->token, sizeof c->token))
+    if (!read_line(state, "address", address, sizeof address) || !read_line(state, "token", c->token, sizeof c->token))
         return false;
     const char *colon = strrchr(address, ':');
     c->port = colon == NULL ? 0 : atoi(colon + 1);
@@ -47,18 +46,6 @@ static int open_to(const struct sockaddr *a, socklen_t len)
         return fd;
     close(fd);
     return -1;
-}
-
-static bool send_all(int fd, const char *data, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = send(fd, data, len, MSG_NOSIGNAL);
-        if (n <= 0)
-            return false;
-        data += n;
-        len -= (size_t)n;
-    }
-    return true;
 }
 
 /* Reads until `enough` says so. 0; or CLIENT_SILENT; or -2: it was closed before. */

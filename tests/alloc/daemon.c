@@ -1,22 +1,22 @@
 #include "daemon.h"
 
+#include "child.h"
 #include "cli/cli.h"
+#include "files.h"
 
 #include <errno.h>
 #include <execinfo.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { SCRIPT_MAX = 1 << 14, LOG_MAX = 1 << 14, TREE_FDS = 8, POLL_US = 500, POLLS_PER_S = 1000000 / POLL_US };
+enum { SCRIPT_MAX = 1 << 14, LOG_MAX = 1 << 14, POLL_US = 500, POLLS_PER_S = 1000000 / POLL_US };
 
 #define SCRIPT "tests/alloc/scripts/shop.lua"
 
@@ -30,41 +30,21 @@ int daemon_init(struct daemon *d, const char *folder)
     return mkdir(folder, 0700);
 }
 
-static int remove_one(const char *path, const struct stat *s, int type, struct FTW *at)
-{
-    (void)s, (void)type, (void)at;
-    (void)remove(path);
-    return 0;
-}
-
 void daemon_fini(struct daemon *d)
 {
-    (void)nftw(d->folder, remove_one, TREE_FDS, FTW_DEPTH | FTW_PHYS);
+    files_remove(d->folder);
 }
 
 int daemon_clear(struct daemon *d)
 {
-    (void)nftw(d->state, remove_one, TREE_FDS, FTW_DEPTH | FTW_PHYS);
+    files_remove(d->state);
     return daemon_write_script(d, NULL, NULL);
-}
-
-static ssize_t read_file(const char *path, char *out, size_t size, bool end)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return -1;
-    off_t len = lseek(fd, 0, SEEK_END);
-    (void)lseek(fd, end && len >= (off_t)size ? len - (off_t)size + 1 : 0, SEEK_SET);
-    ssize_t n = read(fd, out, size - 1);
-    close(fd);
-    out[n > 0 ? n : 0] = '\0';
-    return n;
 }
 
 int daemon_write_script(struct daemon *d, const char *from, const char *to)
 {
     char text[SCRIPT_MAX];
-    if (read_file(SCRIPT, text, sizeof text, false) < 0)
+    if (!files_read(SCRIPT, FILES_BEGINNING, text, sizeof text))
         return -1;
     FILE *f = fopen(d->script, "we");
     char *at = from == NULL ? NULL : strstr(text, from);
@@ -98,7 +78,6 @@ static void run(struct daemon *d, struct fault *fault)
     char *argv[] = {"anzol",       "run",          d->script, "--state",     d->state, "--listen",
                     "127.0.0.1:0", "--log-format", "json",    "--log-level", "info",   NULL};
     const struct command command = {"run", "PATH", "", command_run, ""};
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     int fd = open(d->log, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600);
     (void)dup2(fd, STDERR_FILENO);
     close(fd);
@@ -113,8 +92,7 @@ int daemon_start(struct daemon *d, struct fault *fault)
     char address[160];
     snprintf(address, sizeof address, "%s/address", d->state);
     (void)unlink(address); /* of one that was killed */
-    fflush(stdout);
-    pid_t pid = fork();
+    pid_t pid = child_fork();
     if (pid == 0)
         run(d, fault);
     d->pid = pid < 0 ? 0 : pid;
@@ -147,7 +125,6 @@ void daemon_kill(struct daemon *d)
 const char *daemon_log(const struct daemon *d)
 {
     static char text[LOG_MAX];
-    if (read_file(d->log, text, sizeof text, true) < 0)
-        text[0] = '\0';
+    (void)files_read(d->log, FILES_END, text, sizeof text);
     return text;
 }

@@ -1,5 +1,7 @@
 #include "receiver.h"
 
+#include "child.h"
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -10,7 +12,6 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -164,9 +165,8 @@ struct receiver *receiver_start(void)
         perror("receiver");
         return NULL;
     }
-    pid_t pid = fork();
+    pid_t pid = child_fork();
     if (pid == 0) {
-        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
         serve(r, fd);
         _exit(1);
     }

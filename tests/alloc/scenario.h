@@ -31,6 +31,7 @@ struct scenario {
     bool told, refused;
     char acknowledged[SCENARIO_IDS][2][16]; /* webhook and id of what must arrive */
     int acknowledged_count;
+    int runs;           /* of flows, begun so far: all must succeed */
     char finding[1024]; /* "": none */
 };
 

@@ -4,8 +4,11 @@
  *   sweep [--phase NAME] [--stride N] [--stacks] [--length N] [--jobs N] [--at N]
  *
  * --stacks takes the first allocation of each distinct call stack alone; --stride every N-th of what is left; --length
- * lets that many fail from there on; --at tries one and shows the daemon's log. Exit code 1: there were findings.
+ * lets that many fail from there on; --at tries one and shows the daemon's log. Exit code 1: there were findings, or
+ * nothing was tried.
  */
+#include "child.h"
+#include "files.h"
 #include "scenario.h"
 
 #include <getopt.h>
@@ -175,9 +178,8 @@ static int sweep(struct points *ps, struct shared *sh, const char *folder, long 
 {
     int failed = 0;
     pid_t pids[JOBS_MAX];
-    fflush(stdout);
     for (int i = 0; i < jobs; i++) {
-        pids[i] = fork();
+        pids[i] = child_fork();
         if (pids[i] == 0)
             work(ps, sh, folder, i + 1);
     }
@@ -188,20 +190,35 @@ static int sweep(struct points *ps, struct shared *sh, const char *folder, long 
     return failed == 0 ? 0 : -1;
 }
 
+/* What makes it no sweep at all; NULL: it is one. */
+static const char *nothing_shown(const struct shared *sh, size_t points, long tried)
+{
+    if (points == 0)
+        return "no point to try";
+    if (tried != (long)points)
+        return "points that were not tried";
+    return sh->missed == tried ? "no allocation failed" : NULL;
+}
+
 static int summarize(const struct shared *sh, size_t points, double seconds)
 {
-    long findings = 0;
+    long findings = 0, tried = 0;
     printf("%-9s %9s %9s %9s %9s\n", "phase", "unnoticed", "told", "refused", "findings");
     for (int i = 0; i < SCENARIO_PHASES; i++) {
         const atomic_long *r = sh->results[i];
-        if (r[0] + r[1] + r[2] + r[3] > 0)
+        long of_phase = r[0] + r[1] + r[2] + r[3];
+        if (of_phase > 0)
             printf("%-9s %9ld %9ld %9ld %9ld\n", scenario_phase(i), r[SCENARIO_UNNOTICED], r[SCENARIO_TOLD],
                    r[SCENARIO_REFUSED], r[SCENARIO_FINDING]);
         findings += r[SCENARIO_FINDING];
+        tried += of_phase;
     }
-    printf("%s - %zu points, %ld distinct stacks, %ld not reached, %ld findings, %.0f s\n",
-           findings == 0 ? "ok" : "not ok", points, sh->distinct, sh->missed, findings, seconds);
-    return findings == 0 ? 0 : 1;
+    const char *missing = nothing_shown(sh, points, tried);
+    bool ok = findings == 0 && missing == NULL;
+    printf("%s - %zu points, %ld distinct stacks, %ld not reached, %ld findings, %.0f s%s%s\n", ok ? "ok" : "not ok",
+           points, sh->distinct, sh->missed, findings, seconds, missing != NULL ? ": " : "",
+           missing != NULL ? missing : "");
+    return ok ? 0 : 1;
 }
 
 /* --- the program ------------------------------------------------------------------------------------------------ */
@@ -227,50 +244,85 @@ static int read_options(struct options *o, int argc, char **argv)
     return o->jobs <= JOBS_MAX ? 0 : -1;
 }
 
+/* 0 for none given. -1: there is no such phase, and it was said. */
+static int phase_of(const char *name)
+{
+    for (int i = 0; i < SCENARIO_PHASES; i++)
+        if (name == NULL || strcmp(scenario_phase(i), name) == 0)
+            return i;
+    fprintf(stderr, "no phase '%s'; there are:", name);
+    for (int i = 0; i < SCENARIO_PHASES; i++)
+        fprintf(stderr, " %s", scenario_phase(i));
+    fputc('\n', stderr);
+    return -1;
+}
+
 static int try_one(struct scenario *s, struct shared *sh, const struct options *o)
 {
     static const char *const names[] = {"unnoticed", "told", "refused", "finding"};
-    int phase = 0;
-    while (phase < SCENARIO_PHASES - 1 && o->phase != NULL && strcmp(scenario_phase(phase), o->phase) != 0)
-        phase++;
-    struct point p = {phase, o->at, o->length};
+    struct point p = {phase_of(o->phase), o->at, o->length};
     enum scenario_result r = try_point(s, sh, &p);
     printf("%s, %ld failed\n", names[r], (long)s->fault->failed);
     if (r != SCENARIO_FINDING)
         show_stack(s->fault);
     printf("%s", daemon_log(&s->daemon));
-    return r == SCENARIO_FINDING;
+    return r == SCENARIO_FINDING || s->fault->failed == 0;
+}
+
+static int try_all(struct scenario *s, struct shared *sh, const struct options *o, const char *folder)
+{
+    struct points ps = {NULL, 0, 0};
+    struct timespec from, to;
+    clock_gettime(CLOCK_MONOTONIC, &from);
+    if (plan(&ps, s, sh, o) != 0)
+        return 2;
+    int failed = sweep(&ps, sh, folder, o->jobs);
+    clock_gettime(CLOCK_MONOTONIC, &to);
+    int bad = summarize(sh, ps.count, (double)(to.tv_sec - from.tv_sec));
+    free(ps.items);
+    return failed != 0 ? 2 : bad;
+}
+
+struct whole {
+    struct options options;
+    char folder[32];
+};
+
+static int work_all(void *ud)
+{
+    struct whole *w = ud;
+    struct scenario s;
+    char own[64];
+    struct shared *sh = mmap(NULL, sizeof *sh, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    snprintf(own, sizeof own, "%s/0", w->folder);
+    if (sh == MAP_FAILED || scenario_init(&s, own) != 0) {
+        perror(own);
+        return 2;
+    }
+    int rc = w->options.at > 0 ? try_one(&s, sh, &w->options) : try_all(&s, sh, &w->options, w->folder);
+    scenario_fini(&s);
+    return rc;
+}
+
+static void clean(void *ud)
+{
+    struct whole *w = ud;
+    files_remove(w->folder);
 }
 
 int main(int argc, char **argv)
 {
-    struct options o;
-    struct points ps = {NULL, 0, 0};
-    struct scenario s;
-    struct timespec from, to;
-    char folder[] = "/dev/shm/anzol-alloc-XXXXXX", own[64];
-    if (read_options(&o, argc, argv) != 0) {
+    struct whole w = {.folder = "/dev/shm/anzol-alloc-XXXXXX"};
+    if (read_options(&w.options, argc, argv) != 0) {
         fprintf(stderr, "usage: sweep [--phase NAME] [--stride N] [--stacks] [--length N] [--jobs N] [--at N]\n");
         return 2;
     }
-    struct shared *sh = mmap(NULL, sizeof *sh, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (sh == MAP_FAILED || mkdtemp(folder) == NULL) {
-        perror(folder);
+    if (phase_of(w.options.phase) < 0)
+        return 2;
+    if (mkdtemp(w.folder) == NULL) {
+        perror(w.folder);
         return 2;
     }
-    snprintf(own, sizeof own, "%s/0", folder);
-    clock_gettime(CLOCK_MONOTONIC, &from);
-    int rc = scenario_init(&s, own);
-    if (rc == 0 && o.at > 0)
-        rc = try_one(&s, sh, &o);
-    else if (rc == 0 && (rc = plan(&ps, &s, sh, &o)) == 0) {
-        rc = sweep(&ps, sh, folder, o.jobs);
-        clock_gettime(CLOCK_MONOTONIC, &to);
-        int bad = summarize(sh, ps.count, (double)(to.tv_sec - from.tv_sec));
-        rc = rc != 0 ? 2 : bad;
-    }
-    scenario_fini(&s);
-    (void)rmdir(folder);
-    free(ps.items);
+    int rc = child_guarded(work_all, clean, &w);
     return rc < 0 ? 2 : rc;
 }

@@ -24,6 +24,8 @@
 #ifndef ANZOL_TESTS_MISBEHAVE_H
 #define ANZOL_TESTS_MISBEHAVE_H
 
+#include "send_all.h"
+
 #include <arpa/inet.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -68,18 +70,6 @@ struct misbehave {
 
 /* --- sending -------------------------------------------------------------------------------------------------- */
 
-static bool misbehave_write(int fd, const char *data, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = send(fd, data, len, MSG_NOSIGNAL);
-        if (n <= 0)
-            return false;
-        data += n;
-        len -= (size_t)n;
-    }
-    return true;
-}
-
 static bool misbehave_say(int fd, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static bool misbehave_say(int fd, const char *format, ...)
 {
@@ -88,7 +78,7 @@ static bool misbehave_say(int fd, const char *format, ...)
     va_start(args, format);
     int n = vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    return misbehave_write(fd, text, (size_t)n);
+    return send_all(fd, text, (size_t)n);
 }
 
 static void misbehave_pause(int ms)
@@ -125,7 +115,7 @@ static bool answer_body(struct misbehave_request *r)
     char *body = malloc((size_t)r->number + 1);
     memset(body, 'b', (size_t)r->number);
     bool kept = misbehave_say(r->fd, "HTTP/1.1 200 OK\r\nContent-Length: %ld\r\n\r\n", r->number) &&
-                misbehave_write(r->fd, body, (size_t)r->number);
+                send_all(r->fd, body, (size_t)r->number);
     free(body);
     return kept;
 }
@@ -182,7 +172,7 @@ static bool answer_echo(struct misbehave_request *r)
     if (line != NULL)
         sscanf(line + 17, "%511[^\r]", value);
     return misbehave_say(r->fd, "HTTP/1.1 200 OK\r\nX-Echo: %s\r\nContent-Length: %zu\r\n\r\n", value, r->len) &&
-           misbehave_write(r->fd, r->data, r->len);
+           send_all(r->fd, r->data, r->len);
 }
 
 static bool answer_heads(struct misbehave_request *r)
@@ -193,7 +183,7 @@ static bool answer_heads(struct misbehave_request *r)
     memcpy(kb + 1022, "\r\n", 3);
     misbehave_say(r->fd, "HTTP/1.1 200 OK\r\nX-First: 1\r\n");
     for (long i = 0; i < r->number; i++)
-        misbehave_write(r->fd, kb, 1024);
+        send_all(r->fd, kb, 1024);
     return misbehave_say(r->fd, "Content-Length: 2\r\n\r\nok");
 }
 
@@ -203,7 +193,7 @@ static bool answer_line(struct misbehave_request *r)
     memset(kb, 'l', sizeof kb);
     misbehave_say(r->fd, "HTTP/1.1 200 OK\r\nX-L: ");
     for (long i = 0; i < r->number; i++)
-        misbehave_write(r->fd, kb, sizeof kb);
+        send_all(r->fd, kb, sizeof kb);
     return misbehave_say(r->fd, "\r\nContent-Length: 2\r\n\r\nok");
 }
 
@@ -212,14 +202,14 @@ static bool answer_endless(struct misbehave_request *r)
     char kb[1024];
     memset(kb, 'e', sizeof kb);
     misbehave_say(r->fd, "HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n");
-    while (misbehave_write(r->fd, kb, sizeof kb))
+    while (send_all(r->fd, kb, sizeof kb))
         ;
     return false;
 }
 
 static bool misbehave_for_ever(int fd, const char *text)
 {
-    while (misbehave_write(fd, text, strlen(text)))
+    while (send_all(fd, text, strlen(text)))
         ;
     return false;
 }
@@ -249,7 +239,7 @@ static bool answer_slow(struct misbehave_request *r)
     bool open = misbehave_say(r->fd, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n");
     for (int i = 0; open && i < 10; i++) {
         misbehave_pause((int)r->number);
-        open = misbehave_write(r->fd, "s", 1);
+        open = send_all(r->fd, "s", 1);
     }
     return open;
 }
