@@ -1,4 +1,5 @@
 """The watchdog: a loop that stands still is named, in the log and in a metric; nothing else is."""
+import collections
 import os
 import re
 import signal
@@ -8,7 +9,7 @@ import threading
 import time
 import unittest
 
-from harness import Daemon, wait_until
+from harness import PATIENCE, Daemon, wait_until
 
 WRAPPED = bool(os.environ.get("WRAPPED"))
 SLOW = "a turn may truly take long, and valgrind has threads wait for each other"
@@ -50,20 +51,32 @@ def stalls(daemon):
     return {phase: int(n) for phase, n in re.findall(r'^anzol_loop_stalls_total\{phase="(\w+)"\} (\d+)$', text, re.M)}
 
 
+def first_told(daemon, phase):
+    """The first line of a stall in that phase; others may come of a busy machine's disk."""
+    return wait_until(lambda: [line for line in daemon.log("loop.stalled") if line["phase"] == phase], f"a stall in {phase} is told of")[0]
+
+
 class Stalls(unittest.TestCase):
+    def check_counted(self, daemon):
+        """Each line is counted in its phase, with its time, and nothing else is."""
+        def looked():  # with no stall between the looks
+            before, lines, seconds = stalls(daemon), daemon.log("loop.stalled"), daemon.metric("loop_stalled_seconds_total")
+            return (before, lines, seconds) if stalls(daemon) == before else None
+        counted, lines, seconds = wait_until(looked, "the loop is well again")
+        told = collections.Counter(line["phase"] for line in lines)
+        self.assertEqual({phase: n for phase, n in counted.items() if n > 0}, told)
+        self.assertAlmostEqual(seconds * 1000, sum(line["duration_ms"] for line in lines), delta=1)
+
     def stalled(self, event, line, webhook=None):
         with Daemon(SCRIPT) as d:
-            self.assertEqual(sum(stalls(d).values()), 0)
+            self.assertEqual(stalls(d)["script"], 0)
             d.emit(event, {})
-            told = wait_until(lambda: d.log("loop.stalled"), "the stall is told of")[0]
-            self.assertEqual(told["phase"], "script")
+            told = first_told(d, "script")
             self.assertEqual(told["place"], f"{d.script}:{line}")
             self.assertEqual(told.get("webhook"), webhook)
             self.assertEqual(told["level"], "warn")
             self.assertGreaterEqual(told["duration_ms"], 100)
-            self.assertEqual(stalls(d)["script"], len(d.log("loop.stalled")))
-            total = sum(line["duration_ms"] for line in d.log("loop.stalled"))
-            self.assertAlmostEqual(d.metric("loop_stalled_seconds_total") * 1000, total, delta=1)
+            self.check_counted(d)
 
     def test_a_line_that_computes(self):
         self.stalled("computes", line_of("n = n + 1"), "computes")
@@ -83,11 +96,10 @@ class Stalls(unittest.TestCase):
             client.start()
             wait_until(lambda: '"loop.stalling"' in d.log_text(), "it is told of")
             client.join()
-            wait_until(lambda: d.log("loop.stalled"), "its end is told of")
-            told = [line for line in d.log() if line["event"].startswith("loop.")]
+            first_told(d, "script")
+            told = [line for line in d.log() if line["event"].startswith("loop.") and line["phase"] == "script"]
             self.assertEqual([line["event"] for line in told[:2]], ["loop.stalling", "loop.stalled"])
             for line in told[:2]:
-                self.assertEqual(line["phase"], "script")
                 self.assertRegex(line["place"], r"script\.lua:\d+$")
                 self.assertRegex(line["webhook"], r"^long\d$")
                 self.assertGreaterEqual(line["duration_ms"], 1000)
@@ -100,12 +112,11 @@ class Stalls(unittest.TestCase):
             d.start()
             open(slow, "w").close()
             d.emit("short", {})
-            told = wait_until(lambda: d.log("loop.stalled"), "the stall is told of")[0]
+            told = first_told(d, "log")
             os.remove(slow)
-            self.assertEqual(told["phase"], "log")
             self.assertNotIn("place", told)
             self.assertGreaterEqual(told["duration_ms"], 100)
-            self.assertGreaterEqual(stalls(d)["log"], 1)
+            self.check_counted(d)
 
 
 class Quiet(unittest.TestCase):
@@ -145,7 +156,8 @@ class Quiet(unittest.TestCase):
 
     @unittest.skipIf(WRAPPED, SLOW)
     def test_a_machine_with_other_things_to_do(self):
-        hogs = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2 * os.cpu_count())]
+        hog = f"import time\nwhile time.monotonic() < {time.monotonic() + 2 * PATIENCE}: pass"  # it ends, whatever happens to us
+        hogs = [subprocess.Popen([sys.executable, "-c", hog]) for _ in range(2 * os.cpu_count())]
         try:
             with Daemon(SCRIPT, wrap=["nice", "-n", "19"]) as d:
                 for _ in range(3):
