@@ -24,14 +24,14 @@ KEY = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a
 
 
 def wait_until(condition, what, patience=None):
-    """Polls until `condition()` is true; what it returned."""
+    """Polls until `condition()` is true; what it returned. `what` may be asked when it did not happen."""
     deadline = time.monotonic() + (patience or PATIENCE)
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() > deadline:
-            raise AssertionError(f"did not happen in time: {what}")
+            raise AssertionError(f"did not happen in time: {what() if callable(what) else what}")
         time.sleep(0.01)
 
 
@@ -226,7 +226,15 @@ class Daemon:
         self.write(text)
         self.paths = paths or [self.script]
         if start:
+            self.start_or_leave_nothing()
+
+    def start_or_leave_nothing(self):
+        """Nobody has it yet who could end it."""
+        try:
             self.start()
+        except BaseException:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
 
     def write(self, text):
         with open(self.script, "w") as f:
@@ -238,8 +246,15 @@ class Daemon:
                 [*self.wrap, ANZOL, "run", *self.paths, "--state", self.state, "--listen", "127.0.0.1:0", *self.options],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.env)
         if ready:
-            wait_until(self.is_ready, f"the daemon starts; its log:\n{self.log_text()}")
+            self.wait_ready()
         return self
+
+    def wait_ready(self):
+        try:
+            wait_until(self.is_ready, lambda: f"the daemon starts; its log:\n{self.log_text()}")
+        except BaseException:
+            self.kill()
+            raise
 
     def is_ready(self):
         if self.process.poll() is not None:

@@ -1,6 +1,8 @@
-"""Runs one file of unittest tests and speaks TAP: `python3 tap.py tests/e2e/test_x.py [Class.test]`."""
+"""Runs one file of unittest tests and speaks TAP: `python3 tap.py tests/e2e/test_x.py [Class.test]`. SIGTERM ends the test that runs, as a
+failure that cleans up after itself; there is no next one."""
 import importlib.util
 import os
+import signal
 import sys
 import time
 import unittest
@@ -40,6 +42,9 @@ class Tap(unittest.TestResult):
         print(f"# skipped {test.id()}: {reason}", flush=True)
 
 
+TERMINATED = 128 + signal.SIGTERM
+
+
 def main():
     path = os.path.abspath(sys.argv[1])
     sys.path.insert(0, os.path.dirname(path))
@@ -51,8 +56,14 @@ def main():
     names = sys.argv[2:]
     suite = loader.loadTestsFromNames(names, module) if names else loader.loadTestsFromModule(module)
     result = Tap()
+
+    def end(*_):
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        result.stop()
+        sys.exit(TERMINATED)
+    signal.signal(signal.SIGTERM, end)
     suite.run(result)
-    sys.exit(0 if result.wasSuccessful() else 1)
+    sys.exit(TERMINATED if result.shouldStop else 0 if result.wasSuccessful() else 1)
 
 
 main()
