@@ -12,8 +12,7 @@ STATES = ["queued", "sending", "waiting", "succeeded", "failed", "unknown"]
 AMBIGUOUS = 2  # a class of attempts
 E_OK, E_CONNECT, E_TIMEOUT, E_RESET, E_WINDOW, E_CRASH = 0, 2, 4, 5, 11, 12
 RUN_SUCCEEDED = 4
-RECORDING_MAX = 256  # attempts of an integration whose outcome is being written, besides those in flight
-CONCURRENCY = 64
+RECORDING_MAX = 256  # attempts of an integration whose outcome is being written, besides those in flight: more are not begun then
 RETRIES = 5          # as the script of the storm has it
 KEYLESS = {"plain"}
 DONE = (200, 400)    # answers after which nothing more is due
@@ -35,6 +34,7 @@ class Sent:
 class Request:
     def __init__(self, life, what):
         self.life, self.what, self.answered = life, what, False
+        self.over = None  # when the receiver had done its part
 
 
 class Ledger:
@@ -42,6 +42,8 @@ class Ledger:
         self.events, self.acked, self.unacknowledged = {}, [], 0
         self.sent = {}           # (webhook, n): Sent
         self.killed, self.how = {}, {}
+        self.now = 0             # counts what happens, in its order
+        self.settled = {}        # life: what was over before that was recorded before the life's end
         self.due = {}            # webhook: deliveries whose end is not seen
         self.done = set()
         self.received = 0
@@ -111,6 +113,18 @@ class Ledger:
             self.due[webhook] -= 1
         return request
 
+    def tick(self):
+        self.now += 1
+        return self.now
+
+    def over(self, request, answered):
+        request.answered, request.over = answered, self.tick()
+
+    def committed(self, life, sent):
+        """An event was acknowledged that was sent when all that was over at `sent` was known to the daemon: writes are committed in the
+        order in which they come about."""
+        self.settled[life] = max(self.settled.get(life, 0), sent)
+
     def life_ended(self, life):
         self.killed[life.number] = life.killed
         if life.killed:
@@ -154,7 +168,7 @@ class Ledger:
             assert self.c.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
             self.read()
             self.check_events()
-            self.check_deliveries()
+            self.check_deliveries(storm.concurrency)
             self.check_runs()
             self.check_rate("paced", storm.rate)
         finally:
@@ -189,7 +203,7 @@ class Ledger:
         for at in self.sent:
             assert at in self.deliveries, f"{at} was received, and is no delivery"
 
-    def check_deliveries(self):
+    def check_deliveries(self, concurrency):
         f = self.figures = {"succeeded": 0, "failed": 0, "unknown": 0, "in_flight": 0, "answered_in_flight": 0, "again": 0}
         per_life = {}
         for at, (id, integration, state, attempts) in self.deliveries.items():
@@ -199,7 +213,7 @@ class Ledger:
             f[STATES[state]] += 1
             recorded = self.match(requests, attempts)
             assert recorded is not None, \
-                f"{at}: received {[(r.life, self.killed.get(r.life), r.what, r.answered) for r in requests]}, recorded {attempts}"
+                f"{at}: received {[self.shown(r) for r in requests]}, recorded {attempts}"
             for i, r in enumerate(requests):
                 if not recorded[i]:
                     f["in_flight"] += 1
@@ -207,16 +221,18 @@ class Ledger:
                     f["again"] += i + 1 < len(requests)
                     per_life[r.life, integration] = per_life.get((r.life, integration), 0) + 1
             self.check_state(at, state, requests, attempts)
-        worst = max(per_life.values(), default=0)
-        f["most_in_flight"] = worst
-        assert worst <= CONCURRENCY + RECORDING_MAX, f"{worst} requests of one integration in flight at one kill"
+        f["most_in_flight"] = max(per_life.values(), default=0)
+        for (life, integration), n in per_life.items():
+            assert n <= concurrency[integration] + RECORDING_MAX, f"{n} requests of {integration} in flight at the end of life {life}"
 
     def match(self, requests, attempts):
         """Which of the requests were recorded, when `attempts` can be the record of them: all but those that were the last of their
-        delivery in a life that was ended by a kill. None: they cannot."""
+        delivery in a life that was ended by a kill, and not over well before it. None: they cannot."""
         def may_be_lost(i):
-            last_of_life = i + 1 == len(requests) or requests[i + 1].life != requests[i].life
-            return last_of_life and self.killed.get(requests[i].life, False)
+            r = requests[i]
+            last_of_life = i + 1 == len(requests) or requests[i + 1].life != r.life
+            settled = r.over is not None and r.over <= self.settled.get(r.life, 0)
+            return last_of_life and self.killed.get(r.life, False) and not settled
 
         def go(i, j):
             if i == len(requests) and j == len(attempts):
@@ -235,6 +251,9 @@ class Ledger:
                     return [False, *rest]
             return None
         return go(0, 0)
+
+    def shown(self, r):
+        return r.life, self.killed.get(r.life), r.what, f"over at {r.over}, settled {self.settled.get(r.life)}"
 
     def check_state(self, at, state, requests, attempts):
         status, error, kind = attempts[-1]

@@ -88,6 +88,7 @@ class Receiving(asyncio.Protocol):
         if what is RESET:
             self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             self.transport.abort()
+            self.storm.ledger.over(request, False)
         elif what is not HANG:
             text = answer(what, json.dumps({"n": n}).encode())
             asyncio.get_running_loop().call_later(after, self.write, request, text) if after else self.write(request, text)
@@ -95,4 +96,4 @@ class Receiving(asyncio.Protocol):
     def write(self, request, text):
         if not self.transport.is_closing():
             self.transport.write(text)
-            request.answered = True
+            self.storm.ledger.over(request, True)

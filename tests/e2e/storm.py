@@ -5,16 +5,15 @@ and the one who kills live on one event loop: what a receiver was asked, and in 
     asyncio.run(storm.run(check))         # check(storm) is called when all is drained and the daemon still runs
 """
 import asyncio
-import json
 import os
 import random
-import re
 import shutil
 import signal
 import socket
 import subprocess
 import time
 
+from clients import Client
 from harness import ANZOL, PATIENCE
 from ledger import Ledger
 from moods import HANG, Mood, Receiving
@@ -30,11 +29,11 @@ local function receiver(name, port, more)
   for k, v in pairs(more or {}) do t[k] = v end
   integration(name)(t)
 end
-receiver("good", %(good)d, { concurrency = 16 })
-receiver("moody", %(moody)d, { concurrency = 16, timeout = "300ms" })
-receiver("plain", %(plain)d, { concurrency = 8, timeout = "300ms" })
-receiver("paced", %(paced)d, { rate = %(rate)d })
-receiver("steps", %(steps)d, { concurrency = 16 })
+receiver("good", %(good)d, { concurrency = %(good_most)d })
+receiver("moody", %(moody)d, { concurrency = %(moody_most)d, timeout = "300ms" })
+receiver("plain", %(plain)d, { concurrency = %(plain_most)d, timeout = "300ms" })
+receiver("paced", %(paced)d, { concurrency = %(paced_most)d, rate = %(rate)d })
+receiver("steps", %(steps)d, { concurrency = %(steps_most)d })
 
 local KEY = "${WebhookRequest.TransactionalId}"
 webhook "good"  { integration = "good",  on = "order", url = "good?t=" .. KEY, body = { n = "${N}", text = %(text)d, pad = "${Pad}" } }
@@ -57,68 +56,8 @@ end }
 
 # What an event makes; those of `trip` are calls of its flow.
 MADE = {"order": ["good", "moody", "plain"], "paced": ["paced"], "trip": ["first", "last"], "approved": []}
+CONCURRENCY = {"good": 16, "moody": 16, "plain": 8, "paced": 64, "steps": 16}
 RECEIVERS = {"good": ["good"], "moody": ["moody"], "plain": ["plain"], "paced": ["paced"], "steps": ["first", "last"]}
-
-
-class Client(asyncio.Protocol):
-    """Emits one job after another, each again until it is acknowledged, as a client does that must not lose one."""
-
-    def __init__(self, storm):
-        self.storm, self.job, self.transport, self.buffer = storm, None, None, b""
-
-    async def run(self):
-        loop = asyncio.get_running_loop()
-        while not self.storm.ended:
-            await self.storm.listens.wait()
-            self.closed = loop.create_future()
-            try:
-                await loop.create_connection(lambda: self, "127.0.0.1", self.storm.port)
-                await self.closed
-            except OSError:
-                await asyncio.sleep(0.002)
-
-    def connection_made(self, transport):
-        self.transport, self.buffer = transport, b""
-        self.next()
-
-    def connection_lost(self, _):
-        self.transport = None
-        if not self.closed.done():
-            self.closed.set_result(None)
-
-    def next(self):
-        if self.transport is None or self.transport.is_closing():
-            return
-        self.job = self.job or self.storm.take_job()
-        token = self.storm.token()
-        if self.job is None or token is None:
-            asyncio.get_running_loop().call_later(0.003, self.next)
-            return
-        events, batch = self.job
-        body = "\n".join(json.dumps(e) for e in events).encode()
-        kind = "application/x-ndjson" if batch else "application/json"
-        head = f"POST /v1/events HTTP/1.1\r\nHost: 127.0.0.1:{self.storm.port}\r\nAuthorization: Bearer {token}\r\n" \
-               f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
-        self.transport.write(head.encode() + body)
-        self.storm.on_sent(events)
-
-    def data_received(self, data):
-        self.buffer += data
-        end = self.buffer.find(b"\r\n\r\n")
-        if end < 0:
-            return
-        total = end + 4 + int(re.search(rb"(?i)\r\ncontent-length: *(\d+)", self.buffer[:end]).group(1))
-        if len(self.buffer) < total:
-            return
-        self.storm.on_answer()
-        status, body = int(self.buffer[9:12]), json.loads(self.buffer[end + 4:total])
-        self.buffer = self.buffer[total:]
-        (events, batch), again = self.job, status == 503
-        if not again:
-            assert status == 202, (status, body, events[:2])
-            self.storm.on_acknowledged(self.storm.ledger.acknowledged(events, batch, body))
-            self.job = None
-        asyncio.get_running_loop().call_later(0.02 if again else 0, self.next)
 
 
 def free_port(rng):
@@ -154,7 +93,7 @@ class Storm:
         self.inbound = set()
         self.jobs, self.numbers, self.texts = [], 0, 0
         self.life, self.lives, self.deaths, self.ended, self.draining = None, 0, 0, False, False
-        self.rate = PACED
+        self.rate, self.concurrency = PACED, CONCURRENCY
         self.starts = []      # seconds from start to the first answer
         self.looked = 0       # copies of the files looked into after a kill
         self.known_token = None
@@ -210,7 +149,8 @@ class Storm:
         """Another text each time: what was rendered by an earlier one goes out as it is."""
         self.texts += 1
         with open(self.script + ".new", "w") as f:
-            f.write(SCRIPT % dict(self.ports, rate=PACED, text=self.texts))
+            most = {f"{name}_most": n for name, n in self.concurrency.items()}
+            f.write(SCRIPT % dict(self.ports, **most, rate=PACED, text=self.texts))
         os.rename(self.script + ".new", self.script)
 
     MOMENTS = {"start": 18, "load": 26, "ingest": 12, "delivery": 16, "retry": 8, "reload": 8, "drain": 8, "checkpoint": 5, "sync": 8}
@@ -318,11 +258,11 @@ class Storm:
             life.killed = True
             self.deaths += 1
         elif code != 0 or life.how not in ("drain", "last"):
-            self.failure.set_exception(AssertionError(f"the daemon ended with {code} (killed at: {life.how}):\n{self.log_text()[-4000:]}"))
+            self.fail(AssertionError(f"the daemon ended with {code} (killed at: {life.how}):\n{self.log_text()[-4000:]}"))
             return
         self.ledger.life_ended(life)
-        if life.how != "last":
-            self.tasks.append(self.loop.create_task(self.begin_again()))
+        if life.how != "last" and not self.ended:
+            self.task(self.begin_again())
 
     async def begin_again(self):
         """Once what the last one has sent is read to its end, so that each request counts for the life it was sent in."""
@@ -368,7 +308,8 @@ class Storm:
         self.began = time.monotonic()
         self.begin()
         clients = [Client(self) for _ in range(4)]
-        self.tasks += [self.loop.create_task(c.run()) for c in clients]
+        for client in clients:
+            self.task(client.run())
         try:
             await self.until(lambda: self.draining and not self.jobs and self.ledger.all_acknowledged(), "all events are acknowledged")
             self.took = time.monotonic() - self.began
@@ -377,27 +318,43 @@ class Storm:
             self.ended = True
             self.signal(self.life, signal.SIGTERM)
             await self.until(lambda: self.life.process.returncode is not None, "it ends")
+            self.raise_failure()
         finally:
             self.ended = True
+            for task in self.tasks:
+                task.cancel()
             if self.life.process.poll() is None:
                 self.life.process.kill()
                 self.life.process.wait()
-            for task in self.tasks:
-                task.cancel()
             for server in servers:
                 server.close()
 
+    def task(self, work):
+        task = self.loop.create_task(work)
+        task.add_done_callback(self.on_task)
+        self.tasks.append(task)
+
+    def on_task(self, task):
+        if not task.cancelled() and task.exception() is not None:
+            self.fail(task.exception())
+
     def on_error(self, loop, context):
-        """What goes wrong in a callback ends all."""
+        self.fail(context.get("exception") or AssertionError(context["message"]))
+
+    def fail(self, exception):
+        """What goes wrong in a callback or a task ends all; the first is told."""
         if not self.failure.done():
-            self.failure.set_exception(context.get("exception") or AssertionError(context["message"]))
+            self.failure.set_exception(exception)
+
+    def raise_failure(self):
+        if self.failure.done():
+            self.failure.result()
 
     async def until(self, condition, what):
         """As long as there is progress: kills, acknowledgements, requests."""
         seen, deadline = None, 0
         while not condition():
-            if self.failure.done():
-                self.failure.result()
+            self.raise_failure()
             now = (self.deaths, len(self.ledger.acked), self.ledger.received)
             if now != seen:
                 seen, deadline = now, time.monotonic() + PATIENCE
