@@ -49,7 +49,7 @@ def echo(request, number):
 
 class Secrets(unittest.TestCase):
     def sources(self):
-        folder = tempfile.mkdtemp()
+        folder = self.enterContext(tempfile.TemporaryDirectory())
         with open(os.path.join(folder, "SHOP_TOKEN"), "w") as f:
             f.write(VALUE + "\n")
         env_file = os.path.join(folder, "env")
@@ -135,10 +135,10 @@ webhook "w" { integration = "shop", on = "e", method = "POST", retry = { delays 
                 self.assertNotIn(form, d.log_text().encode())
 
     def test_missing_is_a_load_error(self):
-        d = Daemon(SCRIPT % "http://127.0.0.1:1/", start=False)
-        d.start(ready=False)
-        self.assertEqual(d.process.wait(timeout=30), 78)
-        self.assertRegex(d.log_text(), r"script\.lua:2: .*SHOP_TOKEN")
+        with Daemon(SCRIPT % "http://127.0.0.1:1/", start=False) as d:
+            d.start(ready=False)
+            self.assertEqual(d.process.wait(timeout=30), 78)
+            self.assertRegex(d.log_text(), r"script\.lua:2: .*SHOP_TOKEN")
 
     def test_core_is_not_dumped(self):
         with Receiver() as r, Daemon(SCRIPT % r.url, env={"SHOP_TOKEN": VALUE}) as d:

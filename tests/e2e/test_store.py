@@ -1,7 +1,6 @@
 """The database refuses: a clear word, no lost acknowledgement, and recovery."""
 import ctypes
 import os
-import shutil
 import subprocess
 import tempfile
 import threading
@@ -12,18 +11,17 @@ from harness import HANG, OK, PATIENCE, Daemon, Receiver, script, wait_until
 
 class Refusals(unittest.TestCase):
     def fails(self, state, *words, code=1):
-        d = Daemon(script("http://127.0.0.1:1/"), state=state, start=False)
-        d.start(ready=False)
-        self.assertEqual(d.process.wait(timeout=PATIENCE), code, d.log_text())
-        for word in words:
-            self.assertIn(word, d.log_text())
+        with Daemon(script("http://127.0.0.1:1/"), state=state, start=False) as d:
+            d.start(ready=False)
+            self.assertEqual(d.process.wait(timeout=PATIENCE), code, d.log_text())
+            for word in words:
+                self.assertIn(word, d.log_text())
 
     def test_damaged_database(self):
-        state = tempfile.mkdtemp()
-        with open(os.path.join(state, "anzol.db"), "wb") as f:
-            f.write(os.urandom(8192))
-        self.fails(state, "anzol.db", "not a database")
-        shutil.rmtree(state)
+        with tempfile.TemporaryDirectory() as state:
+            with open(os.path.join(state, "anzol.db"), "wb") as f:
+                f.write(os.urandom(8192))
+            self.fails(state, "anzol.db", "not a database")
 
     def test_two_daemons(self):
         with Daemon(script("http://127.0.0.1:1/")) as d:
@@ -33,9 +31,8 @@ class Refusals(unittest.TestCase):
         self.fails("/proc/nothing", "/proc/nothing")
 
     def test_port_in_use(self):
-        with Daemon(script("http://127.0.0.1:1/")) as d:
-            other = Daemon(script("http://127.0.0.1:1/"), options=["--listen", d.address], start=False)
-            other.options = ["--listen", d.address]
+        with Daemon(script("http://127.0.0.1:1/")) as d, \
+                Daemon(script("http://127.0.0.1:1/"), options=["--listen", d.address], start=False) as other:
             other.start(ready=False)
             self.assertEqual(other.process.wait(timeout=PATIENCE), 1)
             self.assertIn(d.address, other.log_text())

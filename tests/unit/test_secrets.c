@@ -34,15 +34,14 @@ static int teardown(void **state)
 {
     char path[128];
     (void)state;
-    static const char *const names[] = {"env", "CRED", "BIG"};
-    for (size_t i = 0; i < 3; i++) {
+    static const char *const names[] = {"env", "CRED", "BIG", "NOTHING"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         snprintf(path, sizeof path, "%s/%s", folder, names[i]);
         unlink(path);
     }
-    rmdir(folder);
     secrets_free(vault);
     unsetenv("CREDENTIALS_DIRECTORY");
-    return 0;
+    return rmdir(folder);
 }
 
 static void set(const char *name, const char *value)
