@@ -189,24 +189,14 @@ static inline void work_call(struct fixture *f, int64_t run, int64_t delivery)
 
 static inline void work_end_call(struct fixture *f, int64_t delivery, int64_t run)
 {
-    struct attempt t = {.number = 1, .status = 200};
-    struct store_step_end end = {
-        .run = run, .step = 1, .attempt = 1, .ended_ms = clock_ms, .result = bytes_of("{\"ok\":true}")};
-    struct store_update u = {.base = {.kind = STORE_UPDATE},
-                             .row = {.seq = delivery,
-                                     .state = DELIVERY_SUCCEEDED,
-                                     .attempts = 1,
-                                     .tries = 1,
-                                     .finished_ms = clock_ms,
-                                     .status = 200},
-                             .attempt = &t,
-                             .step = &end};
-    work_submit(f, &u.base,
+    struct ended_call c;
+    prepare_end(&c, delivery, run, 1);
+    work_submit(f, &c.update.base,
                 "SELECT count(*) FROM deliveries d JOIN steps s ON s.ref = d.seq JOIN runs r ON r.seq = d.run "
                 "WHERE d.seq = %lld AND d.state = 3 AND s.ended_ms > 0 AND r.state = 0 AND r.woken = 1",
                 (long long)delivery);
     work_wait(f);
-    assert_true(u.woken || work.patient); /* a try that was undone may have told it already */
+    assert_true(c.update.woken || work.patient); /* a try that was undone may have told it already */
 }
 
 /* Step 2 of a run waits for the event, which comes. */

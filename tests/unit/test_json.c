@@ -13,18 +13,7 @@
 #include <string.h>
 
 #include "core/buf.h"
-#include "script/json.h"
-#include "script/state.h"
-
-static struct state vm;
-
-static int open_json(lua_State *L)
-{
-    lua_newtable(L);
-    json_open(L);
-    lua_setglobal(L, "json");
-    return 0;
-}
+#include "json_case.h"
 
 struct code {
     const char *text;
@@ -65,21 +54,7 @@ static const char *lua(const char *text)
     return lua_with(text, bytes_of(""));
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    struct err e;
-    return state_init(&vm, &e) != 0 || state_run(&vm, open_json, NULL, 0, &e) != 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    state_fini(&vm);
-    return 0;
-}
-
-#define DECODE "local v, e = json.json_decode(...) return v == nil and 'error: ' .. e or json.json_encode(v)"
+#define DECODE "local v, e = json_decode(...) return v == nil and 'error: ' .. e or json_encode(v)"
 
 static void values_round_trip(void **state)
 {
@@ -260,9 +235,9 @@ static void bad_utf8_is_refused(void **state)
         char text[32];
         snprintf(text, sizeof text, "[\"ab%s\"]", bad[i]);
         assert_memory_equal(lua_with(DECODE, bytes_of(text)), "error: line 1, column ", 22);
-        assert_non_null(strstr(lua_with("return json.json_encode({x = ...})", bytes_of(bad[i])),
+        assert_non_null(strstr(lua_with("return json_encode({x = ...})", bytes_of(bad[i])),
                                "cannot encode x: text that is not valid UTF-8"));
-        assert_non_null(strstr(lua_with("return json.json_encode({[(...)] = 1})", bytes_of(bad[i])),
+        assert_non_null(strstr(lua_with("return json_encode({[(...)] = 1})", bytes_of(bad[i])),
                                "cannot encode a key that is not valid UTF-8"));
     }
 }
@@ -289,57 +264,55 @@ static void mistakes_have_their_place(void **state)
 static void depth_is_bounded(void **state)
 {
     (void)state;
-    assert_string_equal(lua("local v = json.json_decode(('['):rep(512) .. (']'):rep(512)) return #json.json_encode(v)"),
-                        "1024");
-    assert_string_equal(lua("return select(2, json.json_decode(('['):rep(513) .. (']'):rep(513)))"),
+    assert_string_equal(lua("local v = json_decode(('['):rep(512) .. (']'):rep(512)) return #json_encode(v)"), "1024");
+    assert_string_equal(lua("return select(2, json_decode(('['):rep(513) .. (']'):rep(513)))"),
                         "line 1, column 513: nested deeper than 512 levels");
-    assert_string_equal(lua("return select(2, json.json_decode('[\"[\\\\\"[\",\\n' .. ('[{\"a\":'):rep(300) .. '1' .. "
+    assert_string_equal(lua("return select(2, json_decode('[\"[\\\\\"[\",\\n' .. ('[{\"a\":'):rep(300) .. '1' .. "
                             "('}]'):rep(300) .. ']'))"),
                         "line 2, column 1532: nested deeper than 512 levels");
-    assert_string_equal(lua("return select(2, json.json_decode(('['):rep(100000)))"),
+    assert_string_equal(lua("return select(2, json_decode(('['):rep(100000)))"),
                         "line 1, column 513: nested deeper than 512 levels");
-    assert_string_equal(lua("local t = {} for i = 1, 511 do t = {t} end return #json.json_encode(t)"), "1024");
+    assert_string_equal(lua("local t = {} for i = 1, 511 do t = {t} end return #json_encode(t)"), "1024");
     assert_non_null(
-        strstr(lua("local t = {} for i = 1, 512 do t = {t} end return json.json_encode(t)"), "nested deeper than 512"));
-    assert_non_null(strstr(lua("local t = {} t.me = t return json.json_encode({x = t})"), "cannot encode x.me.me"));
-    assert_non_null(strstr(lua("local t = {} t.me = t return json.json_encode({x = t})"), "a table inside itself?"));
+        strstr(lua("local t = {} for i = 1, 512 do t = {t} end return json_encode(t)"), "nested deeper than 512"));
+    assert_non_null(strstr(lua("local t = {} t.me = t return json_encode({x = t})"), "cannot encode x.me.me"));
+    assert_non_null(strstr(lua("local t = {} t.me = t return json_encode({x = t})"), "a table inside itself?"));
 }
 
 static void size_is_bounded(void **state)
 {
     (void)state;
-    assert_non_null(strstr(lua("local t = ('x'):rep(1e5) for i = 1, 100 do t = {t, t} end return json.json_encode(t)"),
+    assert_non_null(strstr(lua("local t = ('x'):rep(1e5) for i = 1, 100 do t = {t, t} end return json_encode(t)"),
                            "more than 64 MiB of JSON"));
-    assert_non_null(
-        strstr(lua("local s, t = ('x'):rep(1e7), {} for i = 1, 100 do t[i] = s end return json.json_encode(t)"),
-               "cannot encode [8]: more than 64 MiB of JSON"));
+    assert_non_null(strstr(lua("local s, t = ('x'):rep(1e7), {} for i = 1, 100 do t[i] = s end return json_encode(t)"),
+                           "cannot encode [8]: more than 64 MiB of JSON"));
 }
 
 static void types_of_lua(void **state)
 {
     (void)state;
-    assert_string_equal(lua("return math.type(json.json_decode('1'))"), "integer");
-    assert_string_equal(lua("return math.type(json.json_decode('1.0'))"), "float");
-    assert_string_equal(lua("return json.json_decode('null') == json.json_null"), "true");
-    assert_string_equal(lua("return json.json_null == require('cjson').null"), "true");
-    assert_string_equal(lua("return json.json_is_array(json.json_decode('[]'))"), "true");
-    assert_string_equal(lua("return json.json_is_array(json.json_decode('{}'))"), "false");
-    assert_string_equal(lua("return json.json_is_array({})"), "false");
-    assert_string_equal(lua("return json.json_is_array(json.json_array{})"), "true");
-    assert_string_equal(lua("return #json.json_decode('\"a\\\\u0000b\"')"), "3");
-    assert_string_equal(lua("return getmetatable(json.json_array{})"), "json.array");
+    assert_string_equal(lua("return math.type(json_decode('1'))"), "integer");
+    assert_string_equal(lua("return math.type(json_decode('1.0'))"), "float");
+    assert_string_equal(lua("return json_decode('null') == json_null"), "true");
+    assert_string_equal(lua("return json_null == require('cjson').null"), "true");
+    assert_string_equal(lua("return json_is_array(json_decode('[]'))"), "true");
+    assert_string_equal(lua("return json_is_array(json_decode('{}'))"), "false");
+    assert_string_equal(lua("return json_is_array({})"), "false");
+    assert_string_equal(lua("return json_is_array(json_array{})"), "true");
+    assert_string_equal(lua("return #json_decode('\"a\\\\u0000b\"')"), "3");
+    assert_string_equal(lua("return getmetatable(json_array{})"), "json.array");
 }
 
 static void lists_and_objects(void **state)
 {
     (void)state;
-    assert_string_equal(lua("return json.json_encode({})"), "{}");
-    assert_string_equal(lua("return json.json_encode(json.json_array{})"), "[]");
-    assert_string_equal(lua("return json.json_encode(json.json_array())"), "[]");
-    assert_string_equal(lua("return json.json_encode({1, 2, {}})"), "[1,2,{}]");
-    assert_string_equal(lua("return json.json_encode({[2.0] = 'b', [1.0] = 'a'})"), "[\"a\",\"b\"]");
+    assert_string_equal(lua("return json_encode({})"), "{}");
+    assert_string_equal(lua("return json_encode(json_array{})"), "[]");
+    assert_string_equal(lua("return json_encode(json_array())"), "[]");
+    assert_string_equal(lua("return json_encode({1, 2, {}})"), "[1,2,{}]");
+    assert_string_equal(lua("return json_encode({[2.0] = 'b', [1.0] = 'a'})"), "[\"a\",\"b\"]");
     assert_string_equal(lua("local t = {} for i = 1, 300 do t['k' .. i] = {i = i} end "
-                            "local s = json.json_encode(t) return s:sub(1, 40) .. #s"),
+                            "local s = json_encode(t) return s:sub(1, 40) .. #s"),
                         "{\"k1\":{\"i\":1},\"k10\":{\"i\":10},\"k100\":{\"i\"4885");
 }
 
@@ -357,7 +330,7 @@ static void what_json_cannot_say_names_its_place(void **state)
         {"{[0] = 1}", "cannot encode a table with keys that are neither names nor 1 to n"},
         {"{[1.5] = 1}", "cannot encode a table with keys that are neither names nor 1 to n"},
         {"{[true] = 1}", "cannot encode a table with keys that are neither names nor 1 to n"},
-        {"json.json_array{1, a = 2}", "cannot encode a list that has a named field"},
+        {"json_array{1, a = 2}", "cannot encode a list that has a named field"},
         {"print", "cannot encode a function"},
         {"nil", "cannot encode nil (json.null is the null of JSON)"},
         {"0/0", "cannot encode NaN"},
@@ -365,25 +338,25 @@ static void what_json_cannot_say_names_its_place(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
         char code[256], got[512];
-        snprintf(code, sizeof code, "return json.json_encode(%s)", pairs[i][0]);
+        snprintf(code, sizeof code, "return json_encode(%s)", pairs[i][0]);
         snprintf(got, sizeof got, "%s", lua(code));
         /* In front stands the place of the code. */
         const char *from = strstr(got, "cannot encode");
         assert_non_null(from);
         assert_string_equal(from, pairs[i][1]);
     }
-    assert_non_null(strstr(
-        lua("local t = {x = 0/0} for i = 1, 60 do t = {['é' .. i] = t} end return json.json_encode(t)"), "…: NaN"));
+    assert_non_null(
+        strstr(lua("local t = {x = 0/0} for i = 1, 60 do t = {['é' .. i] = t} end return json_encode(t)"), "…: NaN"));
 }
 
 static void an_encoder_recovers_from_errors(void **state)
 {
     (void)state;
-    assert_string_equal(lua("for i = 1, 100 do pcall(json.json_encode, {b = 1, a = {d = 0/0, c = {i}}}) end "
-                            "return json.json_encode({b = 1, a = {d = 2}})"),
+    assert_string_equal(lua("for i = 1, 100 do pcall(json_encode, {b = 1, a = {d = 0/0, c = {i}}}) end "
+                            "return json_encode({b = 1, a = {d = 2}})"),
                         "{\"a\":{\"d\":2},\"b\":1}");
-    assert_string_equal(lua("return #json.json_encode(('x'):rep(3000000))"), "3000002");
-    assert_string_equal(lua("return json.json_encode({1})"), "[1]");
+    assert_string_equal(lua("return #json_encode(('x'):rep(3000000))"), "3000002");
+    assert_string_equal(lua("return json_encode({1})"), "[1]");
 }
 
 int main(void)
@@ -401,5 +374,5 @@ int main(void)
         cmocka_unit_test(what_json_cannot_say_names_its_place),
         cmocka_unit_test(an_encoder_recovers_from_errors),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, json_case_setup, json_case_teardown);
 }

@@ -16,8 +16,7 @@
 #include <string.h>
 
 #include "core/buf.h"
-#include "script/json.h"
-#include "script/state.h"
+#include "json_case.h"
 
 enum { NUMBERS = 50000 };
 
@@ -25,29 +24,6 @@ enum { NUMBERS = 50000 };
     {                                                                                                                  \
         text, sizeof text - 1                                                                                          \
     }
-
-static struct state vm;
-
-static int open_json(lua_State *L)
-{
-    lua_pushglobaltable(L);
-    json_open(L);
-    return 0;
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    struct err e;
-    return state_init(&vm, &e) != 0 || state_run(&vm, open_json, NULL, 0, &e) != 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    state_fini(&vm);
-    return 0;
-}
 
 struct decoding {
     struct bytes text;
@@ -440,5 +416,5 @@ int main(void)
         cmocka_unit_test(integers_keep_64_bits),
         cmocka_unit_test(doubles_keep_their_bits),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, json_case_setup, json_case_teardown);
 }

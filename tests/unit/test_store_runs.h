@@ -179,27 +179,42 @@ static inline void call_one(struct fixture *f, int64_t run, int64_t delivery)
     write_one(f, &v.base);
 }
 
-/* The delivery ends, and with it the step; returns whether its run was woken. */
+/* A delivery that ends, and with it the step that waits for it. */
+struct ended_call {
+    struct attempt attempt;
+    struct store_step_end end;
+    struct store_update update;
+};
+
+/* `c` stays where it is until it is written. */
+static inline void prepare_end(struct ended_call *c, int64_t delivery, int64_t run, int step)
+{
+    *c = (struct ended_call){
+        .attempt = {.number = 1, .status = 200},
+        .end = {.run = run, .step = step, .attempt = 1, .ended_ms = clock_ms, .result = bytes_of("{\"ok\":true}")},
+        .update = {.base = {.kind = STORE_UPDATE},
+                   .row = {.seq = delivery,
+                           .state = DELIVERY_SUCCEEDED,
+                           .attempts = 1,
+                           .tries = 1,
+                           .finished_ms = clock_ms,
+                           .status = 200},
+                   .attempt = &c->attempt,
+                   .step = &c->end},
+    };
+}
+
+/* Returns whether the run was woken. */
 static inline bool end_call(struct fixture *f, int64_t delivery, int64_t run, int step)
 {
-    struct attempt t = {.number = 1, .status = 200};
-    struct store_step_end end = {
-        .run = run, .step = step, .attempt = 1, .ended_ms = clock_ms, .result = bytes_of("{\"ok\":true}")};
-    struct store_update u = {.base = {.kind = STORE_UPDATE},
-                             .row = {.seq = delivery,
-                                     .state = DELIVERY_SUCCEEDED,
-                                     .attempts = 1,
-                                     .tries = 1,
-                                     .finished_ms = clock_ms,
-                                     .status = 200},
-                             .attempt = &t,
-                             .step = &end};
-    buf_append_str(&t.headers, "A: b\n");
-    buf_append_str(&t.body, "answer");
-    write_one(f, &u.base);
-    buf_fini(&t.headers);
-    buf_fini(&t.body);
-    return u.woken;
+    struct ended_call c;
+    prepare_end(&c, delivery, run, step);
+    buf_append_str(&c.attempt.headers, "A: b\n");
+    buf_append_str(&c.attempt.body, "answer");
+    write_one(f, &c.update.base);
+    buf_fini(&c.attempt.headers);
+    buf_fini(&c.attempt.body);
+    return c.update.woken;
 }
 
 static inline struct store_run_change change(struct fixture *f, int64_t run, enum store_run_order order, int64_t script)
