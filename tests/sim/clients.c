@@ -1,7 +1,6 @@
 #include "clients.h"
 
 #include "oracle.h"
-#include "rates.h"
 #include "server.h"
 
 #include <jansson.h>
@@ -9,9 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const int64_t AGAIN_MAX_NS = 30 * NS_PER_S;
 static const int64_t SEEN_MS = 12 * 3600 * MS_PER_S; /* an id is known for 24 h; the clock may be set meanwhile */
-enum { BATCH_MAX = 64, BUCKETS = 1024 };
+enum { BUCKETS = 1024 };
 
 static struct ask *asks, **asks_end = &asks;
 static struct ask *by_tag[BUCKETS];
@@ -24,7 +22,7 @@ static struct ask **bucket(const char *tag)
     return &by_tag[world_hash(tag, strlen(tag)) % BUCKETS];
 }
 
-static struct ask *add(const char *tag)
+struct ask *clients_add(const char *tag)
 {
     struct ask *a = world_alloc(sizeof *a);
     snprintf(a->tag, sizeof a->tag, "%s", tag);
@@ -59,7 +57,12 @@ bool clients_are_done(void)
     return waiting == 0;
 }
 
-static bool is_flow(const struct ask *a)
+int64_t clients_patience(void)
+{
+    return dice_spread(DICE_CLIENTS, 50 * NS_PER_MS, 30 * NS_PER_S);
+}
+
+bool clients_is_flow(const struct ask *a)
 {
     return a->event != NULL && strcmp(a->event, "go") == 0;
 }
@@ -71,7 +74,7 @@ bool clients_asked(const char *tag, const struct sim_webhook *w)
         return false;
     if (a->event == NULL)
         return a->webhook == w;
-    return w->event != NULL ? strcmp(w->event, a->event) == 0 : is_flow(a);
+    return w->event != NULL ? strcmp(w->event, a->event) == 0 : clients_is_flow(a);
 }
 
 bool clients_once(const char *tag)
@@ -91,7 +94,7 @@ static void put_data(struct buf *out, const struct ask *a)
     buf_append_str(out, "\"}");
 }
 
-static void put_envelope(struct buf *out, const struct ask *a)
+void clients_put_envelope(struct buf *out, const struct ask *a)
 {
     buf_append_char(out, '{');
     if (a->keyed)
@@ -101,7 +104,7 @@ static void put_envelope(struct buf *out, const struct ask *a)
     buf_append_char(out, '}');
 }
 
-static void acknowledge(struct ask *a)
+void clients_acknowledge(struct ask *a)
 {
     if (!a->acknowledged)
         waiting--;
@@ -133,7 +136,7 @@ static void take_ids(struct ask *a, const json_t *ids)
 static void take_run(struct ask *a, const json_t *runs)
 {
     const char *text = json_string_value(json_array_get(runs, 0));
-    if (is_flow(a) && (text == NULL || uuid_parse(bytes_of(text), &a->run) != 0))
+    if (clients_is_flow(a) && (text == NULL || uuid_parse(bytes_of(text), &a->run) != 0))
         violation("answer", "%s: acknowledged without a run", a->tag);
 }
 
@@ -161,7 +164,7 @@ static void on_again(struct timer *t, int64_t now_ns)
 static void try_again(struct sending *s)
 {
     if (s->ask->keyed) {
-        world_at(&s->again, clock_now_ns() + dice_spread(DICE_CLIENTS, 50 * NS_PER_MS, AGAIN_MAX_NS));
+        world_at(&s->again, clock_now_ns() + clients_patience());
         return;
     }
     if (!s->ask->acknowledged)
@@ -184,7 +187,7 @@ static void on_event_answer(void *ud, int status, struct bytes json)
         violation("once", "%s: accepted twice", a->tag);
     take_ids(a, json_object_get(answer, "deliveries"));
     take_run(a, json_object_get(answer, "runs"));
-    acknowledge(a);
+    clients_acknowledge(a);
     note("%s is acknowledged", a->tag);
     json_decref(answer);
     end_sending(s);
@@ -202,21 +205,28 @@ static void send_event(struct sending *s)
         server_ops()->event(server_ops_ud(), buf_view(&s->text), c);
 }
 
-static void begin(struct ask *a)
+void clients_send(struct ask *a, struct buf *text)
 {
     struct sending *s = world_alloc(sizeof *s);
     s->ask = a;
-    put_envelope(&s->text, a);
+    s->text = *text;
     timer_init(&s->again, on_again);
-    note("%s: event %s%s", a->tag, a->event, a->keyed ? "" : ", without an id");
     send_event(s);
+}
+
+static void begin(struct ask *a)
+{
+    struct buf text = {0};
+    clients_put_envelope(&text, a);
+    note("%s: event %s%s", a->tag, a->event, a->keyed ? "" : ", without an id");
+    clients_send(a, &text);
 }
 
 void clients_event(int number, const char *event, bool keyed, size_t pad, int64_t pause_s)
 {
     char tag[SIM_TAG];
     snprintf(tag, sizeof tag, "e%d", number);
-    struct ask *a = add(tag);
+    struct ask *a = clients_add(tag);
     a->event = event;
     a->keyed = keyed;
     a->pad = pad;
@@ -224,7 +234,7 @@ void clients_event(int number, const char *event, bool keyed, size_t pad, int64_
     begin(a);
 }
 
-static const struct ask *pick_ask(uint64_t pick, bool (*fits)(const struct ask *))
+const struct ask *clients_pick(uint64_t pick, bool (*fits)(const struct ask *))
 {
     uint64_t n = 0;
     for (const struct ask *a = asks; a != NULL; a = a->next)
@@ -246,104 +256,9 @@ static bool may_come_again(const struct ask *a)
 
 void clients_again(uint64_t pick)
 {
-    struct ask *a = (struct ask *)pick_ask(pick, may_come_again);
+    struct ask *a = (struct ask *)clients_pick(pick, may_come_again);
     if (a != NULL)
         begin(a);
-}
-
-void clients_approve(int number, int flow_number)
-{
-    char tag[SIM_TAG], flow[SIM_TAG];
-    snprintf(tag, sizeof tag, "e%d", number);
-    snprintf(flow, sizeof flow, "e%d", flow_number);
-    if (find(flow) == NULL)
-        return;
-    struct ask *a = add(tag);
-    a->event = "approve";
-    a->keyed = true;
-    a->flow = find(flow);
-    struct sending *s = world_alloc(sizeof *s);
-    s->ask = a;
-    timer_init(&s->again, on_again);
-    buf_printf(&s->text, "{\"id\":\"key-%s\",\"name\":\"approve\",\"data\":{\"tag\":\"%s\",\"by\":\"%s\"}}", tag, flow,
-               tag);
-    note("%s: %s is approved", tag, flow);
-    send_event(s);
-}
-
-/* --- batches ------------------------------------------------------------------------------------------------------ */
-
-struct batch {
-    struct timer again;
-    struct ask *asks[BATCH_MAX];
-    struct buf texts[BATCH_MAX];
-    struct bytes lines[BATCH_MAX];
-    size_t count;
-};
-
-static void send_batch(struct batch *b);
-
-static void on_line(void *ud, size_t line, enum api_line_result result)
-{
-    struct batch *b = ud;
-    struct ask *a = b->asks[line];
-    if (result == API_LINE_REJECTED)
-        return;
-    if (a->acknowledged && result != API_LINE_DUPLICATE)
-        violation("once", "%s: accepted twice", a->tag);
-    acknowledge(a);
-}
-
-static void on_batch_again(struct timer *t, int64_t now_ns)
-{
-    (void)now_ns;
-    send_batch((struct batch *)t);
-}
-
-static void on_batch_end(void *ud, int status, struct bytes json)
-{
-    struct batch *b = ud;
-    (void)status, (void)json;
-    bool all = true;
-    for (size_t i = 0; i < b->count; i++)
-        all = all && b->asks[i]->acknowledged;
-    if (!all) {
-        world_at(&b->again, clock_now_ns() + dice_spread(DICE_CLIENTS, 50 * NS_PER_MS, AGAIN_MAX_NS));
-        return;
-    }
-    for (size_t i = 0; i < b->count; i++)
-        buf_fini(&b->texts[i]);
-    free(b);
-}
-
-static void send_batch(struct batch *b)
-{
-    if (!server_is_open()) {
-        on_batch_end(b, 0, (struct bytes){NULL, 0});
-        return;
-    }
-    for (size_t i = 0; i < b->count; i++)
-        b->asks[i]->tries++;
-    server_batch(b->lines, b->count, on_line, on_batch_end, b);
-}
-
-void clients_batch(int number, const char *event, size_t count, size_t pad)
-{
-    struct batch *b = world_alloc(sizeof *b);
-    timer_init(&b->again, on_batch_again);
-    b->count = count < BATCH_MAX ? count : BATCH_MAX;
-    for (size_t i = 0; i < b->count; i++) {
-        char tag[SIM_TAG];
-        snprintf(tag, sizeof tag, "e%d.%zu", number, i);
-        struct ask *a = b->asks[i] = add(tag);
-        a->event = event;
-        a->keyed = true;
-        a->pad = pad;
-        put_envelope(&b->texts[i], a);
-        b->lines[i] = buf_view(&b->texts[i]);
-    }
-    note("e%d: a batch of %zu %s", number, b->count, event);
-    send_batch(b);
 }
 
 /* --- direct calls ------------------------------------------------------------------------------------------------- */
@@ -371,7 +286,7 @@ void clients_call(int number, const struct sim_webhook *w, bool wait)
     if (!server_is_open())
         return;
     snprintf(tag, sizeof tag, "e%d", number);
-    struct ask *a = add(tag);
+    struct ask *a = clients_add(tag);
     a->webhook = w;
     a->tries = 1;
     buf_init(&data);
@@ -402,7 +317,7 @@ static void on_resent(void *ud, int status, struct bytes json)
 
 void clients_resend(uint64_t pick)
 {
-    const struct ask *a = pick_ask(pick, has_ids);
+    const struct ask *a = clients_pick(pick, has_ids);
     if (a == NULL || !server_is_open())
         return;
     const struct uuid *id = &a->ids[(pick >> 32) % a->id_count];
@@ -415,66 +330,6 @@ void clients_resend(uint64_t pick)
     struct api_call *c = server_call(on_resent, mine);
     if (server_may_accept(c))
         server_ops()->resend(server_ops_ud(), *id, c);
-}
-
-static bool is_running(const struct ask *a)
-{
-    return is_flow(a) && a->acknowledged;
-}
-
-static void on_canceled(void *ud, int status, struct bytes json)
-{
-    (void)ud;
-    if (status != 0 && status != 202 && status != 409 && status != 503 && !(status == 404 && world.keep_ms > 0))
-        violation("answer", "a cancel is answered %d %.*s", status, (int)json.len, json.data);
-}
-
-void clients_cancel(uint64_t pick)
-{
-    struct ask *a = (struct ask *)pick_ask(pick, is_running);
-    if (a == NULL || !server_is_open())
-        return;
-    note("%s: its run is canceled", a->tag);
-    a->cancel_asked = true;
-    struct api_call *c = server_call(on_canceled, NULL);
-    if (server_may_accept(c))
-        server_ops()->run_order(server_ops_ud(), a->run, API_CANCEL, c);
-}
-
-struct reload {
-    int variant;
-    bool alone; /* no other one is under way */
-};
-
-static int reloading;
-
-static void on_reloaded(void *ud, int status, struct bytes json)
-{
-    struct reload *r = ud;
-    reloading--;
-    if (status == 200 && r->alone && reloading == 0)
-        rates_are(r->variant);
-    else if (status == 422 || status == 400)
-        (void)scripts_settle();
-    if (r->variant >= 0 && status != 200 && status != 0 && status != 503)
-        violation("answer", "a reload is answered %d %.*s", status, (int)json.len, json.data);
-    free(r);
-}
-
-void clients_reload(int variant)
-{
-    if (!server_is_open())
-        return;
-    note("scripts %d are loaded", variant);
-    if (variant >= 0) {
-        scripts_write(variant);
-        rates_may_be(variant);
-    } else
-        scripts_write_broken();
-    struct reload *r = world_alloc(sizeof *r);
-    r->variant = variant;
-    r->alone = reloading++ == 0;
-    server_ops()->reload(server_ops_ud(), server_call(on_reloaded, r));
 }
 
 static void on_looked(void *ud, int status, struct bytes json)
@@ -493,7 +348,7 @@ void clients_look(uint64_t pick)
     struct api_filter f = {.state = -1, .limit = 100};
     struct buf metrics;
     struct api_call *c = server_call(on_looked, NULL);
-    const struct ask *a = pick_ask(pick >> 8, has_ids);
+    const struct ask *a = clients_pick(pick >> 8, has_ids);
     switch (pick % 4) {
     case 0:
         server_ops()->deliveries(server_ops_ud(), &f, c);

@@ -32,20 +32,27 @@ struct ask {
 
 /* `number` makes the tag: unique. */
 void clients_event(int number, const char *event, bool keyed, size_t pad, int64_t pause_s);
-void clients_batch(int number, const char *event, size_t count, size_t pad);
 void clients_call(int number, const struct sim_webhook *w, bool wait);
 /* An event that is acknowledged already comes once more. `pick` chooses which. */
 void clients_again(uint64_t pick);
-/* Approves what the flow of that event waits for. */
-void clients_approve(int number, int flow_number);
 /* A finished delivery is sent again by hand. */
 void clients_resend(uint64_t pick);
-/* The run of a flow is canceled. */
-void clients_cancel(uint64_t pick);
-/* Scripts of that variant (or, -1, broken ones) are put in place and loaded. */
-void clients_reload(int variant);
 /* Somebody looks: lists, one delivery, runs, status, metrics. */
 void clients_look(uint64_t pick);
+
+/* --- for clients of other kinds */
+/* One more, that waits for its acknowledgement. */
+struct ask *clients_add(const char *tag);
+void clients_acknowledge(struct ask *a);
+/* The event as it is sent. */
+void clients_put_envelope(struct buf *out, const struct ask *a);
+/* Sends it, again and again where it has an id. `text` is taken. */
+void clients_send(struct ask *a, struct buf *text);
+/* How long until one comes again, in ns. */
+int64_t clients_patience(void);
+/* One of those that fit; NULL: none does. */
+const struct ask *clients_pick(uint64_t pick, bool (*fits)(const struct ask *));
+bool clients_is_flow(const struct ask *a);
 
 /* --- for the oracles */
 bool clients_asked(const char *tag, const struct sim_webhook *w);

@@ -1,9 +1,12 @@
 #include "plan.h"
 
+#include "batches.h"
+#include "callers.h"
 #include "clients.h"
 #include "disk.h"
 #include "faults.h"
 #include "receivers.h"
+#include "reloads.h"
 #include "world.h"
 
 #include <inttypes.h>
@@ -198,7 +201,7 @@ static void on_due(struct timer *due, int64_t now_ns)
         clients_event(number, event_names[x->a], !x->b, (size_t)x->c, 0);
         break;
     case ACT_BATCH:
-        clients_batch(number, event_names[x->a], (size_t)x->b, (size_t)x->c);
+        batches_send(number, event_names[x->a], (size_t)x->b, (size_t)x->c);
         break;
     case ACT_CALL:
         clients_call(number, &sim_webhooks[x->a], x->b);
@@ -207,7 +210,7 @@ static void on_due(struct timer *due, int64_t now_ns)
         clients_event(number, "go", true, 0, x->a);
         break;
     case ACT_APPROVE:
-        clients_approve(number, (int)x->a);
+        callers_approve(number, (int)x->a);
         break;
     case ACT_AGAIN:
         clients_again((uint64_t)x->a);
@@ -216,13 +219,13 @@ static void on_due(struct timer *due, int64_t now_ns)
         clients_resend((uint64_t)x->a);
         break;
     case ACT_CANCEL:
-        clients_cancel((uint64_t)x->a);
+        callers_cancel((uint64_t)x->a);
         break;
     case ACT_LOOK:
         clients_look((uint64_t)x->a);
         break;
     case ACT_RELOAD:
-        clients_reload((int)x->a);
+        reloads_load((int)x->a);
         break;
     case ACT_MOOD:
         note("i%d %s", (int)x->a, receivers_mood_name((enum mood)x->b));
