@@ -4,6 +4,7 @@
 #include "disk.h"
 #include "host/api.h"
 #include "rates.h"
+#include "rule.h"
 #include "traces.h"
 
 #include <inttypes.h>
@@ -17,7 +18,6 @@
 
 enum { BUCKETS = 4096, LOOK_EVERY = 256, DISK_TIMES = 5 };
 static const size_t MEMORY_MAX = 64 << 20, ANSWERS_MAX = 40 << 20;
-static const int64_t CLOCK_GRAIN_MS = 2; /* what is measured in milliseconds twice may be off by that */
 
 static struct delivery *by_id[BUCKETS], *by_tag[BUCKETS];
 static uint64_t looks, all_hash;
@@ -112,62 +112,12 @@ static struct delivery *find_or_add(const struct live *l)
     return d != NULL ? d : add(l);
 }
 
-/* --- the retry rule, said once more ------------------------------------------------------------------------------- */
-
-static bool repeatable(const struct delivery *d, const struct sent *s)
-{
-    switch (s->class) {
-    case ATTEMPT_ANSWERED:
-        return d->webhook->key && (s->status == 429 || s->status / 100 == 5);
-    case ATTEMPT_NEVER_LEFT:
-        return true;
-    case ATTEMPT_AMBIGUOUS:
-        return d->webhook->key;
-    case ATTEMPT_PERMANENT:
-        break;
-    }
-    return false;
-}
-
-/* Attempts of the series that are surely in the record; and the first of them. */
-static int count_sure(const struct delivery *d, const struct sent **first)
-{
-    int n = 0;
-    *first = NULL;
-    for (const struct sent *s = d->series; s != NULL; s = s->next)
-        if (s->told && !s->unsure && n++ == 0)
-            *first = s;
-    return n;
-}
-
-static bool asks_to_wait(const struct sent *s)
-{
-    return s->class == ATTEMPT_ANSWERED && (s->status == 429 || s->status == 503) && s->retry_after_ms > 0;
-}
-
-/* The last one comes at the end of the window, where the policy would have it later. */
-static int64_t least_delay(const struct delivery *d, const struct sent *first, const struct sent *last, int tries)
-{
-    int64_t least = asks_to_wait(last) ? last->retry_after_ms : d->webhook->delays_ms[tries - 1] * 95 / 100;
-    int64_t left = d->webhook->within_ms - (last->end_ms - first->at_ms);
-    return least < left ? least : left;
-}
-
-bool oracle_given_up_early(const struct delivery *d)
-{
-    const struct sent *first, *last = d->last;
-    int tries = count_sure(d, &first);
-    if (last == NULL || !last->told || d->was_at_risk || tries < 1 || tries > d->webhook->delay_count ||
-        !repeatable(d, last))
-        return false;
-    int64_t left = d->webhook->within_ms - (last->end_ms - first->at_ms);
-    int64_t asked = asks_to_wait(last) ? last->retry_after_ms : 0;
-    return left > CLOCK_GRAIN_MS && asked + CLOCK_GRAIN_MS <= left;
-}
+/* --- by the rule of retries
+ * ------------------------------------------------------------------------------------------- */
 
 static void check_window(const struct delivery *d, const struct sent *first, int64_t now_ms)
 {
-    if (first != NULL && now_ms - first->at_ms > d->webhook->within_ms + CLOCK_GRAIN_MS)
+    if (first != NULL && now_ms - first->at_ms > d->webhook->within_ms + RULE_GRAIN_MS)
         violation("retry",
                   "%s: sent again %" PRId64 " ms after its first attempt, later than the window of %" PRId64 " ms",
                   name_of(d), now_ms - first->at_ms, d->webhook->within_ms);
@@ -177,15 +127,15 @@ static void check_window(const struct delivery *d, const struct sent *first, int
 static void check_retry(const struct delivery *d, const struct sent *last, int64_t now_ms)
 {
     const struct sent *first;
-    int tries = count_sure(d, &first);
-    if (!repeatable(d, last))
+    int tries = rule_count(d, &first);
+    if (!rule_repeatable(d, last))
         violation("retry", "%s: sent again after an outcome that is final (status %d, class %d)", name_of(d),
                   last->status, (int)last->class);
     else if (tries > d->webhook->delay_count)
         violation("retry", "%s: attempt %d of a series", name_of(d), tries + 1);
-    else if (now_ms - last->end_ms < least_delay(d, first, last, tries) - CLOCK_GRAIN_MS)
+    else if (now_ms - last->end_ms < rule_least_ms(d, first, last, tries) - RULE_GRAIN_MS)
         violation("retry", "%s: sent again after %" PRId64 " ms instead of %" PRId64, name_of(d), now_ms - last->end_ms,
-                  least_delay(d, first, last, tries));
+                  rule_least_ms(d, first, last, tries));
     check_window(d, first, now_ms);
 }
 
@@ -195,8 +145,8 @@ static void check_after_crash(struct delivery *d, const struct sent *last, int64
     const struct sent *first;
     if (!d->webhook->key && !(last->told && last->class == ATTEMPT_NEVER_LEFT))
         violation("keyless", "%s: in flight at a crash, and sent again without a key", name_of(d));
-    if (count_sure(d, &first) > d->webhook->delay_count)
-        violation("retry", "%s: attempt %d of a series", name_of(d), count_sure(d, &first) + 1);
+    if (rule_count(d, &first) > d->webhook->delay_count)
+        violation("retry", "%s: attempt %d of a series", name_of(d), rule_count(d, &first) + 1);
     check_window(d, first, now_ms);
 }
 

@@ -66,7 +66,5 @@ struct delivery *oracle_find(const struct uuid *id);
 struct delivery *oracle_find_by(const char *tag, const char *webhook, const char *step);
 /* Of all that left, in order. */
 uint64_t oracle_hash(void);
-/* It failed, and the rule has another attempt for it, within the window. */
-bool oracle_given_up_early(const struct delivery *d);
 
 #endif

@@ -6,6 +6,7 @@
 #include "faults.h"
 #include "oracle.h"
 #include "receivers.h"
+#include "rule.h"
 #include "server.h"
 #include "traces.h"
 
@@ -194,7 +195,7 @@ static void check_given_up(const struct delivery *d, const json_t *log)
     bool window = strcmp(kind_of(log), "window") == 0;
     bool early = window ? !d->was_at_risk && d->series != NULL &&
                               time_of(log, "finished_at") - d->series->at_ms <= d->webhook->within_ms
-                        : oracle_given_up_early(d);
+                        : rule_goes_on(d);
     if (early)
         violation("outcome", "%s %s: given up early", d->tag, d->webhook->name);
 }
