@@ -176,7 +176,7 @@ static const struct flight *flight_of(const struct exchange *x)
     return (const struct flight *)((const char *)x - offsetof(struct flight, exchange));
 }
 
-struct sent *oracle_sent(const struct exchange *x, int integration)
+struct sent *oracle_sent(const struct exchange *x, int integration, int in_flight)
 {
     const struct live *l = flight_of(x)->live;
     struct delivery *d = find_or_add(l);
@@ -187,7 +187,7 @@ struct sent *oracle_sent(const struct exchange *x, int integration)
     if (d->webhook->integration != integration)
         violation("cause", "%s: sent to i%d", name_of(d), integration);
     check_send(d);
-    rates_sent(integration);
+    rates_sent(integration, in_flight);
     d->at_risk = false;
     struct sent *s = world_alloc(sizeof *s);
     *s = (struct sent){

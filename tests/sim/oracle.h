@@ -44,8 +44,9 @@ struct delivery {
 };
 
 /* --- what happens */
-/* A request leaves the host; the record of it is filled in as it goes on, until it is told. */
-struct sent *oracle_sent(const struct exchange *x, int integration);
+/* A request leaves the host; the record of it is filled in as it goes on, until it is told. `in_flight` of the
+ * integration are under way, with it. */
+struct sent *oracle_sent(const struct exchange *x, int integration, int in_flight);
 /* The host is about to be told. */
 void oracle_told(struct sent *s, const struct attempt *a, int64_t token, bool no_json);
 void oracle_resend_asked(const struct uuid *id);

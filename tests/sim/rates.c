@@ -3,6 +3,8 @@
 #include "scripts.h"
 #include "world.h"
 
+#include <limits.h>
+
 enum { WINDOW_SENDS = 256, PERIODS = 4096 };
 static const int64_t WINDOW_NS = NS_PER_S;
 
@@ -48,7 +50,7 @@ static int allowed(int integration)
     return most;
 }
 
-void rates_sent(int integration)
+static void check_rate(int integration)
 {
     int64_t now = clock_now_ns(), *ring = sent[integration];
     int most = allowed(integration);
@@ -61,4 +63,48 @@ void rates_sent(int integration)
     if (now - before < WINDOW_NS)
         violation("rate", "i%d gets %d requests within %.3f ms; %d a second are allowed", integration, most + 1,
                   (double)(now - before) / 1e6, most);
+}
+
+static bool was_in_force(const struct period *p, int64_t since_ns)
+{
+    return p->until_ns >= since_ns;
+}
+
+static int highest_cap(int integration)
+{
+    int most = 0;
+    for (int i = 0; i < period_count; i++)
+        if (was_in_force(&periods[i], clock_now_ns()) && scripts_cap(integration, periods[i].variant) > most)
+            most = scripts_cap(integration, periods[i].variant);
+    return most;
+}
+
+void rates_sent(int integration, int in_flight)
+{
+    check_rate(integration);
+    if (in_flight > highest_cap(integration))
+        violation("cap", "i%d gets %d requests at once; %d are allowed", integration, in_flight,
+                  highest_cap(integration));
+}
+
+int rates_lowest(int integration, int64_t since_ns)
+{
+    int least = 0;
+    for (int i = 0; i < period_count; i++) {
+        int rate = scripts_rate(integration, periods[i].variant);
+        if (was_in_force(&periods[i], since_ns) && rate > 0 && (least == 0 || rate < least))
+            least = rate;
+    }
+    return least;
+}
+
+int rates_lowest_cap(int integration, int64_t since_ns)
+{
+    int least = INT_MAX;
+    for (int i = 0; i < period_count; i++) {
+        int cap = scripts_cap(integration, periods[i].variant);
+        if (was_in_force(&periods[i], since_ns) && cap < least)
+            least = cap;
+    }
+    return least;
 }

@@ -33,6 +33,7 @@ struct parcel { /* a request on its way, and its answer */
     struct exchange *exchange;
     struct sent *sent; /* NULL: of a violation */
     struct fate fate;
+    int integration;
     int64_t began_ns, began_ms;
 };
 
@@ -43,6 +44,7 @@ struct sim_transport {
 };
 
 static struct receiver receivers[SIM_INTEGRATIONS];
+static int in_flight[SIM_INTEGRATIONS];
 
 void receivers_set(int integration, enum mood m, int64_t for_ns)
 {
@@ -211,10 +213,20 @@ static void put_answer(struct attempt *a, const struct fate *f)
 static void free_parcel(struct parcel *p)
 {
     timer_stop(&world.events, &p->due);
+    in_flight[p->integration]--;
     *p->link = p->next;
     if (p->next != NULL)
         p->next->link = p->link;
     free(p);
+}
+
+/* What the host makes of the header; a date has whole seconds. */
+static void check_retry_after(const struct attempt *a, const struct fate *f)
+{
+    int64_t most = f->retry_after_s * MS_PER_S, least = f->as_date ? most - MS_PER_S : most;
+    if (f->retry_after_s >= 0 && (a->retry_after_ms > most || a->retry_after_ms < least))
+        violation("retry", "the receiver asks for %" PRId64 " s, and %" PRId64 " ms are understood", f->retry_after_s,
+                  a->retry_after_ms);
 }
 
 static void fill(const struct sim_transport *t, const struct parcel *p)
@@ -230,6 +242,7 @@ static void fill(const struct sim_transport *t, const struct parcel *p)
         snprintf(a->message, sizeof a->message, "the world is bad: %s", attempt_error_name(p->fate.error));
     response_end(a, t->secrets, clock_wall_ms());
     response_cut(a, RESPONSE_BODY_CAP);
+    check_retry_after(a, &p->fate);
 }
 
 static void on_due(struct timer *due, int64_t now_ns)
@@ -273,15 +286,15 @@ static void on_start(struct transport *base, struct exchange *x)
         violation("request", "%s", e.message);
         return;
     }
-    int integration = integration_of(&v);
     struct parcel *p = world_alloc(sizeof *p);
+    p->integration = integration_of(&v);
     p->exchange = x;
     p->began_ns = clock_now_ns();
     p->began_ms = clock_wall_ms();
-    p->sent = oracle_sent(x, integration);
+    p->sent = oracle_sent(x, p->integration, ++in_flight[p->integration]);
     if (world.plant == PLANT_DOUBLE && dice_chance(DICE_NET, 0.0005))
-        (void)oracle_sent(x, integration);
-    p->fate = throw_fate(integration, &v.options);
+        (void)oracle_sent(x, p->integration, in_flight[p->integration]);
+    p->fate = throw_fate(p->integration, &v.options);
     p->next = t->parcels;
     p->link = &t->parcels;
     if (p->next != NULL)

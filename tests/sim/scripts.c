@@ -18,6 +18,8 @@ const size_t sim_webhook_count = sizeof sim_webhooks / sizeof *sim_webhooks;
 static const int rates[SIM_VARIANTS][SIM_INTEGRATIONS] = {
     {10, 3, 50, 0}, {2, 30, 7, 20}, {100, 1, 0, 5}, {25, 10, 4, 0}};
 
+static const int caps[SIM_VARIANTS][SIM_INTEGRATIONS] = {{8, 4, 64, 16}, {3, 4, 8, 16}, {8, 2, 64, 4}, {8, 4, 16, 16}};
+
 static const char text[] =
     "local GEN = %d\n"
     "local function at(name, rate, concurrency)\n"
@@ -25,7 +27,7 @@ static const char text[] =
     "concurrency,\n"
     "    headers = { Authorization = secret 'SIM_TOKEN', ['Content-Type'] = 'application/json' } }\n"
     "end\n"
-    "at('i0', %d, 8) at('i1', %d, 4) at('i2', %d, 64) at('i3', %d, 16)\n"
+    "at('i0', %d, %d) at('i1', %d, %d) at('i2', %d, %d) at('i3', %d, %d)\n"
     "local body = { tag = '${tag}', gen = GEN, pad = '${pad}' }\n"
     "webhook 'order' { integration = 'i0', on = 'order', url = 'order?id=${WebhookRequest.TransactionalId}', body = "
     "body }\n"
@@ -73,6 +75,11 @@ int scripts_rate(int integration, int variant)
     return rates[variant][integration];
 }
 
+int scripts_cap(int integration, int variant)
+{
+    return caps[variant][integration];
+}
+
 const char *scripts_path(void)
 {
     static char path[96];
@@ -82,9 +89,9 @@ const char *scripts_path(void)
 
 void scripts_write(int variant)
 {
-    const int *r = rates[variant];
+    const int *r = rates[variant], *c = caps[variant];
     FILE *f = fopen(scripts_path(), "w");
-    if (f == NULL || fprintf(f, text, variant, r[0], r[1], r[2], r[3]) < 0 || fclose(f) != 0)
+    if (f == NULL || fprintf(f, text, variant, r[0], c[0], r[1], c[1], r[2], c[2], r[3], c[3]) < 0 || fclose(f) != 0)
         abort();
     in_file = variant;
     broken = false;

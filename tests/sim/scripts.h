@@ -27,6 +27,8 @@ const struct sim_webhook *scripts_webhook(struct bytes name);
 
 /* Requests of an integration a second in that variant; 0: no limit. */
 int scripts_rate(int integration, int variant);
+/* … and how many of them at once. */
+int scripts_cap(int integration, int variant);
 
 const char *scripts_path(void);
 /* Writes the file. */
