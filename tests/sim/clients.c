@@ -1,6 +1,7 @@
 #include "clients.h"
 
 #include "oracle.h"
+#include "owed.h"
 #include "server.h"
 
 #include <jansson.h>
@@ -106,13 +107,13 @@ void clients_put_envelope(struct buf *out, const struct ask *a)
 
 void clients_acknowledge(struct ask *a)
 {
-    if (!a->acknowledged)
-        waiting--;
-    if (!a->acknowledged) {
-        a->acknowledged_ms = clock_wall_ms();
-        a->acknowledged_ns = clock_now_ns();
-    }
+    if (a->acknowledged)
+        return;
+    waiting--;
     a->acknowledged = true;
+    a->acknowledged_ms = clock_wall_ms();
+    a->acknowledged_ns = clock_now_ns();
+    owed_since(a);
 }
 
 static void take_ids(struct ask *a, const json_t *ids)
@@ -266,16 +267,16 @@ void clients_again(uint64_t pick)
 static void on_call_answer(void *ud, int status, struct bytes json)
 {
     struct ask *a = ud;
-    waiting--;
-    if (status == 0 || status == 503)
+    if (status == 0 || status == 503) {
+        waiting--;
         return;
+    }
     json_t *answer = json_loadb(json.data, json.len, 0, NULL);
     const char *id = json_string_value(json_object_get(answer, "id"));
     if ((status != 200 && status != 202) || id == NULL || uuid_parse(bytes_of(id), &a->ids[0]) != 0)
         violation("answer", "%s: a call is answered %d %.*s", a->tag, status, (int)json.len, json.data);
     a->id_count = 1;
-    a->acknowledged = true;
-    a->acknowledged_ms = clock_wall_ms();
+    clients_acknowledge(a);
     json_decref(answer);
 }
 

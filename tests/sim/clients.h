@@ -22,6 +22,7 @@ struct ask {
     int64_t pause_s; /* of a flow: how long it sleeps */
     bool acknowledged;
     int64_t acknowledged_ms, acknowledged_ns;
+    unsigned owed;          /* by which webhooks: owed.c */
     bool cancel_asked;      /* of the run */
     const struct ask *flow; /* of an approval: what it approves */
     int tries;

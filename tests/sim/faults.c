@@ -118,12 +118,18 @@ void faults_end(void)
     crash.at = 0;
 }
 
+int64_t faults_sound_ns(void)
+{
+    int64_t since = 0;
+    for (int i = 0; i < FAULT_COUNT; i++)
+        if (until_ns[i] != 0 && until_ns[i] + RECENT_NS > since)
+            since = until_ns[i] + RECENT_NS;
+    return since;
+}
+
 bool faults_recent(void)
 {
-    for (int i = 0; i < FAULT_COUNT; i++)
-        if (until_ns[i] != 0 && clock_now_ns() < until_ns[i] + RECENT_NS)
-            return true;
-    return false;
+    return clock_now_ns() < faults_sound_ns();
 }
 
 const char *faults_name(enum fault f)

@@ -27,6 +27,8 @@ void faults_crash_at(uint64_t change, bool power, int64_t down_ns);
 void faults_end(void);
 /* There is one now, or there was a moment ago. */
 bool faults_recent(void);
+/* Since when, or from when on, there is none. */
+int64_t faults_sound_ns(void);
 const char *faults_name(enum fault f);
 
 #endif

@@ -3,6 +3,8 @@
 #include "clients.h"
 #include "disk.h"
 #include "host/api.h"
+#include "owed.h"
+#include "pace.h"
 #include "rates.h"
 #include "rule.h"
 #include "traces.h"
@@ -101,6 +103,7 @@ static struct delivery *add(const struct live *l)
     *at = d;
     d->tag_chain = *tag_bucket(d->tag);
     *tag_bucket(d->tag) = d;
+    owed_no_more(d->tag, w);
     if (!clients_asked(d->tag, w))
         violation("cause", "%s: nobody asked for it", name_of(d));
     return d;
@@ -187,11 +190,12 @@ struct sent *oracle_sent(const struct exchange *x, int integration, int in_fligh
     if (d->webhook->integration != integration)
         violation("cause", "%s: sent to i%d", name_of(d), integration);
     check_send(d);
+    pace_sent(d, in_flight);
     rates_sent(integration, in_flight);
     d->at_risk = false;
     struct sent *s = world_alloc(sizeof *s);
     *s = (struct sent){
-        .life = world.life, .number = x->attempt.number, .at_ns = clock_now_ns(), .at_ms = clock_wall_ms()};
+        .of = d, .life = world.life, .number = x->attempt.number, .at_ns = clock_now_ns(), .at_ms = clock_wall_ms()};
     s->needs_json = d->webhook->needs_json;
     if (d->last != NULL)
         d->last->next = s;
@@ -205,7 +209,7 @@ struct sent *oracle_sent(const struct exchange *x, int integration, int in_fligh
     return s;
 }
 
-void oracle_told(struct sent *s, const struct attempt *a, int64_t token, bool no_json)
+void oracle_told(struct sent *s, const struct attempt *a, int64_t token, bool no_json, int in_flight)
 {
     s->told = true;
     s->end_ms = clock_wall_ms();
@@ -215,6 +219,7 @@ void oracle_told(struct sent *s, const struct attempt *a, int64_t token, bool no
     s->retry_after_ms = a->retry_after_ms;
     s->token = token;
     s->bad = no_json && s->needs_json && attempt_succeeded(a);
+    pace_told(s->of, in_flight);
 }
 
 bool oracle_succeeded(const struct sent *s)
@@ -254,9 +259,16 @@ static size_t note_risks(void)
     return n;
 }
 
+static void end_life(void)
+{
+    pace_life_ends();
+    owed_life_ends();
+}
+
 void oracle_crashed(void)
 {
     (void)note_risks();
+    end_life();
 }
 
 void oracle_stopped(bool waited)
@@ -264,6 +276,7 @@ void oracle_stopped(bool waited)
     size_t n = note_risks();
     if (n > 0 && waited)
         violation("stop", "stopped in order with %zu deliveries in flight", n);
+    end_life();
 }
 
 uint64_t oracle_hash(void)
@@ -297,6 +310,7 @@ void oracle_look(void)
     if (++looks % LOOK_EVERY != 0)
         return;
     check_heap();
+    pace_look();
     if (world.api == NULL)
         return;
     const struct dispatch *d = world.api->dispatch;

@@ -16,6 +16,7 @@ struct exchange;
 
 struct sent {
     struct sent *next;
+    struct delivery *of;
     int life;
     int number;                   /* as the host counts */
     int64_t at_ns, at_ms, end_ms; /* wall clock in ms */
@@ -47,8 +48,8 @@ struct delivery {
 /* A request leaves the host; the record of it is filled in as it goes on, until it is told. `in_flight` of the
  * integration are under way, with it. */
 struct sent *oracle_sent(const struct exchange *x, int integration, int in_flight);
-/* The host is about to be told. */
-void oracle_told(struct sent *s, const struct attempt *a, int64_t token, bool no_json);
+/* The host is about to be told; `in_flight` of the integration are left. */
+void oracle_told(struct sent *s, const struct attempt *a, int64_t token, bool no_json, int in_flight);
 void oracle_resend_asked(const struct uuid *id);
 void oracle_resend_refused(const struct uuid *id);
 void oracle_crashed(void);

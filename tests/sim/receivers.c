@@ -255,7 +255,8 @@ static void on_due(struct timer *due, int64_t now_ns)
         return;
     fill(t, p);
     if (p->sent != NULL)
-        oracle_told(p->sent, &x->attempt, p->fate.token, p->fate.garbage || p->fate.huge);
+        oracle_told(p->sent, &x->attempt, p->fate.token, p->fate.garbage || p->fate.huge,
+                    in_flight[p->integration] - 1);
     free_parcel(p);
     x->done(x);
 }

@@ -5,6 +5,8 @@
 #include "core/run.h"
 #include "faults.h"
 #include "oracle.h"
+#include "owed.h"
+#include "pace.h"
 #include "receivers.h"
 #include "rule.h"
 #include "server.h"
@@ -336,8 +338,7 @@ static void check_ask(const struct ask *a)
 {
     for (size_t i = 0; i < sim_webhook_count; i++) {
         const struct sim_webhook *w = &sim_webhooks[i];
-        bool makes = a->event != NULL ? w->event != NULL && strcmp(w->event, a->event) == 0 : w == a->webhook;
-        if (makes && !is_there(a, w))
+        if (owed_by(a, w) && !is_there(a, w))
             violation("lost", "%s was acknowledged, and its delivery by %s is not there", a->tag, w->name);
     }
     if (a->event != NULL && strcmp(a->event, "go") == 0 && !a->cancel_asked &&
@@ -352,6 +353,7 @@ struct settled settle(void)
     receivers_heal();
     faults_end();
     wait_for_rest();
+    pace_look();
     if (!world.failed)
         each_row(false, &n);
     if (!world.failed)
