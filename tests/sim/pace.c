@@ -7,11 +7,10 @@
 
 #include <stdlib.h>
 
-static const int64_t BEGIN_NS = 2 * NS_PER_S;    /* a life may take that long until it sends */
-static const int64_t IDLE_MAX_NS = 3 * NS_PER_S; /* in one piece, or more than is forgiven for a while */
-static const int64_t OVERDUE_NS = 5 * NS_PER_S;  /* a retry that has waited so long goes before what is fresh */
-enum { FORGIVEN = 5 };                           /* one part of so many of the time that passes */
-static const double STRETCH = 1.01;              /* of the interval between requests: limiter.h */
+static const int64_t BEGIN_NS = 2 * NS_PER_S;   /* a life may take that long until it sends */
+static const int64_t IDLE_MAX_NS = NS_PER_S;    /* in one piece, or more than is forgiven for a while */
+static const int64_t OVERDUE_NS = 5 * NS_PER_S; /* a retry that has waited so long goes before what is fresh */
+enum { FORGIVEN = 50 };                         /* one part of so many of the time: 98 % of the rate are promised */
 
 struct retry { /* to come for sure, unless it has come */
     struct retry *next;
@@ -124,7 +123,7 @@ static int64_t due_since(const struct line *l)
 static int64_t held_until(const struct line *l, int integration)
 {
     int rate = rates_lowest(integration, l->sent_ns);
-    int64_t interval = rate == 0 ? 0 : (int64_t)((double)NS_PER_S * STRETCH / rate);
+    int64_t interval = rate == 0 ? 0 : NS_PER_S / rate;
     if (l->in_flight >= rates_lowest_cap(integration, l->looked_ns))
         return INT64_MAX;
     return later(later(l->sent_ns + interval, l->paused_ns), later(l->began_ns + BEGIN_NS, faults_sound_ns()));
