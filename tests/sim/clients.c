@@ -86,7 +86,7 @@ bool clients_once(const char *tag)
 
 /* --- events ------------------------------------------------------------------------------------------------------- */
 
-static void put_data(struct buf *out, const struct ask *a)
+void clients_put_data(struct buf *out, const struct ask *a)
 {
     buf_printf(out, "{\"tag\":\"%s\",\"pause\":%d,\"step\":\"\",\"trace\":\"\",\"by\":\"%s\",\"pad\":\"", a->tag,
                (int)a->pause_s, a->tag);
@@ -101,7 +101,7 @@ void clients_put_envelope(struct buf *out, const struct ask *a)
     if (a->keyed)
         buf_printf(out, "\"id\":\"key-%s\",", a->tag);
     buf_printf(out, "\"name\":\"%s\",\"data\":", a->event);
-    put_data(out, a);
+    clients_put_data(out, a);
     buf_append_char(out, '}');
 }
 
@@ -114,6 +114,12 @@ void clients_acknowledge(struct ask *a)
     a->acknowledged_ms = clock_wall_ms();
     a->acknowledged_ns = clock_now_ns();
     owed_since(a);
+}
+
+void clients_give_up(struct ask *a)
+{
+    if (!a->acknowledged)
+        waiting--;
 }
 
 static void take_ids(struct ask *a, const json_t *ids)
@@ -168,8 +174,7 @@ static void try_again(struct sending *s)
         world_at(&s->again, clock_now_ns() + clients_patience());
         return;
     }
-    if (!s->ask->acknowledged)
-        waiting--;
+    clients_give_up(s->ask);
     end_sending(s);
 }
 
@@ -260,110 +265,4 @@ void clients_again(uint64_t pick)
     struct ask *a = (struct ask *)clients_pick(pick, may_come_again);
     if (a != NULL)
         begin(a);
-}
-
-/* --- direct calls ------------------------------------------------------------------------------------------------- */
-
-static void on_call_answer(void *ud, int status, struct bytes json)
-{
-    struct ask *a = ud;
-    if (status == 0 || status == 503) {
-        waiting--;
-        return;
-    }
-    json_t *answer = json_loadb(json.data, json.len, 0, NULL);
-    const char *id = json_string_value(json_object_get(answer, "id"));
-    if ((status != 200 && status != 202) || id == NULL || uuid_parse(bytes_of(id), &a->ids[0]) != 0)
-        violation("answer", "%s: a call is answered %d %.*s", a->tag, status, (int)json.len, json.data);
-    a->id_count = 1;
-    clients_acknowledge(a);
-    json_decref(answer);
-}
-
-void clients_call(int number, const struct sim_webhook *w, bool wait)
-{
-    char tag[SIM_TAG];
-    struct buf data;
-    if (!server_is_open())
-        return;
-    snprintf(tag, sizeof tag, "e%d", number);
-    struct ask *a = clients_add(tag);
-    a->webhook = w;
-    a->tries = 1;
-    buf_init(&data);
-    put_data(&data, a);
-    note("%s: webhook %s is called", tag, w->name);
-    struct api_call *c = server_call(on_call_answer, a);
-    if (server_may_accept(c))
-        server_ops()->webhook(server_ops_ud(), w->name, buf_view(&data), wait ? 10000 : -1, c);
-    buf_fini(&data);
-}
-
-/* --- what people do ----------------------------------------------------------------------------------------------- */
-
-static bool has_ids(const struct ask *a)
-{
-    return a->id_count > 0;
-}
-
-static void on_resent(void *ud, int status, struct bytes json)
-{
-    struct uuid *id = ud;
-    if (status == 409 || status == 404)
-        oracle_resend_refused(id);
-    free(id);
-    if (status != 0 && status != 202 && status != 409 && status != 503 && status != 404)
-        violation("answer", "a resend is answered %d %.*s", status, (int)json.len, json.data);
-}
-
-void clients_resend(uint64_t pick)
-{
-    const struct ask *a = clients_pick(pick, has_ids);
-    if (a == NULL || !server_is_open())
-        return;
-    const struct uuid *id = &a->ids[(pick >> 32) % a->id_count];
-    char text[UUID_TEXT_SIZE];
-    uuid_format(id, text);
-    note("%s: %s is sent again by hand", a->tag, text);
-    oracle_resend_asked(id);
-    struct uuid *mine = world_alloc(sizeof *mine);
-    *mine = *id;
-    struct api_call *c = server_call(on_resent, mine);
-    if (server_may_accept(c))
-        server_ops()->resend(server_ops_ud(), *id, c);
-}
-
-static void on_looked(void *ud, int status, struct bytes json)
-{
-    (void)ud;
-    if (status != 0 && status != 200 && status != 404 && status != 503 && status != 500)
-        violation("answer", "a look is answered %d %.*s", status, (int)json.len, json.data);
-    if (json.len > 0 && memmem(json.data, json.len, SIM_SECRET, strlen(SIM_SECRET)) != NULL)
-        violation("secret", "the secret is in an answer");
-}
-
-void clients_look(uint64_t pick)
-{
-    if (!server_is_open())
-        return;
-    struct api_filter f = {.state = -1, .limit = 100};
-    struct buf metrics;
-    struct api_call *c = server_call(on_looked, NULL);
-    const struct ask *a = clients_pick(pick >> 8, has_ids);
-    switch (pick % 4) {
-    case 0:
-        server_ops()->deliveries(server_ops_ud(), &f, c);
-        break;
-    case 1:
-        server_ops()->runs(server_ops_ud(), &f, c);
-        break;
-    case 2:
-        server_ops()->delivery(server_ops_ud(), a != NULL ? a->ids[0] : (struct uuid){0}, c);
-        break;
-    default:
-        buf_init(&metrics);
-        server_ops()->metrics(server_ops_ud(), &metrics);
-        buf_fini(&metrics);
-        server_ops()->listing(server_ops_ud(), API_STATUS, c);
-    }
 }

@@ -1,6 +1,6 @@
 /*
- * clients: those who send events and call webhooks, as real ones do: what has an id of its own is sent again until it
- * is acknowledged, what has none is not.
+ * clients: those who send events, as real ones do: what has an id of its own is sent again until it is acknowledged,
+ * what has none is not.
  */
 #ifndef ANZOL_SIM_CLIENTS_H
 #define ANZOL_SIM_CLIENTS_H
@@ -33,18 +33,17 @@ struct ask {
 
 /* `number` makes the tag: unique. */
 void clients_event(int number, const char *event, bool keyed, size_t pad, int64_t pause_s);
-void clients_call(int number, const struct sim_webhook *w, bool wait);
 /* An event that is acknowledged already comes once more. `pick` chooses which. */
 void clients_again(uint64_t pick);
-/* A finished delivery is sent again by hand. */
-void clients_resend(uint64_t pick);
-/* Somebody looks: lists, one delivery, runs, status, metrics. */
-void clients_look(uint64_t pick);
 
 /* --- for clients of other kinds */
 /* One more, that waits for its acknowledgement. */
 struct ask *clients_add(const char *tag);
 void clients_acknowledge(struct ask *a);
+/* Nobody asks for it any more. */
+void clients_give_up(struct ask *a);
+/* What is sent with it, as JSON. */
+void clients_put_data(struct buf *out, const struct ask *a);
 /* The event as it is sent. */
 void clients_put_envelope(struct buf *out, const struct ask *a);
 /* Sends it, again and again where it has an id. `text` is taken. */

@@ -161,7 +161,9 @@ static void check_send(struct delivery *d)
         violation("double", "%s: sent again while attempt %d is in flight", name_of(d), last->number);
     else if (d->resend_asked) {
         d->series = NULL;
-        d->resend_asked = false;
+        d->resend_asked = d->resends > 0;
+        d->resend_taken = false;
+        d->resent_after = NULL;
     } else if (last == NULL)
         return;
     else if (d->at_risk)
@@ -212,6 +214,7 @@ struct sent *oracle_sent(const struct exchange *x, int integration, int in_fligh
 void oracle_told(struct sent *s, const struct attempt *a, int64_t token, bool no_json, int in_flight)
 {
     s->told = true;
+    s->end_ns = clock_now_ns();
     s->end_ms = clock_wall_ms();
     s->class = a->class;
     s->error = a->error;
@@ -227,17 +230,20 @@ bool oracle_succeeded(const struct sent *s)
     return s->told && s->status / 100 == 2 && !s->bad;
 }
 
-void oracle_resend_asked(const struct uuid *id)
+void oracle_resend_asked(struct delivery *d)
 {
-    struct delivery *d = oracle_find(id);
-    if (d != NULL)
-        d->resend_asked = true;
+    d->resends++;
+    d->resend_asked = true;
 }
 
-void oracle_resend_refused(const struct uuid *id)
+void oracle_resend_answered(struct delivery *d, int status, bool alone)
 {
-    struct delivery *d = oracle_find(id);
-    if (d != NULL)
+    d->resends--;
+    if (status == 202 || status == 0)
+        d->resend_taken = true;
+    if (status == 202 && alone)
+        d->resent_after = d->last;
+    if (d->resends == 0 && !d->resend_taken)
         d->resend_asked = false;
 }
 

@@ -18,9 +18,9 @@ struct sent {
     struct sent *next;
     struct delivery *of;
     int life;
-    int number;                   /* as the host counts */
-    int64_t at_ns, at_ms, end_ms; /* wall clock in ms */
-    bool told;                    /* the host knows how it ended */
+    int number;                           /* as the host counts */
+    int64_t at_ns, end_ns, at_ms, end_ms; /* wall clock in ms */
+    bool told;                            /* the host knows how it ended */
     bool needs_json;
     bool bad;    /* a 2xx that the webhook's rule calls no success */
     bool unsure; /* … but died, maybe before it was in the record */
@@ -36,12 +36,15 @@ struct delivery {
     struct uuid id;
     const struct sim_webhook *webhook;
     char tag[SIM_TAG], step[16];
-    uint64_t hash;             /* of the stored request */
-    struct sent *first, *last; /* in order; NULL: none */
-    struct sent *series;       /* the first of those that the retry rule counts */
-    bool resend_asked;         /* by hand: a new series may begin */
-    bool at_risk;              /* at the last crash it was in flight or being recorded */
-    bool was_at_risk;          /* at any crash */
+    uint64_t hash;                   /* of the stored request */
+    struct sent *first, *last;       /* in order; NULL: none */
+    struct sent *series;             /* the first of those that the retry rule counts */
+    bool resend_asked;               /* by hand: a new series may begin */
+    bool resend_taken;               /* … surely, or maybe */
+    int resends;                     /* … that are not answered */
+    const struct sent *resent_after; /* one was taken: there must be another attempt after this; NULL: none was */
+    bool at_risk;                    /* at the last crash it was in flight or being recorded */
+    bool was_at_risk;                /* at any crash */
 };
 
 /* --- what happens */
@@ -50,8 +53,9 @@ struct delivery {
 struct sent *oracle_sent(const struct exchange *x, int integration, int in_flight);
 /* The host is about to be told; `in_flight` of the integration are left. */
 void oracle_told(struct sent *s, const struct attempt *a, int64_t token, bool no_json, int in_flight);
-void oracle_resend_asked(const struct uuid *id);
-void oracle_resend_refused(const struct uuid *id);
+void oracle_resend_asked(struct delivery *d);
+/* Its answer: 202, a refusal; or 0, nobody knows. `alone`: no other was under way. */
+void oracle_resend_answered(struct delivery *d, int status, bool alone);
 void oracle_crashed(void);
 /* The host has stopped in order. `waited`: it had all the time and a sound disk, so nothing may be in flight. */
 void oracle_stopped(bool waited);

@@ -2,11 +2,14 @@
 
 #include "batches.h"
 #include "callers.h"
+#include "calls.h"
 #include "clients.h"
 #include "disk.h"
 #include "faults.h"
+#include "looks.h"
 #include "receivers.h"
 #include "reloads.h"
+#include "resends.h"
 #include "world.h"
 
 #include <inttypes.h>
@@ -204,7 +207,7 @@ static void on_due(struct timer *due, int64_t now_ns)
         batches_send(number, event_names[x->a], (size_t)x->b, (size_t)x->c);
         break;
     case ACT_CALL:
-        clients_call(number, &sim_webhooks[x->a], x->b);
+        calls_make(number, &sim_webhooks[x->a], x->b);
         break;
     case ACT_FLOW:
         clients_event(number, "go", true, 0, x->a);
@@ -216,13 +219,13 @@ static void on_due(struct timer *due, int64_t now_ns)
         clients_again((uint64_t)x->a);
         break;
     case ACT_RESEND:
-        clients_resend((uint64_t)x->a);
+        resends_ask((uint64_t)x->a);
         break;
     case ACT_CANCEL:
         callers_cancel((uint64_t)x->a);
         break;
     case ACT_LOOK:
-        clients_look((uint64_t)x->a);
+        looks_take((uint64_t)x->a);
         break;
     case ACT_RELOAD:
         reloads_load((int)x->a);

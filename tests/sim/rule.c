@@ -73,3 +73,15 @@ bool rule_goes_on(const struct delivery *d)
     int64_t asked = rule_asked(last) ? last->retry_after_ms : 0;
     return left > RULE_GRAIN_MS && asked + RULE_GRAIN_MS <= left;
 }
+
+bool rule_ends(const struct delivery *d)
+{
+    const struct sent *first, *last = d->last;
+    int tries = rule_count(d, &first);
+    if (last == NULL || !last->told || d->was_at_risk || tries < 1)
+        return false;
+    int64_t left = rule_left_ms(d, first, last);
+    int64_t asked = rule_asked(last) ? last->retry_after_ms : 0;
+    return tries > d->webhook->delay_count || !rule_repeatable(d, last) || left < -RULE_GRAIN_MS ||
+           asked > left + RULE_GRAIN_MS;
+}

@@ -25,5 +25,7 @@ int64_t rule_least_ms(const struct delivery *d, const struct sent *first, const 
 int64_t rule_most_ms(const struct delivery *d, const struct sent *first, const struct sent *last, int tries);
 /* Its last attempt failed, and there is another for it, within the window: for sure. */
 bool rule_goes_on(const struct delivery *d);
+/* There is none: for sure. */
+bool rule_ends(const struct delivery *d);
 
 #endif

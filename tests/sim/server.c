@@ -1,5 +1,6 @@
 #include "server.h"
 
+#include "faults.h"
 #include "host/api.h"
 #include "world.h"
 
@@ -18,6 +19,7 @@ struct api_call {
     server_done *done;
     api_done *local;
     void *ud;
+    int64_t due_ns; /* its answer, at the latest */
 };
 
 struct api_batch {
@@ -29,6 +31,8 @@ struct api_batch {
     server_done *done;
     void *ud;
 };
+
+static const int64_t ANSWER_NS = 2 * NS_PER_S; /* a sound host has answered by then */
 
 static struct server *door; /* the open one */
 static struct api_call *calls;
@@ -57,6 +61,7 @@ struct api_call *server_call(server_done *done, void *ud)
     c->done = done;
     c->ud = ud;
     c->server = door;
+    c->due_ns = clock_now_ns() + ANSWER_NS;
     c->next = calls;
     c->link = &calls;
     if (calls != NULL)
@@ -64,6 +69,11 @@ struct api_call *server_call(server_done *done, void *ud)
     calls = c;
     door->open++;
     return c;
+}
+
+void server_call_waits(struct api_call *c, int64_t ms)
+{
+    c->due_ns += ms * NS_PER_MS;
 }
 
 bool server_may_accept(struct api_call *c)
@@ -84,11 +94,31 @@ static void free_call(struct api_call *c)
     free(c);
 }
 
+/* So much is under way that more may be refused; what the host has of its own to write comes on top. */
+static bool is_full(void)
+{
+    size_t n = door->open;
+    for (const struct api_batch *b = batches; b != NULL; b = b->next)
+        n += b->unanswered;
+    return n >= API_WRITES_MAX / 2;
+}
+
+static void check_answer(const struct api_call *c, int status, struct bytes text)
+{
+    bool sound = !faults_recent() && !world.dead;
+    if (sound && status >= 500 && !(status == 503 && (world.stopping || is_full())))
+        violation("answer", "a sound host answers %d %.*s", status, (int)text.len, text.data);
+    if (sound && clock_now_ns() > c->due_ns && faults_sound_ns() < c->due_ns)
+        violation("answer", "an answer comes %.1f s late", (double)(clock_now_ns() - c->due_ns) / 1e9);
+}
+
 static void answer(struct api_call *c, int status, struct bytes text)
 {
     server_done *done = c->done;
     api_done *local = c->local;
     void *ud = c->ud;
+    if (local == NULL)
+        check_answer(c, status, text);
     if (local != NULL)
         free(c);
     else
@@ -167,10 +197,11 @@ static void feed(struct api_batch *b)
 
 void api_batch_line(struct api_batch *b, uint64_t line, enum api_line_result result, const struct err *e)
 {
-    (void)e;
     b->unanswered--;
     if (world.dead)
         return;
+    if (result == API_LINE_REJECTED && !faults_recent())
+        violation("answer", "a sound host rejects a line: %s", e->message);
     b->each(b->ud, line - 1, result);
     end_if_done(b);
 }

@@ -1,7 +1,8 @@
 /*
  * server: the API's door, in the place of net/server.c and net/batch.c: calls come from clients.c instead of sockets.
  *
- * A call is answered once by `done`; status 0: it never will be, the host died or ended first.
+ * A call is answered once by `done`; status 0: it never will be, the host died or ended first. It is a violation when a
+ * sound host answers late, or with a fault of its own, or refuses what it has room for.
  */
 #ifndef ANZOL_SIM_SERVER_H
 #define ANZOL_SIM_SERVER_H
@@ -17,6 +18,8 @@ const struct api_ops *server_ops(void);
 void *server_ops_ud(void);
 /* A call, to be handed to one of the ops. */
 struct api_call *server_call(server_done *done, void *ud);
+/* It may take that long until it is answered, … */
+void server_call_waits(struct api_call *c, int64_t ms);
 /* It takes new work now; else the call is answered 503, and is gone. */
 bool server_may_accept(struct api_call *c);
 

@@ -5,18 +5,18 @@
 #include "core/run.h"
 #include "faults.h"
 #include "oracle.h"
+#include "outcomes.h"
 #include "owed.h"
 #include "pace.h"
 #include "receivers.h"
-#include "rule.h"
 #include "server.h"
+#include "text.h"
 #include "traces.h"
 
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 static const int64_t LOOK_EVERY_NS = 60 * NS_PER_S;
 static const int64_t ANSWER_MAX_NS = 60 * NS_PER_S;
@@ -84,12 +84,6 @@ static json_t *list(bool runs, int state, int64_t before_seq, int limit)
     return take_answer();
 }
 
-static const char *text(const json_t *o, const char *key)
-{
-    const char *s = json_string_value(json_object_get(o, key));
-    return s != NULL ? s : "";
-}
-
 /* --- waiting for the end ------------------------------------------------------------------------------------------ */
 
 static bool any(bool runs, int state)
@@ -127,99 +121,8 @@ static void wait_for_rest(void)
                                       : "something is pending");
 }
 
-/* --- deliveries --------------------------------------------------------------------------------------------------- */
-
-static int status_of(const json_t *attempt)
-{
-    return (int)json_integer_value(json_object_get(attempt, "status"));
-}
-
-static const char *kind_of(const json_t *o)
-{
-    return text(json_object_get(o, "error"), "kind");
-}
-
-/* "2026-01-01T17:32:40.311Z" */
-static int64_t time_of(const json_t *o, const char *key)
-{
-    struct tm tm = {0};
-    const char *dot = strptime(text(o, key), "%Y-%m-%dT%H:%M:%S", &tm);
-    return dot == NULL ? -1 : (int64_t)timegm(&tm) * MS_PER_S + strtol(dot + 1, NULL, 10);
-}
-
-static bool same(const struct sent *s, const json_t *attempt)
-{
-    return s->told && s->at_ms == time_of(attempt, "started_at") &&
-           s->number == json_integer_value(json_object_get(attempt, "number")) && s->status == status_of(attempt) &&
-           (s->bad || strcmp(attempt_error_name(s->error), kind_of(attempt)) == 0);
-}
-
-/* The next attempt of the log that is not what a restart has written of a crash. */
-static json_t *next_attempt(const json_t *attempts, size_t *i)
-{
-    while (*i < json_array_size(attempts)) {
-        json_t *a = json_array_get(attempts, (*i)++);
-        if (strcmp(kind_of(a), "crash") != 0)
-            return a;
-    }
-    return NULL;
-}
-
-/* The log holds each attempt that the host was told of, in order; it may lack those of which it was told when it died.
+/* --- deliveries ------------------------------------------------------------------------------------------------------
  */
-static void check_attempts(const struct delivery *d, const json_t *log)
-{
-    const json_t *attempts = json_object_get(log, "attempts");
-    size_t i = 0;
-    json_t *a = next_attempt(attempts, &i);
-    for (const struct sent *s = d->first; s != NULL; s = s->next) {
-        if (a != NULL && same(s, a))
-            a = next_attempt(attempts, &i);
-        else if (s->told && !s->unsure)
-            violation("log", "%s %s: attempt %d (status %d) is not in the log", d->tag, d->webhook->name, s->number,
-                      s->status);
-    }
-    if (a != NULL)
-        violation("log", "%s %s: the log holds an attempt %d that no receiver has seen", d->tag, d->webhook->name,
-                  (int)json_integer_value(json_object_get(a, "number")));
-}
-
-static bool may_be_unknown(const struct delivery *d)
-{
-    if (d->webhook->key)
-        return false;
-    return d->was_at_risk || (d->last != NULL && d->last->told && d->last->class == ATTEMPT_AMBIGUOUS);
-}
-
-/* Because the window was over, or because the rule has no further attempt. */
-static void check_given_up(const struct delivery *d, const json_t *log)
-{
-    bool window = strcmp(kind_of(log), "window") == 0;
-    bool early = window ? !d->was_at_risk && d->series != NULL &&
-                              time_of(log, "finished_at") - d->series->at_ms <= d->webhook->within_ms
-                        : rule_goes_on(d);
-    if (early)
-        violation("outcome", "%s %s: given up early", d->tag, d->webhook->name);
-}
-
-static void check_state(const struct delivery *d, const json_t *log)
-{
-    const char *state = text(log, "state");
-    const struct sent *last = d->last;
-    bool ok = last != NULL && oracle_succeeded(last);
-    if (strcmp(state, "succeeded") == 0) {
-        if (!ok)
-            violation("outcome", "%s %s: succeeded, and its last attempt did not", d->tag, d->webhook->name);
-    } else if (strcmp(state, "unknown") == 0) {
-        if (!may_be_unknown(d))
-            violation("outcome", "%s %s: unknown without a reason", d->tag, d->webhook->name);
-    } else if (strcmp(state, "failed") == 0) {
-        check_given_up(d, log);
-        if (ok && !last->unsure)
-            violation("outcome", "%s %s: failed, and its last attempt succeeded", d->tag, d->webhook->name);
-    } else
-        violation("outcome", "%s %s: %s at the end", d->tag, d->webhook->name, state);
-}
 
 /* What was never sent: given up because the window had passed, or unknown because it was marked when the host died. */
 static void check_unsent(const json_t *log)
@@ -229,6 +132,14 @@ static void check_unsent(const json_t *log)
     bool lost = strcmp(state, "unknown") == 0 && w != NULL && !w->key && world.crashes > 0;
     if (!lost)
         violation("outcome", "%s %s: %s, and was never sent", webhook, text(log, "id"), state);
+}
+
+/* Sent again by hand: that was promised. Without the key it may have been marked when the host died. */
+static void check_resent(const struct delivery *d, const json_t *log)
+{
+    bool lost = !d->webhook->key && world.crashes > 0;
+    if (d->resent_after == d->last && !lost)
+        violation("lost", "%s %s: to be sent again by hand, and it was not", d->tag, text(log, "id"));
 }
 
 static void check_delivery(const char *id, struct settled *n)
@@ -247,8 +158,8 @@ static void check_delivery(const char *id, struct settled *n)
     if (d == NULL || d->first == NULL)
         check_unsent(log);
     else {
-        check_attempts(d, log);
-        check_state(d, log);
+        outcomes_check(d, log);
+        check_resent(d, log);
     }
     if (world.failed && world.trace)
         json_dumpf(log, stderr, JSON_INDENT(1));
