@@ -7,10 +7,10 @@
 
 #include <stdlib.h>
 
-static const int64_t BEGIN_NS = 2 * NS_PER_S;   /* a life may take that long until it sends */
-static const int64_t IDLE_MAX_NS = NS_PER_S;    /* in one piece, or more than is forgiven for a while */
-static const int64_t OVERDUE_NS = 5 * NS_PER_S; /* a retry that has waited so long goes before what is fresh */
-enum { FORGIVEN = 50 };                         /* one part of so many of the time: 98 % of the rate are promised */
+static const int64_t BEGIN_NS = 2 * NS_PER_S; /* a life may take that long until it sends */
+static const int64_t IDLE_MAX_NS = NS_PER_S;  /* in one piece, or more than is forgiven for a while */
+static const int64_t OVERDUE_NS = NS_PER_S;   /* a retry that has waited so long goes before what is fresh */
+enum { FORGIVEN = 50 };                       /* one part of so many of the time: 98 % of the rate are promised */
 
 struct retry { /* to come for sure, unless it has come */
     struct retry *next;

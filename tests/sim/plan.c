@@ -57,10 +57,16 @@ static struct action *add(enum action_kind kind)
     return x;
 }
 
-/* More than the lanes hold in memory. */
+/* More than the lanes hold in memory; half of the time a receiver has a bad time meanwhile. */
 static void add_flood(void)
 {
     int64_t at = some_time(), pad = chance(0.3) ? 3000 : 20;
+    if (chance(0.5))
+        *add(ACT_MOOD) = (struct action){.kind = ACT_MOOD,
+                                         .at_ns = at,
+                                         .a = (int64_t)below(3),
+                                         .b = (int64_t)below(MOOD_COUNT),
+                                         .c = 3 * 60 * MS_PER_S};
     for (uint64_t n = 20 + below(40); n > 0; n--) {
         struct action *x = add(ACT_BATCH);
         x->at_ns = at + (int64_t)below((uint64_t)MINUTE_NS);
