@@ -248,7 +248,7 @@ sim sim-planted sim-sweep: deps-test
 	@$(MAKE) --no-print-directory -j2 $(BUILD)/simulator
 	@$(SIMULATE_$@)
 SIMULATE_sim         = $(BUILD)/simulator --seed $(SEED) --seeds $(SEEDS) --jobs $(JOBS)
-SIMULATE_sim-planted = for bug in drop double leak early keyless; do $(BUILD)/simulator --plant $$bug --seed $(SEED) --seeds 100 --jobs $(JOBS) --no-shrink || exit 1; done
+SIMULATE_sim-planted = for bug in drop double leak early keyless slow; do $(BUILD)/simulator --plant $$bug --seed $(SEED) --seeds 100 --jobs $(JOBS) --no-shrink || exit 1; done
 SIMULATE_sim-sweep   = $(BUILD)/simulator --sweep --seed $(SEED) --jobs $(JOBS)
 
 # Each comparison told to the fuzzer takes half of the time; words that must be there are in the dictionaries.

@@ -8,8 +8,9 @@
 
 static const double NOW_AND_THEN = 0.0005;
 
-static const char *const names[] = {[PLANT_NONE] = "none", [PLANT_DROP] = "drop",   [PLANT_DOUBLE] = "double",
-                                    [PLANT_LEAK] = "leak", [PLANT_EARLY] = "early", [PLANT_KEYLESS] = "keyless"};
+static const char *const names[] = {
+    [PLANT_NONE] = "none",   [PLANT_DROP] = "drop",       [PLANT_DOUBLE] = "double", [PLANT_LEAK] = "leak",
+    [PLANT_EARLY] = "early", [PLANT_KEYLESS] = "keyless", [PLANT_SLOW] = "slow"};
 
 enum plant plant_parse(const char *name)
 {
@@ -77,5 +78,7 @@ int64_t __wrap_limiter_take(struct limiter *l, int64_t now_ns)
     int64_t wait = __real_limiter_take(l, now_ns);
     if (world.plant == PLANT_LEAK && dice_chance(DICE_TURN, NOW_AND_THEN))
         *l = before;
+    if (world.plant == PLANT_SLOW && wait == 0)
+        l->tat_ns += l->interval_ns;
     return wait;
 }

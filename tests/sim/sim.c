@@ -404,7 +404,7 @@ static int sweep(void)
 
 static const char usage[] =
     "sim --seed N [--seeds COUNT] [--jobs N] [--trace] [--only N,N,…] [--no-shrink] [--replay]\n"
-    "    [--plant drop|double|leak|early|keyless] [--sweep [--every N]] [--crash-at N [--power]]\n";
+    "    [--plant drop|double|leak|early|keyless|slow] [--sweep [--every N]] [--crash-at N [--power]]\n";
 
 static int read_options(int argc, char **argv)
 {

@@ -30,7 +30,7 @@ while read -r seed why; do
     esac
 done <seeds
 check "a day goes the same way twice" --seed 7 --replay
-for bug in drop double leak early keyless; do
+for bug in drop double leak early keyless slow; do
     check "the planted bug '$bug' is found" --plant "$bug" --seeds 100 --no-shrink
 done
 check "death before each change of the disk" --seed 2 --sweep --every 40

@@ -21,11 +21,12 @@ struct disk;
 
 enum plant { /* a bug, planted to see that it is caught */
              PLANT_NONE,
-             PLANT_DROP,   /* a record is said to be committed, and is not */
-             PLANT_DOUBLE, /* a request is sent twice */
-             PLANT_LEAK,   /* the limiter forgets a request it has let go */
-             PLANT_EARLY,  /* an event is acknowledged before it is committed */
-             PLANT_KEYLESS /* what has no key is not written down before it is sent */
+             PLANT_DROP,    /* a record is said to be committed, and is not */
+             PLANT_DOUBLE,  /* a request is sent twice */
+             PLANT_LEAK,    /* the limiter forgets a request it has let go */
+             PLANT_EARLY,   /* an event is acknowledged before it is committed */
+             PLANT_KEYLESS, /* what has no key is not written down before it is sent */
+             PLANT_SLOW     /* half of the rate */
 };
 
 struct world {
