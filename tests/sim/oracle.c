@@ -163,7 +163,6 @@ static void check_send(struct delivery *d)
         d->series = NULL;
         d->resend_asked = d->resends > 0;
         d->resend_taken = false;
-        d->resent_after = NULL;
     } else if (last == NULL)
         return;
     else if (d->at_risk)
@@ -181,6 +180,14 @@ static const struct flight *flight_of(const struct exchange *x)
     return (const struct flight *)((const char *)x - offsetof(struct flight, exchange));
 }
 
+/* It has come; or nobody knows any more whether it will. */
+static void forget_resend(struct delivery *d)
+{
+    if (d->resent_after != NULL)
+        pace_fresh(d->webhook->integration, false);
+    d->resent_after = NULL;
+}
+
 struct sent *oracle_sent(const struct exchange *x, int integration, int in_flight)
 {
     const struct live *l = flight_of(x)->live;
@@ -192,6 +199,7 @@ struct sent *oracle_sent(const struct exchange *x, int integration, int in_fligh
     if (d->webhook->integration != integration)
         violation("cause", "%s: sent to i%d", name_of(d), integration);
     check_send(d);
+    forget_resend(d);
     pace_sent(d, in_flight);
     rates_sent(integration, in_flight);
     d->at_risk = false;
@@ -241,8 +249,10 @@ void oracle_resend_answered(struct delivery *d, int status, bool alone)
     d->resends--;
     if (status == 202 || status == 0)
         d->resend_taken = true;
-    if (status == 202 && alone)
+    if (status == 202 && alone) {
         d->resent_after = d->last;
+        pace_fresh(d->webhook->integration, true);
+    }
     if (d->resends == 0 && !d->resend_taken)
         d->resend_asked = false;
 }
@@ -265,10 +275,15 @@ static size_t note_risks(void)
     return n;
 }
 
+/* What has no key may have been marked. */
 static void end_life(void)
 {
     pace_life_ends();
     owed_life_ends();
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (struct delivery *d = by_id[i]; d != NULL; d = d->chain)
+            if (!d->webhook->key)
+                forget_resend(d);
 }
 
 void oracle_crashed(void)
