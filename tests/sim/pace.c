@@ -151,9 +151,9 @@ static void look(int integration)
     else
         l->idle_ns = later(0, l->idle_ns + (start < now ? now - start : 0) - (now - from) / FORGIVEN);
     if (l->idle_ns > IDLE_MAX_NS)
-        violation(
-            "pace", "i%d has something to send, and is idle for %.1f s more than it may be (fresh %d, a retry: %s)",
-            integration, (double)l->idle_ns / 1e9, l->fresh, l->retries != NULL ? l->retries->delivery->tag : "-");
+        violation("pace", "i%d has something to send (%d never sent, a retry of %s), and is idle for %.1f s too long",
+                  integration, l->fresh, l->retries != NULL ? l->retries->delivery->tag : "none",
+                  (double)l->idle_ns / 1e9);
 }
 
 void pace_look(void)
