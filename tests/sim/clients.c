@@ -240,6 +240,11 @@ void clients_event(int number, const char *event, bool keyed, size_t pad, int64_
     begin(a);
 }
 
+bool clients_has_ids(const struct ask *a)
+{
+    return a->id_count > 0;
+}
+
 const struct ask *clients_pick(uint64_t pick, bool (*fits)(const struct ask *))
 {
     uint64_t n = 0;

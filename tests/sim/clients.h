@@ -53,6 +53,8 @@ int64_t clients_patience(void);
 /* One of those that fit; NULL: none does. */
 const struct ask *clients_pick(uint64_t pick, bool (*fits)(const struct ask *));
 bool clients_is_flow(const struct ask *a);
+/* It is known which deliveries came of it. */
+bool clients_has_ids(const struct ask *a);
 
 /* --- for the oracles */
 bool clients_asked(const char *tag, const struct sim_webhook *w);

@@ -38,11 +38,6 @@ static void on_answer(void *ud, int status, struct bytes json)
     free(l);
 }
 
-static bool has_ids(const struct ask *a)
-{
-    return a->id_count > 0;
-}
-
 static struct api_call *begin(bool at_one)
 {
     struct look *l = world_alloc(sizeof *l);
@@ -52,7 +47,7 @@ static struct api_call *begin(bool at_one)
 
 static void look_at_one(uint64_t pick)
 {
-    const struct ask *a = clients_pick(pick, has_ids);
+    const struct ask *a = clients_pick(pick, clients_has_ids);
     if (a != NULL)
         server_ops()->delivery(server_ops_ud(), a->ids[0], begin(true));
 }

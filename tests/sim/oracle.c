@@ -115,8 +115,7 @@ static struct delivery *find_or_add(const struct live *l)
     return d != NULL ? d : add(l);
 }
 
-/* --- by the rule of retries
- * ------------------------------------------------------------------------------------------- */
+/* --- by the rule of retries --------------------------------------------------------------------------------------- */
 
 static void check_window(const struct delivery *d, const struct sent *first, int64_t now_ms)
 {
@@ -247,7 +246,7 @@ void oracle_resend_asked(struct delivery *d)
 void oracle_resend_answered(struct delivery *d, int status, bool alone)
 {
     d->resends--;
-    if (status == 202 || status == 0)
+    if (status == 202 || status == 503 || status == 0)
         d->resend_taken = true;
     if (status == 202 && alone) {
         d->resent_after = d->last;

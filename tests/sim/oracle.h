@@ -54,7 +54,7 @@ struct sent *oracle_sent(const struct exchange *x, int integration, int in_fligh
 /* The host is about to be told; `in_flight` of the integration are left. */
 void oracle_told(struct sent *s, const struct attempt *a, int64_t token, bool no_json, int in_flight);
 void oracle_resend_asked(struct delivery *d);
-/* Its answer: 202, a refusal; or 0, nobody knows. `alone`: no other was under way. */
+/* Its answer: 202, a refusal; or 503 or 0, nobody knows. `alone`: no other was under way. */
 void oracle_resend_answered(struct delivery *d, int status, bool alone);
 void oracle_crashed(void);
 /* The host has stopped in order. `waited`: it had all the time and a sound disk, so nothing may be in flight. */

@@ -64,11 +64,6 @@ static void on_answer(void *ud, int status, struct bytes json)
     free(r);
 }
 
-static bool has_ids(const struct ask *a)
-{
-    return a->id_count > 0;
-}
-
 static bool has_pending(const struct ask *a)
 {
     for (size_t i = 0; i < a->id_count; i++)
@@ -103,7 +98,7 @@ void resends_ask(uint64_t pick)
 {
     const struct ask *a = (pick & 1) != 0 ? clients_pick(pick >> 1, has_pending) : NULL;
     if (a == NULL)
-        a = clients_pick(pick >> 1, has_ids);
+        a = clients_pick(pick >> 1, clients_has_ids);
     if (a == NULL || !server_is_open())
         return;
     const struct uuid *id = pick_id(a, pick);

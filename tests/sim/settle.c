@@ -121,8 +121,7 @@ static void wait_for_rest(void)
                                       : "something is pending");
 }
 
-/* --- deliveries ------------------------------------------------------------------------------------------------------
- */
+/* --- deliveries --------------------------------------------------------------------------------------------------- */
 
 /* What was never sent: given up because the window had passed, or unknown because it was marked when the host died. */
 static void check_unsent(const json_t *log)
