@@ -182,9 +182,9 @@ static const struct flight *flight_of(const struct exchange *x)
 /* It has come; or nobody knows any more whether it will. */
 static void forget_resend(struct delivery *d)
 {
-    if (d->resent_after != NULL)
+    if (d->resend_owed)
         pace_fresh(d->webhook->integration, false);
-    d->resent_after = NULL;
+    d->resend_owed = false;
 }
 
 struct sent *oracle_sent(const struct exchange *x, int integration, int in_flight)
@@ -249,7 +249,7 @@ void oracle_resend_answered(struct delivery *d, int status, bool alone)
     if (status == 202 || status == 503 || status == 0)
         d->resend_taken = true;
     if (status == 202 && alone) {
-        d->resent_after = d->last;
+        d->resend_owed = true;
         pace_fresh(d->webhook->integration, true);
     }
     if (d->resends == 0 && !d->resend_taken)

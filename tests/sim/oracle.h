@@ -36,15 +36,15 @@ struct delivery {
     struct uuid id;
     const struct sim_webhook *webhook;
     char tag[SIM_TAG], step[16];
-    uint64_t hash;                   /* of the stored request */
-    struct sent *first, *last;       /* in order; NULL: none */
-    struct sent *series;             /* the first of those that the retry rule counts */
-    bool resend_asked;               /* by hand: a new series may begin */
-    bool resend_taken;               /* … surely, or maybe */
-    int resends;                     /* … that are not answered */
-    const struct sent *resent_after; /* one was taken: there must be another attempt after this; NULL: none was */
-    bool at_risk;                    /* at the last crash it was in flight or being recorded */
-    bool was_at_risk;                /* at any crash */
+    uint64_t hash;             /* of the stored request */
+    struct sent *first, *last; /* in order; NULL: none */
+    struct sent *series;       /* the first of those that the retry rule counts */
+    bool resend_asked;         /* by hand: a new series may begin */
+    bool resend_taken;         /* … surely, or maybe */
+    int resends;               /* … that are not answered */
+    bool resend_owed;          /* … one was taken, alone: there must be another attempt */
+    bool at_risk;              /* at the last crash it was in flight or being recorded */
+    bool was_at_risk;          /* at any crash */
 };
 
 /* --- what happens */

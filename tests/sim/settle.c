@@ -136,7 +136,7 @@ static void check_unsent(const json_t *log)
 /* Sent again by hand: that was promised. */
 static void check_resent(const struct delivery *d, const json_t *log)
 {
-    if (d->resent_after != NULL)
+    if (d->resend_owed)
         violation("lost", "%s %s: to be sent again by hand, and it was not", d->tag, text(log, "id"));
 }
 
