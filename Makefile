@@ -87,16 +87,19 @@ $(BUILD)/libdisk.a: $(DISK)
 	$(call say,ar  )ar rcs $@ $^
 $(BUILD)/sim/%.o: tests/sim/%.c
 	@mkdir -p $(@D)
-	$(call say,cc  )$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,cc  )$(CC) $(ALL_CFLAGS) -Itests -MMD -MP -c -o $@ $<
 
 $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libdisk.a $(BUILD)/libanzol.a
 	@mkdir -p $(@D)
 	$(call say,cc  )$(CC) $(ALL_CFLAGS) -Itests/unit -Itests -MMD -MP -MF $@.d -o $@ $< $(BUILD)/libdisk.a $(BUILD)/libanzol.a $(LIBS) -lcmocka
 
+# What sees to it that nothing is left of a program's processes and folders.
+LEAVING = $(wildcard tests/child.[ch] tests/files.[ch])
+
 # Simulated days: the runtime, and in the place of what is under it the objects here, which the linker finds first.
 SIM = $(patsubst tests/%.c,$(BUILD)/%.o,$(wildcard tests/sim/*.c))
-$(BUILD)/simulator: $(SIM) $(BUILD)/libanzol.a
-	$(call say,link)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -Wl,--wrap=store_submit,--wrap=limiter_take -o $@ $^ $(LIBS)
+$(BUILD)/simulator: $(SIM) $(LEAVING) $(BUILD)/libanzol.a
+	$(call say,link)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -Wl,--wrap=store_submit,--wrap=limiter_take -o $@ $(filter-out %.h,$^) $(LIBS)
 
 PRELOADS = $(BUILD)/crash.so $(BUILD)/record.so $(BUILD)/slow.so
 
@@ -116,7 +119,7 @@ $(PRELOADS): $(BUILD)/%.so: tests/e2e/%.c
 	$(call say,cc  )$(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra $(WERROR) -fPIC $(CFLAGS) -shared -o $@ $< -ldl
 
 # Lets each allocation fail once: see tests/alloc/README.md.
-$(BUILD)/alloc: $(wildcard tests/alloc/*.[ch]) tests/send_all.h $(BUILD)/libanzol.a
+$(BUILD)/alloc: $(wildcard tests/alloc/*.[ch]) $(LEAVING) tests/send_all.h $(BUILD)/libanzol.a
 	$(call say,cc  )$(CC) $(ALL_CFLAGS) -Itests -o $@ $(filter %.c %.a,$^) $(LIBS)
 
 -include $(OBJECTS:.o=.d) $(SIM:.o=.d) $(BUILD)/main.d $(UNIT:=.d)

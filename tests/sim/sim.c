@@ -1,6 +1,7 @@
 /*
  * sim: simulated days. Each seed is a world of its own, in a process of its own; see README.md.
  */
+#include "child.h"
 #include "clients.h"
 #include "disk.h"
 #include "faults.h"
@@ -479,6 +480,24 @@ static void same_addresses(char **argv)
     execv("/proc/self/exe", argv);
 }
 
+static int work(void *ud)
+{
+    int mode = *(int *)ud;
+    if (mode == 'r')
+        return check_replay();
+    if (mode == 'p')
+        return check_planted();
+    if (mode == 'w')
+        return sweep();
+    return run_seeds();
+}
+
+static void leave(void *ud)
+{
+    (void)ud;
+    world_remove_folder();
+}
+
 int main(int argc, char **argv)
 {
     same_addresses(argv);
@@ -487,11 +506,10 @@ int main(int argc, char **argv)
         fputs(usage, stderr);
         return 2;
     }
-    if (mode == 'r')
-        return check_replay();
-    if (mode == 'p')
-        return check_planted();
-    if (mode == 'w')
-        return sweep();
-    return run_seeds();
+    if (world_make_folder() != 0) {
+        perror("sim: no folder");
+        return 3;
+    }
+    int rc = child_guarded(work, leave, &mode);
+    return rc < 0 ? 3 : rc;
 }

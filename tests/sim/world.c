@@ -3,6 +3,7 @@
 #include "disk.h"
 #include "faults.h"
 #include "fiber.h"
+#include "files.h"
 #include "host/host.h"
 #include "host/loop.h"
 #include "oracle.h"
@@ -12,11 +13,9 @@
 
 #include <ev.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static const int64_t DAY_NS = 24 * 3600 * NS_PER_S;
@@ -340,11 +339,24 @@ void world_run(int64_t until_ns)
 
 /* --- its beginning and its end ------------------------------------------------------------------------------------ */
 
-int world_begin(void)
+static char worlds_folder[32];
+
+int world_make_folder(void)
 {
     const char *base = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+    snprintf(worlds_folder, sizeof worlds_folder, "%s/anzol-sim-XXXXXX", base);
+    return mkdtemp(worlds_folder) == NULL ? -1 : 0;
+}
+
+void world_remove_folder(void)
+{
+    files_remove(worlds_folder);
+}
+
+int world_begin(void)
+{
     char log[96];
-    snprintf(world.folder, sizeof world.folder, "%s/anzol-sim-XXXXXX", base);
+    snprintf(world.folder, sizeof world.folder, "%s/XXXXXX", worlds_folder);
     if (mkdtemp(world.folder) == NULL) {
         perror(world.folder);
         return -1;
@@ -366,12 +378,6 @@ int world_begin(void)
     return 0;
 }
 
-static int remove_one(const char *path, const struct stat *s, int what, struct FTW *where)
-{
-    (void)s, (void)what, (void)where;
-    return remove(path);
-}
-
 void world_end(void)
 {
     world_restart(DAY_NS, 0);
@@ -388,5 +394,5 @@ void world_end(void)
     disk_use(NULL);
     disk_free(world.disk);
     timers_fini(&world.events);
-    (void)nftw(world.folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    files_remove(world.folder);
 }

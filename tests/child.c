@@ -45,12 +45,14 @@ int child_guarded(int (*work)(void *ud), void (*cleanup)(void *ud), void *ud)
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1); /* so that those of a child that was killed can be waited for */
     pid_t pid = child_fork();
     if (pid == 0) {
+        (void)setpgid(0, 0);
         (void)sigprocmask(SIG_SETMASK, &before, NULL);
         exit(work(ud));
     }
+    (void)setpgid(pid, pid); /* whoever comes first */
     int number = pid < 0 ? 0 : await(pid, &watched, &status);
     if (number != 0)
-        (void)kill(pid, SIGKILL);
+        (void)kill(-pid, SIGKILL);
     while (waitpid(-1, NULL, 0) > 0)
         ;
     cleanup(ud);

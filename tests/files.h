@@ -1,8 +1,8 @@
 /*
- * files: of the folders that are worked in.
+ * files: of the folders that the alloc sweep and the simulator work in.
  */
-#ifndef ALLOC_FILES_H
-#define ALLOC_FILES_H
+#ifndef ANZOL_TESTS_FILES_H
+#define ANZOL_TESTS_FILES_H
 
 #include <stdbool.h>
 #include <stddef.h>
