@@ -200,7 +200,7 @@ void outcome_of_exchange(struct exchange *x)
     enum delivery_state state = state_after(r.verdict);
     outcome_fill(f, state);
     if (state == DELIVERY_WAITING)
-        f->update.row.due_ms = now_ms + r.delay_ms;
+        f->update.row.due_ms = now_ms + 1 + r.delay_ms; /* now_ms is rounded down, and a delay is never cut short */
     else
         f->update.row.finished_ms = now_ms;
     f->update.row.status = a->status;
