@@ -27,6 +27,7 @@ struct ask *clients_add(const char *tag)
 {
     struct ask *a = world_alloc(sizeof *a);
     snprintf(a->tag, sizeof a->tag, "%s", tag);
+    a->began_ns = clock_now_ns();
     *asks_end = a;
     asks_end = &a->next;
     a->chain = *bucket(tag);

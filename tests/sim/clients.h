@@ -17,14 +17,17 @@ struct ask {
     char tag[SIM_TAG];
     const char *event; /* NULL: a call of … */
     const struct sim_webhook *webhook;
-    bool keyed;      /* with an id of the client's */
-    size_t pad;      /* bytes of data that nobody needs */
-    int64_t pause_s; /* of a flow: how long it sleeps */
+    bool keyed;       /* with an id of the client's */
+    size_t pad;       /* bytes of data that nobody needs */
+    int64_t pause_s;  /* of a flow: how long it sleeps */
+    int64_t began_ns; /* it was sent the first time */
     bool acknowledged;
     int64_t acknowledged_ms, acknowledged_ns;
-    unsigned owed;          /* by which webhooks: owed.c */
-    bool cancel_asked;      /* of the run */
-    const struct ask *flow; /* of an approval: what it approves */
+    unsigned owed;                    /* by which webhooks: owed.c */
+    bool cancel_asked;                /* of the run */
+    int64_t canceled_ns, canceled_ms; /* that was acknowledged then; 0: it was not */
+    int64_t refused_ns, refused_ms;   /* or refused: it had ended */
+    const struct ask *flow;           /* of an approval: what it approves */
     int tries;
     struct uuid ids[ASK_IDS_MAX]; /* of the deliveries, where the answer says so */
     size_t id_count;

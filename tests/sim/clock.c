@@ -15,6 +15,7 @@ static const int64_t BEGIN_WALL_MS = 1767225600000; /* 2026-01-01 */
 
 static bool begun;
 static int64_t now_ns, wall_offset_ms;
+static int64_t jumped_ns, back_ns, jumps_ms, back_ms;
 
 void clock_begin(void)
 {
@@ -47,6 +48,22 @@ void clock_move(int64_t to_ns)
 void clock_jump(int64_t ms)
 {
     wall_offset_ms += ms;
+    jumped_ns = now_ns;
+    jumps_ms += ms < 0 ? -ms : ms;
+    if (ms < 0) {
+        back_ns = now_ns;
+        back_ms -= ms;
+    }
+}
+
+int64_t clock_jumps_ms(void)
+{
+    return jumps_ms;
+}
+
+bool clock_steady_since(int64_t ns)
+{
+    return jumped_ns < ns && ns - back_ns >= back_ms * NS_PER_MS;
 }
 
 const char *clock_text(char out[32])

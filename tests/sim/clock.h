@@ -18,6 +18,10 @@ int64_t clock_wall_ms(void);
 void clock_move(int64_t to_ns);
 /* Somebody sets the clock on the wall. */
 void clock_jump(int64_t ms);
+/* All that it was set by, forth and back. */
+int64_t clock_jumps_ms(void);
+/* Nobody has set it since (monotonic), nor so shortly before that the times in new ids were ahead of it then. */
+bool clock_steady_since(int64_t ns);
 /* Nanoseconds since the world began. */
 int64_t clock_age_ns(void);
 /* "1d 03:04:05.678901", since the world began. */

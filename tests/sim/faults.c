@@ -2,12 +2,14 @@
 
 #include "disk.h"
 #include "fiber.h"
+#include "moments.h"
 #include "world.h"
 
 #include <sqlite3.h>
 
 static const int64_t RECENT_NS = 10 * NS_PER_S;
-static const double FAIL = 0.2; /* of the operations, in a bad time */
+static const double FAIL = 0.2;      /* of the operations, in a bad time */
+static const double SOMETIMES = 0.1; /* of the reads, in a bad time: each asks for many */
 
 static int64_t until_ns[FAULT_COUNT];
 static struct {
@@ -31,7 +33,10 @@ static void take_time(const struct disk_op *op)
 {
     if (op->kind == DISK_SYNC)
         fiber_sleep(dice_spread(DICE_DISK, 20 * 1000, is(FAULT_SLOW) ? 5 * NS_PER_S : 2 * NS_PER_MS));
-    else if (op->kind == DISK_WRITE && dice_chance(DICE_DISK, 0.05))
+    else if (op->kind == DISK_READ && is(FAULT_LATE) && dice_chance(DICE_DISK, SOMETIMES)) {
+        moments_read_late();
+        fiber_sleep(dice_spread(DICE_DISK, 20 * 1000, NS_PER_S));
+    } else if (op->kind == DISK_WRITE && dice_chance(DICE_DISK, 0.05))
         fiber_sleep(dice_spread(DICE_DISK, 1000, 100 * 1000));
 }
 
@@ -134,10 +139,8 @@ bool faults_recent(void)
 
 const char *faults_name(enum fault f)
 {
-    static const char *const names[] = {[FAULT_SLOW] = "is slow",
-                                        [FAULT_WRITES] = "fails writes",
-                                        [FAULT_SYNCS] = "fails syncs",
-                                        [FAULT_READS] = "fails reads",
-                                        [FAULT_FULL] = "is full"};
+    static const char *const names[] = {
+        [FAULT_SLOW] = "is slow",      [FAULT_WRITES] = "fails writes", [FAULT_SYNCS] = "fails syncs",
+        [FAULT_READS] = "fails reads", [FAULT_LATE] = "reads late",     [FAULT_FULL] = "is full"};
     return names[f];
 }

@@ -12,6 +12,7 @@ enum fault {
     FAULT_WRITES, /* some writes fail, cut off in the middle */
     FAULT_SYNCS,  /* some syncs fail */
     FAULT_READS,  /* some reads fail */
+    FAULT_LATE,   /* reads take up to a second */
     FAULT_FULL,   /* there is no room */
     FAULT_COUNT
 };

@@ -14,6 +14,8 @@
 
 struct exchange;
 
+struct delivery;
+
 struct sent {
     struct sent *next;
     struct delivery *of;
@@ -61,8 +63,6 @@ void oracle_crashed(void);
 void oracle_stopped(bool waited);
 /* Now and then: memory. */
 void oracle_look(void);
-/* The whole log of the host: no secret is in it. */
-void oracle_check_log(int fd);
 
 /* --- what is known */
 /* A success, by the webhook's rule. */

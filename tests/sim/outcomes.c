@@ -1,5 +1,6 @@
 #include "outcomes.h"
 
+#include "asking.h"
 #include "core/delivery.h"
 #include "faults.h"
 #include "rule.h"
@@ -8,7 +9,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 static const int64_t RECORDED_NS = 5 * NS_PER_S; /* a sound host has written it down by then, by far */
 
@@ -22,17 +22,9 @@ static const char *kind_of(const json_t *o)
     return text(json_object_get(o, "error"), "kind");
 }
 
-/* "2026-01-01T17:32:40.311Z" */
-static int64_t time_of(const json_t *o, const char *key)
-{
-    struct tm tm = {0};
-    const char *dot = strptime(text(o, key), "%Y-%m-%dT%H:%M:%S", &tm);
-    return dot == NULL ? -1 : (int64_t)timegm(&tm) * MS_PER_S + strtol(dot + 1, NULL, 10);
-}
-
 static bool same(const struct sent *s, const json_t *attempt)
 {
-    return s->told && s->at_ms == time_of(attempt, "started_at") &&
+    return s->told && s->at_ms == asking_time(attempt, "started_at") &&
            s->number == json_integer_value(json_object_get(attempt, "number")) && s->status == status_of(attempt) &&
            (s->bad || strcmp(attempt_error_name(s->error), kind_of(attempt)) == 0);
 }
@@ -79,7 +71,7 @@ static void check_given_up(const struct delivery *d, const json_t *log)
 {
     bool window = strcmp(kind_of(log), "window") == 0;
     bool early = window ? !d->was_at_risk && d->series != NULL &&
-                              time_of(log, "finished_at") - d->series->at_ms <= d->webhook->within_ms
+                              asking_time(log, "finished_at") - d->series->at_ms <= d->webhook->within_ms
                         : rule_goes_on(d);
     if (early)
         violation("outcome", "%s %s: given up early", d->tag, d->webhook->name);

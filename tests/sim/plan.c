@@ -1,29 +1,24 @@
 #include "plan.h"
 
-#include "batches.h"
-#include "callers.h"
-#include "calls.h"
-#include "clients.h"
-#include "disk.h"
+#include "acts.h"
 #include "faults.h"
-#include "looks.h"
+#include "moments.h"
 #include "receivers.h"
-#include "reloads.h"
-#include "resends.h"
+#include "scripts.h"
 #include "world.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 static const int64_t DAY_NS = 24 * 3600 * NS_PER_S;
 static const int64_t MINUTE_NS = 60 * NS_PER_S;
-enum { EPISODES_MAX = 24 };
+enum { EPISODES_MAX = 24, HOUR_MINUTES = 60 };
 
 static struct action actions[PLAN_MAX];
 static size_t count;
 static int64_t episodes[EPISODES_MAX]; /* when much happens at once */
 static int episode_count;
+static int keep_minutes;
 
 /* --- throwing it -------------------------------------------------------------------------------------------------- */
 
@@ -76,6 +71,44 @@ static void add_flood(void)
     }
 }
 
+/* What a lane that reads from the store may meet meanwhile. */
+static void add_upset(int64_t at)
+{
+    for (uint64_t n = below(3); n > 0; n--) {
+        struct action *x = add(chance(0.7) ? ACT_CRASH : ACT_RELOAD);
+        bool dies = x->kind == ACT_CRASH;
+        x->at_ns = at + spread(NS_PER_S, 10 * MINUTE_NS);
+        x->a = dies ? spread(1, 200) : (int64_t)below(SIM_VARIANTS);
+        x->b = dies && chance(0.5);
+        x->c = dies ? spread(1, 5 * MS_PER_S) : 0;
+    }
+}
+
+/* More than they hold of bytes, page after page, while others come, reads take long, and the host dies or has other
+ * scripts loaded. */
+static void add_heavy_flood(void)
+{
+    int64_t at = some_time(), kind = (int64_t)below(2);
+    for (uint64_t n = 12 + below(12); n > 0; n--) {
+        struct action *x = add(ACT_BATCH);
+        x->at_ns = at + (int64_t)below(3 * NS_PER_S);
+        x->a = kind;
+        x->b = 2 + (int64_t)below(4);
+        x->c = spread(50000, 200000);
+    }
+    for (uint64_t n = 60 + below(120); n > 0; n--) {
+        struct action *x = add(chance(0.5) ? ACT_MEET_READ : ACT_EVENT);
+        x->at_ns = at + (x->kind == ACT_EVENT ? spread(NS_PER_S / 10, 10 * MINUTE_NS) : 0);
+        x->a = kind;
+        x->c = chance(0.3) ? spread(1000, 100000) : 20;
+    }
+    struct action *late = add(ACT_DISK);
+    late->at_ns = at;
+    late->a = FAULT_LATE;
+    late->b = spread(60 * MS_PER_S, 20 * 60 * MS_PER_S);
+    add_upset(at);
+}
+
 static void add_events(void)
 {
     for (uint64_t n = (uint64_t)spread(50, 500); n > 0; n--) {
@@ -92,6 +125,8 @@ static void add_events(void)
     }
     if (chance(0.1))
         add_flood();
+    if (chance(0.35))
+        add_heavy_flood();
     for (uint64_t n = below(30); n > 0; n--) {
         struct action *x = add(ACT_CALL);
         x->a = (int64_t)below(3);
@@ -106,18 +141,30 @@ static void add_flows(void)
         add(ACT_FLOW)->a = spread(1, 7200);
     for (uint64_t n = below(15); n > 0; n--)
         add(ACT_APPROVE);
+    for (uint64_t n = below(25); n > 0; n--) {
+        struct action *x = add(ACT_MEET);
+        x->b = chance(0.6) ? MOMENT_ANSWERED : MOMENT_ASKED;
+        x->c = spread(1000, x->b == MOMENT_ASKED ? NS_PER_S : 20 * NS_PER_MS);
+    }
+    for (uint64_t n = below(4); n > 0; n--) {
+        struct action *x = add(ACT_MEET_CRASH);
+        x->b = chance(0.5);
+        x->c = spread(1, 20);
+    }
 }
 
 static void add_people(void)
 {
-    for (uint64_t n = below(20); n > 0; n--)
+    for (uint64_t n = below(40); n > 0; n--)
         add(ACT_AGAIN)->a = (int64_t)dice(DICE_PLAN);
     for (uint64_t n = below(12); n > 0; n--)
         add(ACT_RESEND)->a = (int64_t)dice(DICE_PLAN);
-    for (uint64_t n = chance(0.3) ? below(4) : 0; n > 0; n--)
+    for (uint64_t n = chance(0.5) ? below(5) : 0; n > 0; n--)
         add(ACT_CANCEL)->a = (int64_t)dice(DICE_PLAN);
     for (uint64_t n = below(20); n > 0; n--)
         add(ACT_LOOK)->a = (int64_t)(dice(DICE_PLAN) >> 1);
+    for (uint64_t n = below(20); n > 0; n--)
+        add(ACT_KEPT)->a = (int64_t)dice(DICE_PLAN);
     for (uint64_t n = below(6); n > 0; n--)
         add(ACT_RELOAD)->a = chance(0.15) ? -1 : (int64_t)below(SIM_VARIANTS);
 }
@@ -129,6 +176,26 @@ static void add_moods(void)
         x->a = (int64_t)below(SIM_INTEGRATIONS);
         x->b = (int64_t)below(MOOD_COUNT);
         x->c = spread(100, 2 * 3600 * MS_PER_S);
+    }
+}
+
+/* An integration is put off for an hour, a few minutes each time, and what waits behind has to be there as long. */
+static void add_delay(void)
+{
+    struct action *mood = add(ACT_MOOD);
+    int64_t at = mood->at_ns;
+    mood->a = 1;
+    mood->b = MOOD_PUTS_OFF;
+    mood->c = 80 * 60 * MS_PER_S;
+    for (uint64_t n = 30 + below(30); n > 0; n--) {
+        struct action *x = add(ACT_EVENT);
+        x->at_ns = at + (int64_t)below((uint64_t)(5 * MINUTE_NS));
+        x->a = 0;
+    }
+    for (uint64_t n = 8; n > 0; n--) {
+        struct action *x = add(ACT_KEPT);
+        x->at_ns = at + 25 * MINUTE_NS + (int64_t)below((uint64_t)(30 * MINUTE_NS));
+        x->a = (int64_t)dice(DICE_PLAN) & ~1;
     }
 }
 
@@ -160,7 +227,13 @@ static int by_time(const void *x, const void *y)
     return (a->at_ns > b->at_ns) - (a->at_ns < b->at_ns);
 }
 
-/* An approval is for a flow before it, or after: then it comes too early, and nobody waits for it. */
+static bool meets(const struct action *x)
+{
+    return x->kind == ACT_MEET || x->kind == ACT_MEET_CRASH;
+}
+
+/* An approval is for a flow before it, or after: then it comes too early, and nobody waits for it. What meets a flow is
+ * there as soon as it. */
 static void give_numbers(void)
 {
     size_t flows[PLAN_MAX], n = 0;
@@ -168,20 +241,32 @@ static void give_numbers(void)
         if (actions[i].kind == ACT_FLOW)
             flows[n++] = i;
     for (size_t i = 0; i < count; i++)
-        if (actions[i].kind == ACT_APPROVE)
+        if (actions[i].kind == ACT_APPROVE || meets(&actions[i])) {
             actions[i].a = n > 0 ? (int64_t)flows[below(n)] : -1;
+            if (n > 0 && meets(&actions[i]))
+                actions[i].at_ns = actions[actions[i].a].at_ns;
+        }
+}
+
+int64_t plan_keep_ms(void)
+{
+    return keep_minutes * 60 * MS_PER_S;
 }
 
 size_t plan_make(void)
 {
+    static const int minutes[] = {20, 20, 120, 720};
     count = 0;
     episode_count = 1 + (int)below(EPISODES_MAX);
     for (int i = 0; i < episode_count; i++)
         episodes[i] = (int64_t)below((uint64_t)DAY_NS);
+    keep_minutes = chance(0.5) ? minutes[below(4)] : 0;
     add_events();
     add_flows();
     add_people();
     add_moods();
+    if (keep_minutes > 0 && keep_minutes < HOUR_MINUTES)
+        add_delay();
     add_faults();
     qsort(actions, count, sizeof *actions, by_time);
     give_numbers();
@@ -190,73 +275,11 @@ size_t plan_make(void)
 
 /* --- doing it ----------------------------------------------------------------------------------------------------- */
 
-static const char *const event_names[] = {"order", "ping"};
-
-static void crash(const struct action *x)
-{
-    if (x->a == 0)
-        world_crash(x->b, x->c * NS_PER_MS);
-    else
-        faults_crash_at(disk_changes(world.disk) + (uint64_t)x->a, x->b, x->c * NS_PER_MS);
-}
-
 static void on_due(struct timer *due, int64_t now_ns)
 {
     (void)now_ns;
     const struct action *x = (const struct action *)due;
-    int number = (int)(x - actions);
-    switch (x->kind) {
-    case ACT_EVENT:
-        clients_event(number, event_names[x->a], !x->b, (size_t)x->c, 0);
-        break;
-    case ACT_BATCH:
-        batches_send(number, event_names[x->a], (size_t)x->b, (size_t)x->c);
-        break;
-    case ACT_CALL:
-        calls_make(number, &sim_webhooks[x->a], x->b);
-        break;
-    case ACT_FLOW:
-        clients_event(number, "go", true, 0, x->a);
-        break;
-    case ACT_APPROVE:
-        callers_approve(number, (int)x->a);
-        break;
-    case ACT_AGAIN:
-        clients_again((uint64_t)x->a);
-        break;
-    case ACT_RESEND:
-        resends_ask((uint64_t)x->a);
-        break;
-    case ACT_CANCEL:
-        callers_cancel((uint64_t)x->a);
-        break;
-    case ACT_LOOK:
-        looks_take((uint64_t)x->a);
-        break;
-    case ACT_RELOAD:
-        reloads_load((int)x->a);
-        break;
-    case ACT_MOOD:
-        note("i%d %s", (int)x->a, receivers_mood_name((enum mood)x->b));
-        receivers_set((int)x->a, (enum mood)x->b, x->c * NS_PER_MS);
-        break;
-    case ACT_DISK:
-        note("the disk %s", faults_name((enum fault)x->a));
-        faults_set((enum fault)x->a, x->b * NS_PER_MS);
-        break;
-    case ACT_CRASH:
-        crash(x);
-        break;
-    case ACT_RESTART:
-        world_restart(x->c * NS_PER_MS, x->b * NS_PER_MS);
-        break;
-    case ACT_JUMP:
-        note("the clock is set by %" PRId64 " ms", x->a);
-        clock_jump(x->a);
-        break;
-    case ACT_KIND_COUNT:
-        break;
-    }
+    acts_do(x, (int)(x - actions));
 }
 
 void plan_schedule(const uint8_t *omitted)
@@ -273,55 +296,8 @@ void plan_omit_faults(uint8_t *omitted)
 {
     for (size_t i = 0; i < count; i++) {
         enum action_kind k = actions[i].kind;
-        omitted[i] = k == ACT_CRASH || k == ACT_DISK || k == ACT_JUMP || (k == ACT_BATCH && actions[i].b == 64);
-    }
-}
-
-/* --- showing it --------------------------------------------------------------------------------------------------- */
-
-static void print_what(const struct action *x, size_t number)
-{
-    static const char *const simple[ACT_KIND_COUNT] = {[ACT_AGAIN] = "an event comes once more",
-                                                       [ACT_RESEND] = "a delivery is sent again by hand",
-                                                       [ACT_LOOK] = "somebody looks",
-                                                       [ACT_CANCEL] = "a run is canceled"};
-    switch (x->kind) {
-    case ACT_EVENT:
-        printf("e%zu: event %s%s", number, event_names[x->a], x->b ? " without an id" : "");
-        break;
-    case ACT_BATCH:
-        printf("e%zu: %" PRId64 " events %s in a batch", number, x->b, event_names[x->a]);
-        break;
-    case ACT_CALL:
-        printf("e%zu: webhook %s is called%s", number, sim_webhooks[x->a].name, x->b ? " and waited for" : "");
-        break;
-    case ACT_FLOW:
-        printf("e%zu: a flow that sleeps %" PRId64 " s", number, x->a);
-        break;
-    case ACT_APPROVE:
-        printf("e%zu: e%" PRId64 " is approved", number, x->a);
-        break;
-    case ACT_RELOAD:
-        printf(x->a < 0 ? "broken scripts are loaded" : "scripts %" PRId64 " are loaded", x->a);
-        break;
-    case ACT_MOOD:
-        printf("i%" PRId64 " %s for %" PRId64 " ms", x->a, receivers_mood_name((enum mood)x->b), x->c);
-        break;
-    case ACT_DISK:
-        printf("the disk %s for %" PRId64 " ms", faults_name((enum fault)x->a), x->b);
-        break;
-    case ACT_CRASH:
-        printf("%s before the disk's change %" PRId64 " from now, back after %" PRId64 " ms",
-               x->b ? "the power is cut" : "killed", x->a, x->c);
-        break;
-    case ACT_RESTART:
-        printf("stopped in order%s, back after %" PRId64 " ms", x->b > 0 ? ", and told once more" : "", x->c);
-        break;
-    case ACT_JUMP:
-        printf("the clock is set by %" PRId64 " ms", x->a);
-        break;
-    default:
-        printf("%s", simple[x->kind]);
+        omitted[i] = k == ACT_CRASH || k == ACT_MEET_CRASH || k == ACT_DISK || k == ACT_JUMP ||
+                     (k == ACT_BATCH && actions[i].b == 64);
     }
 }
 
@@ -330,6 +306,6 @@ void plan_print(size_t number)
     const struct action *x = &actions[number];
     int64_t us = x->at_ns / 1000, s = us / 1000000;
     printf("  %02d:%02d:%02d.%06d  ", (int)(s / 3600), (int)(s / 60 % 60), (int)(s % 60), (int)(us % 1000000));
-    print_what(x, number);
+    acts_print(x, number);
     putchar('\n');
 }

@@ -63,7 +63,7 @@ const char *receivers_mood_name(enum mood m)
         [MOOD_FINE] = "is fine",        [MOOD_SLOW] = "is slow",         [MOOD_ERRORS] = "answers errors",
         [MOOD_THROTTLES] = "throttles", [MOOD_DOWN] = "is down",         [MOOD_RESETS] = "resets connections",
         [MOOD_HANGS] = "hangs",         [MOOD_GARBAGE] = "says garbage", [MOOD_HUGE] = "says too much",
-        [MOOD_MIXED] = "does anything"};
+        [MOOD_MIXED] = "does anything", [MOOD_PUTS_OFF] = "puts off"};
     return names[m];
 }
 
@@ -106,6 +106,13 @@ static struct fate throttled(void)
     return f;
 }
 
+static struct fate put_off(void)
+{
+    struct fate f = answered(429);
+    f.retry_after_s = dice_between(DICE_NET, 1800, 5400);
+    return f;
+}
+
 static struct fate refused(const struct request_options *o)
 {
     static const enum attempt_error errors[] = {ATTEMPT_DNS, ATTEMPT_CONNECT, ATTEMPT_CONNECT, ATTEMPT_TLS};
@@ -139,6 +146,8 @@ static struct fate fate_of(enum mood m, const struct request_options *o)
         return error_answer();
     case MOOD_THROTTLES:
         return throttled();
+    case MOOD_PUTS_OFF:
+        return put_off();
     case MOOD_DOWN:
         return refused(o);
     case MOOD_RESETS:

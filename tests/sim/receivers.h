@@ -20,6 +20,7 @@ enum mood {
     MOOD_GARBAGE,   /* what comes back is not HTTP, or not JSON */
     MOOD_HUGE,      /* long answers */
     MOOD_MIXED,     /* any of these */
+    MOOD_PUTS_OFF,  /* 429, to come again in an hour or so */
     MOOD_COUNT
 };
 

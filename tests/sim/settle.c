@@ -1,5 +1,6 @@
 #include "settle.h"
 
+#include "asking.h"
 #include "clients.h"
 #include "core/delivery.h"
 #include "core/run.h"
@@ -9,9 +10,11 @@
 #include "owed.h"
 #include "pace.h"
 #include "receivers.h"
+#include "retention.h"
 #include "server.h"
 #include "text.h"
 #include "traces.h"
+#include "turns.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -19,76 +22,13 @@
 #include <string.h>
 
 static const int64_t LOOK_EVERY_NS = 60 * NS_PER_S;
-static const int64_t ANSWER_MAX_NS = 60 * NS_PER_S;
 enum { LOOKS_MAX = 24 * 60, PAGE = 1000 };
-
-/* --- asking ------------------------------------------------------------------------------------------------------- */
-
-static struct {
-    bool answered;
-    json_t *json;
-} answer; /* json NULL: it is not there any more, or a violation */
-
-static void on_answer(void *ud, int status, struct bytes json)
-{
-    (void)ud;
-    json_error_t e;
-    answer.answered = true;
-    if (json.len > 0 && memmem(json.data, json.len, SIM_SECRET, strlen(SIM_SECRET)) != NULL)
-        violation("secret", "the secret is in the log");
-    if (status == 404 && world.keep_ms > 0)
-        return;
-    if (status != 200)
-        violation("log", "the API answers %d %.*s", status, (int)(json.len < 200 ? json.len : 200), json.data);
-    else if ((answer.json = json_loadb(json.data, json.len, JSON_ALLOW_NUL, &e)) == NULL)
-        violation("log", "the API's answer is not JSON: %s at byte %d", e.text, e.position);
-}
-
-static struct api_call *ask(void)
-{
-    answer.answered = false;
-    answer.json = NULL;
-    return server_call(on_answer, NULL);
-}
-
-/* NULL: a violation. */
-static json_t *take_answer(void)
-{
-    int64_t until = clock_now_ns() + ANSWER_MAX_NS;
-    while (!answer.answered && !world.failed && clock_now_ns() < until)
-        world_run(clock_now_ns() + NS_PER_MS);
-    if (!answer.answered)
-        violation("log", "the API does not answer within a minute");
-    return answer.json;
-}
-
-/* NULL: not there any more, or a violation. */
-static json_t *read_delivery(struct uuid id)
-{
-    server_ops()->delivery(server_ops_ud(), id, ask());
-    return take_answer();
-}
-
-static json_t *list(bool runs, int state, int64_t before_seq, int limit)
-{
-    struct api_filter f = {.state = state, .limit = limit, .before_seq = before_seq};
-    if (!server_is_open()) {
-        violation("log", "nobody serves");
-        return NULL;
-    }
-    struct api_call *c = ask();
-    if (runs)
-        server_ops()->runs(server_ops_ud(), &f, c);
-    else
-        server_ops()->deliveries(server_ops_ud(), &f, c);
-    return take_answer();
-}
 
 /* --- waiting for the end ------------------------------------------------------------------------------------------ */
 
 static bool any(bool runs, int state)
 {
-    json_t *page = list(runs, state, 0, 1);
+    json_t *page = asking_list(runs, state, 0, 1);
     bool some = json_array_size(json_object_get(page, runs ? "runs" : "deliveries")) > 0;
     json_decref(page);
     return some;
@@ -147,9 +87,10 @@ static void check_delivery(const char *id, struct settled *n)
         violation("log", "a delivery without an id");
         return;
     }
-    json_t *log = read_delivery(u);
+    json_t *log = asking_delivery(u);
     if (log == NULL)
         return;
+    retention_check_row("delivery", log);
     n->deliveries++;
     n->attempts += json_array_size(json_object_get(log, "attempts"));
     const struct delivery *d = oracle_find(&u);
@@ -176,21 +117,21 @@ static void check_told(const char *trace)
         violation("flow", "send() has given no id: '%.60s'", at);
         return;
     }
-    json_decref(read_delivery(u)); /* one that is not there is a violation */
+    json_decref(asking_delivery(u)); /* one that is not there is a violation */
 }
 
 static void check_run(const json_t *row, struct settled *n)
 {
     struct uuid u;
     const char *id = text(row, "id"), *state = text(row, "state");
+    retention_check_row("run", row);
     if (strcmp(state, "canceled") == 0)
         return; /* check_ask() asks who wanted that */
     if (uuid_parse(bytes_of(id), &u) != 0 || strcmp(state, "succeeded") != 0) {
         violation("flow", "run %s is %s: %s", id, state, text(row, "error"));
         return;
     }
-    server_ops()->run(server_ops_ud(), u, ask());
-    json_t *run = take_answer();
+    json_t *run = asking_run(u);
     if (run == NULL)
         return;
     n->runs++;
@@ -206,7 +147,7 @@ static void each_row(bool runs, struct settled *n)
 {
     int64_t before = 0;
     do {
-        json_t *page = list(runs, -1, before, PAGE);
+        json_t *page = asking_list(runs, -1, before, PAGE);
         const json_t *rows = json_object_get(page, runs ? "runs" : "deliveries");
         for (size_t i = 0; i < json_array_size(rows) && !world.failed; i++)
             if (runs)
@@ -218,29 +159,34 @@ static void each_row(bool runs, struct settled *n)
     } while (before > 0 && !world.failed);
 }
 
-/* It ended so long ago that it may have been removed; half of the time leaves room for clocks that were set. */
-static bool may_be_gone(const struct uuid *id)
-{
-    const struct delivery *d = oracle_find(id);
-    if (world.keep_ms == 0)
-        return false;
-    return d == NULL || d->last == NULL || clock_wall_ms() - d->last->end_ms > world.keep_ms / 2;
-}
-
 /* Each delivery that an acknowledged event must have made is in the log; those of batches are found by their tag. */
 static bool is_there(const struct ask *a, const struct sim_webhook *w)
 {
     struct uuid u;
     for (size_t i = 0; i < a->id_count && !world.failed; i++) {
-        json_t *log = read_delivery(a->ids[i]);
+        json_t *log = asking_delivery(a->ids[i]);
         bool it = strcmp(text(log, "webhook"), w->name) == 0 && uuid_parse(bytes_of(text(log, "id")), &u) == 0;
-        bool gone = log == NULL && may_be_gone(&a->ids[i]);
+        bool gone = log == NULL && retention_may_be_gone(a, &a->ids[i]);
         json_decref(log);
         if (it || gone)
             return true;
     }
     /* Marked when the host died, and so never sent: it cannot be told which, so any will do. */
     return a->id_count == 0 && (oracle_find_by(a->tag, w->name, "") != NULL || (!w->key && world.crashes > 0));
+}
+
+/* A cancel was acknowledged, or refused because the run had ended. */
+static void check_cancel(const struct ask *a)
+{
+    json_t *run = a->canceled_ns != 0 || a->refused_ns != 0 ? asking_run(a->run) : NULL;
+    if (run == NULL)
+        return;
+    const char *state = text(run, "state");
+    if (a->canceled_ns != 0 && strcmp(state, "canceled") != 0)
+        violation("cancel", "%s was canceled, and is %s", a->tag, state);
+    if (a->refused_ns != 0 && clock_steady_since(a->refused_ns) && asking_time(run, "finished_at") > a->refused_ms)
+        violation("cancel", "%s could not be canceled, and ended later", a->tag);
+    json_decref(run);
 }
 
 static void check_ask(const struct ask *a)
@@ -250,6 +196,7 @@ static void check_ask(const struct ask *a)
         if (owed_by(a, w) && !is_there(a, w))
             violation("lost", "%s was acknowledged, and its delivery by %s is not there", a->tag, w->name);
     }
+    check_cancel(a);
     if (a->event != NULL && strcmp(a->event, "go") == 0 && !a->cancel_asked &&
         oracle_find_by(a->tag, "step", "last") == NULL)
         violation("lost", "%s was acknowledged, and its flow did not come to its end", a->tag);
@@ -261,8 +208,11 @@ struct settled settle(void)
     world.quiet = true;
     receivers_heal();
     faults_end();
+    turns_check();
     wait_for_rest();
     pace_look();
+    if (!world.failed)
+        retention_wait();
     if (!world.failed)
         each_row(false, &n);
     if (!world.failed)

@@ -2,17 +2,12 @@
  * sim: simulated days. Each seed is a world of its own, in a process of its own; see README.md.
  */
 #include "child.h"
-#include "clients.h"
-#include "disk.h"
-#include "faults.h"
-#include "oracle.h"
-#include "plan.h"
+#include "day.h"
+#include "dice.h"
+#include "place.h"
 #include "plant.h"
-#include "rates.h"
-#include "settle.h"
-#include "world.h"
+#include "shrink.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -25,23 +20,7 @@
 #include <unistd.h>
 
 static const int64_t DAY_NS = 24 * 3600 * NS_PER_S;
-enum { JOBS_MAX = 64, SHRINK_RUNS = 400, SWEEP_ACTIONS = 40, WORLD_MAX_S = 600 };
-
-struct outcome { /* of one world; in memory that parent and child share */
-    bool done, failed;
-    char failure[512];
-    uint64_t hash; /* of all that left: two runs of one seed are alike */
-    size_t deliveries, attempts, runs;
-    int64_t crashes, starts, age_ns;
-    uint64_t changes; /* of the disk */
-};
-
-struct day { /* one world to be run */
-    uint64_t seed;
-    uint8_t omitted[PLAN_MAX];
-    uint64_t crash_at; /* the disk's change; 0: none but the plan's */
-    bool power;
-};
+enum { JOBS_MAX = 64, SWEEP_ACTIONS = 40 };
 
 static struct {
     uint64_t seed, seeds;
@@ -53,178 +32,6 @@ static struct {
     enum plant plant;
     const char *only;
 } options = {.seed = 1, .seeds = 1, .every = 1, .jobs = 1, .shrink = true};
-
-#ifdef __SANITIZE_ADDRESS__
-#include <sanitizer/lsan_interface.h>
-/* A host that was stopped at any moment leaves what its store was writing: the end of the process frees that. */
-static void check_leaks(void)
-{
-    if (!world.failed && world.crashes == 0 && __lsan_do_recoverable_leak_check() != 0)
-        violation("memory", "something leaks: see above");
-}
-#else
-static void check_leaks(void)
-{
-}
-#endif
-
-/* --- one world ---------------------------------------------------------------------------------------------------- */
-
-static void run_world(const struct day *d, struct outcome *out)
-{
-    setenv("SIM_TOKEN", SIM_SECRET, 1);
-    dice_seed(d->seed);
-    (void)plan_make();
-    world.trace = options.trace;
-    world.plant = options.plant;
-    if (world_begin() != 0)
-        _exit(3);
-    scripts_write((int)dice_below(DICE_PLAN, SIM_VARIANTS));
-    world.keep_ms = dice_chance(DICE_PLAN, 0.25) ? DAY_NS / NS_PER_MS / 2 : 0;
-    plan_schedule(d->omitted);
-    if (d->crash_at > 0)
-        faults_crash_at(d->crash_at, d->power, NS_PER_S);
-    world_run(clock_now_ns() + DAY_NS);
-    struct settled n = {0};
-    if (!world.failed)
-        n = settle();
-    out->changes = disk_changes(world.disk);
-    out->age_ns = clock_age_ns();
-    world_end();
-    check_leaks();
-    out->failed = world.failed;
-    memcpy(out->failure, world.failure, sizeof out->failure);
-    out->hash = oracle_hash();
-    out->deliveries = n.deliveries;
-    out->attempts = n.attempts;
-    out->runs = n.runs;
-    out->crashes = world.crashes;
-    out->starts = world.starts;
-    out->done = true;
-}
-
-static pid_t begin(const struct day *d, struct outcome *out)
-{
-    *out = (struct outcome){0};
-    fflush(NULL);
-    pid_t child = fork();
-    if (child < 0) {
-        perror("fork");
-        exit(3);
-    }
-    if (child == 0) {
-        alarm(WORLD_MAX_S); /* a host that turns in a circle is a finding too, with its seed */
-        run_world(d, out);
-        fflush(NULL);
-        _exit(0);
-    }
-    return child;
-}
-
-/* A world that did not come to its own end failed too. */
-static void note_end(struct outcome *out, int status)
-{
-    if (out->done)
-        return;
-    out->failed = true;
-    if (WIFSIGNALED(status))
-        snprintf(out->failure, sizeof out->failure, "died: signal %d (%s)", WTERMSIG(status),
-                 strsignal(WTERMSIG(status)));
-    else
-        snprintf(out->failure, sizeof out->failure, "died: exit code %d", WEXITSTATUS(status));
-}
-
-static void run_alone(const struct day *d, struct outcome *out)
-{
-    int status = 0;
-    pid_t child = begin(d, out);
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-        ;
-    note_end(out, status);
-}
-
-static struct outcome *shared(size_t count)
-{
-    struct outcome *o = mmap(NULL, count * sizeof *o, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (o == MAP_FAILED) {
-        perror("mmap");
-        exit(3);
-    }
-    return o;
-}
-
-/* --- a smaller trace that fails alike ----------------------------------------------------------------------------- */
-
-/* "rate: …" and "rate: …" are alike. */
-static bool alike(const char *a, const char *b)
-{
-    size_t n = strcspn(a, ":");
-    return strncmp(a, b, n + 1) == 0;
-}
-
-/* Leaves out a piece of the plan, and keeps to that if it fails alike. */
-static void try_without(struct day *d, size_t from, size_t to, const struct outcome *first, struct outcome *o,
-                        int *runs)
-{
-    struct day tried = *d;
-    size_t less = 0;
-    for (size_t i = from; i < to; i++) {
-        less += !tried.omitted[i];
-        tried.omitted[i] = 1;
-    }
-    if (less == 0)
-        return;
-    ++*runs;
-    run_alone(&tried, o);
-    if (o->failed && alike(first->failure, o->failure))
-        *d = tried;
-}
-
-/* Smaller and smaller pieces: delta debugging (Zeller and Hildebrandt 2002), in its simplest form. */
-static void shrink(struct day *d, size_t count, const struct outcome *first)
-{
-    struct outcome *o = shared(1);
-    int runs = 0;
-    for (size_t piece = count / 2; piece > 0 && runs < SHRINK_RUNS; piece /= 2)
-        for (size_t at = 0; at < count && runs < SHRINK_RUNS; at += piece)
-            try_without(d, at, at + piece < count ? at + piece : count, first, o, &runs);
-    munmap(o, sizeof *o);
-}
-
-static void print_rest(const struct day *d, size_t count)
-{
-    size_t left = 0;
-    for (size_t i = 0; i < count; i++)
-        left += !d->omitted[i];
-    printf("  shrunk to %zu of %zu: --seed %" PRIu64, left, count, d->seed);
-    if (d->crash_at > 0)
-        printf(" --crash-at %" PRIu64 "%s", d->crash_at, d->power ? " --power" : "");
-    printf(" --only ");
-    for (size_t i = 0, n = 0; i < count; i++)
-        if (!d->omitted[i])
-            printf("%s%zu", n++ > 0 ? "," : "", i);
-    printf("%s\n", left == 0 ? "none" : "");
-    for (size_t i = 0; i < count; i++)
-        if (!d->omitted[i])
-            plan_print(i);
-}
-
-static void report(struct day *d, const struct outcome *o)
-{
-    printf("seed %" PRIu64, d->seed);
-    if (d->crash_at > 0)
-        printf(", %s before change %" PRIu64 " of the disk", d->power ? "the power cut" : "killed", d->crash_at);
-    printf(": %s\n", o->failure);
-    fflush(stdout);
-    if (!options.shrink)
-        return;
-    struct outcome first = *o;
-    dice_seed(d->seed);
-    size_t count = plan_make();
-    shrink(d, count, &first);
-    print_rest(d, count);
-    fflush(stdout);
-}
 
 /* --- many worlds -------------------------------------------------------------------------------------------------- */
 
@@ -274,10 +81,10 @@ static struct job {
 static bool end_job(struct job *j, int status, struct totals *t)
 {
     j->pid = 0;
-    note_end(j->outcome, status);
+    day_ended(j->outcome, status);
     count(t, j->outcome);
     if (j->outcome->failed)
-        report(&j->day, j->outcome);
+        shrink_report(&j->day, j->outcome, options.shrink);
     return j->outcome->failed && options.plant != PLANT_NONE;
 }
 
@@ -297,7 +104,7 @@ static void wait_for_one(struct totals *t, int *running, uint64_t *next, uint64_
 /* Days 0 to `days`, as `make` makes them; some at a time. */
 static void run_all(uint64_t days, void (*make)(struct day *d, uint64_t i), struct totals *t)
 {
-    struct outcome *o = shared(JOBS_MAX);
+    struct outcome *o = day_outcomes(JOBS_MAX);
     uint64_t next = 0;
     int running = 0;
     while (next < days || running > 0) {
@@ -305,9 +112,9 @@ static void run_all(uint64_t days, void (*make)(struct day *d, uint64_t i), stru
             if (jobs[i].pid != 0)
                 continue;
             jobs[i].outcome = &o[i];
-            jobs[i].day = (struct day){0};
+            jobs[i].day = (struct day){.trace = options.trace, .plant = options.plant};
             make(&jobs[i].day, next++);
-            jobs[i].pid = begin(&jobs[i].day, jobs[i].outcome);
+            jobs[i].pid = day_begin(&jobs[i].day, jobs[i].outcome);
             running++;
         }
         wait_for_one(t, &running, &next, days);
@@ -351,10 +158,10 @@ static int run_seeds(void)
 /* Twice the same seed: nothing but the seed decides. */
 static int check_replay(void)
 {
-    struct outcome *o = shared(2);
+    struct outcome *o = day_outcomes(2);
     struct day d = {.seed = options.seed};
-    run_alone(&d, &o[0]);
-    run_alone(&d, &o[1]);
+    day_run(&d, &o[0]);
+    day_run(&d, &o[1]);
     bool same = o[0].done && o[1].done && !o[0].failed && !o[1].failed && o[0].hash == o[1].hash &&
                 o[0].age_ns == o[1].age_ns && o[0].changes == o[1].changes;
     printf("seed %" PRIu64 " twice: %s\n", options.seed, same ? "the same" : "NOT the same");
@@ -495,7 +302,7 @@ static int work(void *ud)
 static void leave(void *ud)
 {
     (void)ud;
-    world_remove_folder();
+    place_remove();
 }
 
 int main(int argc, char **argv)
@@ -506,7 +313,7 @@ int main(int argc, char **argv)
         fputs(usage, stderr);
         return 2;
     }
-    if (world_make_folder() != 0) {
+    if (place_make() != 0) {
         perror("sim: no folder");
         return 3;
     }

@@ -1,7 +1,8 @@
 #include "traces.h"
 
 #include "clients.h"
-#include "oracle.h"
+#include "moments.h"
+#include "sleeps.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -32,7 +33,7 @@ static struct known *find_or_add(const char *tag)
     return &runs[count++];
 }
 
-void traces_sent(const char *tag, const char *step, const char *trace)
+static void note_trace(const char *tag, const char *step, const char *trace)
 {
     struct known *k = find_or_add(tag);
     if (k == NULL)
@@ -48,6 +49,27 @@ void traces_sent(const char *tag, const char *step, const char *trace)
         return;
     free(k->longest);
     k->longest = strdup(trace);
+}
+
+/* The last step before the run waits. */
+static bool is_before_wait(const struct delivery *d)
+{
+    return strcmp(d->step, "b") == 0;
+}
+
+void traces_sent(const struct delivery *d, const char *trace)
+{
+    note_trace(d->tag, d->step, trace);
+    if (trace != NULL)
+        sleeps_sent(d, trace);
+    if (is_before_wait(d))
+        moments_come(d->tag, MOMENT_ASKED);
+}
+
+void traces_answered(const struct delivery *d)
+{
+    if (is_before_wait(d))
+        moments_come(d->tag, MOMENT_ANSWERED);
 }
 
 /* "name=token 17,…": the receiver's answer to that step. */
@@ -99,7 +121,7 @@ static void check_approved(const char *tag, const char *trace)
 void traces_ended(const char *tag, const char *trace)
 {
     static const char *const steps[] = {"first", "a", "b", "last"};
-    traces_sent(tag, "end", trace);
+    note_trace(tag, "end", trace);
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
         check_answer(tag, trace, steps[i]);
     check_told(tag, trace);

@@ -5,8 +5,12 @@
 #ifndef ANZOL_SIM_TRACES_H
 #define ANZOL_SIM_TRACES_H
 
-/* A request of the run of that tag leaves. `trace` NULL: it is missing. */
-void traces_sent(const char *tag, const char *step, const char *trace);
+#include "oracle.h"
+
+/* The first request of a run's step leaves. `trace` NULL: it is missing. */
+void traces_sent(const struct delivery *d, const char *trace);
+/* The host is about to hear that it has succeeded. */
+void traces_answered(const struct delivery *d);
 /* The run has ended with that trace: it is the longest, and what it says of answers is what receivers have said. */
 void traces_ended(const char *tag, const char *trace);
 

@@ -6,10 +6,13 @@
 #include "files.h"
 #include "host/host.h"
 #include "host/loop.h"
+#include "leaks.h"
 #include "oracle.h"
+#include "place.h"
 #include "rates.h"
 #include "scripts.h"
 #include "server.h"
+#include "troubles.h"
 
 #include <ev.h>
 #include <fcntl.h>
@@ -258,6 +261,7 @@ void world_crash(bool power, int64_t down_ns)
         return;
     note("life %d ends: %s", world.life, power ? "the power is cut" : "killed");
     oracle_crashed();
+    leaks_check_disk();
     disk_crash(world.disk, power ? DISK_POWER : DISK_KILL, &bits);
     world.crashes++;
     world.dead = here.crash_asked = true;
@@ -300,12 +304,15 @@ static void stop_life(void)
 
 static void live(void)
 {
+    if (here.host == NULL || world.dead || world.stopping || faults_recent())
+        troubles_note();
     if (here.crash_asked) {
         crash();
         return;
     }
     if (here.host == NULL && clock_now_ns() >= here.start_ns) {
         begin_life();
+        troubles_note();
         return;
     }
     if (here.host != NULL && here.broken) {
@@ -339,25 +346,10 @@ void world_run(int64_t until_ns)
 
 /* --- its beginning and its end ------------------------------------------------------------------------------------ */
 
-static char worlds_folder[32];
-
-int world_make_folder(void)
-{
-    const char *base = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
-    snprintf(worlds_folder, sizeof worlds_folder, "%s/anzol-sim-XXXXXX", base);
-    return mkdtemp(worlds_folder) == NULL ? -1 : 0;
-}
-
-void world_remove_folder(void)
-{
-    files_remove(worlds_folder);
-}
-
 int world_begin(void)
 {
     char log[96];
-    snprintf(world.folder, sizeof world.folder, "%s/XXXXXX", worlds_folder);
-    if (mkdtemp(world.folder) == NULL) {
+    if (place_add(world.folder, sizeof world.folder) != 0) {
         perror(world.folder);
         return -1;
     }
@@ -387,7 +379,8 @@ void world_end(void)
         world_crash(false, 0);
         end_life(0);
     }
-    oracle_check_log(here.log.outlet.fd);
+    leaks_check_disk();
+    leaks_check_log(here.log.outlet.fd);
     close(here.log.outlet.fd);
     log_fini(&here.log);
     ev_loop_destroy(here.ev);

@@ -50,9 +50,6 @@ enum { SIM_TAG = 24 }; /* a name that an event has in all that comes of it, and 
 
 extern struct world world;
 
-/* Of all worlds, also in other processes that come of this one: where each has its own. -1: errno. */
-int world_make_folder(void);
-void world_remove_folder(void);
 /* In an own folder, with an empty disk; the host is started by the first world_run(). -1: message on stderr. */
 int world_begin(void);
 void world_end(void);
