@@ -167,6 +167,7 @@ void pace_look(void)
 
 void pace_fresh(int integration, bool more)
 {
+    forget_if_clock_was_set();
     look(integration);
     lines[integration].fresh += more ? 1 : -1;
 }
