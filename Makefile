@@ -256,16 +256,18 @@ SIMULATE_sim-sweep   = $(BUILD)/simulator --sweep --seed $(SEED) --jobs $(JOBS)
 
 # Each comparison told to the fuzzer takes half of the time; words that must be there are in the dictionaries.
 # libFuzzer: RUNS runs of each target, or of TARGET alone, JOBS of them at a time. tests/fuzz/README.md
-JOBS    ?= 1
-RUNS    ?= 10000000
-TARGET  ?= $(FUZZ)
+JOBS       ?= 1
+RUNS       ?= 10000000
+TARGET     ?= $(FUZZ)
+SANITIZERS ?= address,undefined
+FUZZ_BUILD  = build-fuzz/$(SANITIZERS)
 .PHONY: fuzz fuzz-build
 fuzz: deps-test
 	$(call install,$(DEBIAN_FUZZ))
-	@$(MAKE) --no-print-directory -j2 BUILD=build-fuzz CC=clang MODULES="core net script" CFLAGS="-O2 -g -fno-omit-frame-pointer" \
-	    SANITIZE="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -fno-sanitize-coverage=trace-cmp" \
-	    $(TARGET:%=build-fuzz/fuzzer/%)
-	@RUNS=$(RUNS) JOBS=$(JOBS) tests/fuzz/run $(TARGET)
+	@$(MAKE) --no-print-directory -j2 BUILD=$(FUZZ_BUILD) CC=clang MODULES="core net script" CFLAGS="-O2 -g -fno-omit-frame-pointer" \
+	    SANITIZE="-fsanitize=fuzzer-no-link,$(SANITIZERS) -fno-sanitize-recover=undefined -fno-sanitize-coverage=trace-cmp" \
+	    $(TARGET:%=$(FUZZ_BUILD)/fuzzer/%)
+	@RUNS=$(RUNS) JOBS=$(JOBS) FUZZ_BUILD=$(FUZZ_BUILD) tests/fuzz/run $(TARGET)
 
 # With libFuzzer, or with a main() that runs the kept inputs once each.
 $(BUILD)/fuzzer/%: tests/fuzz/fuzz_%.c $(FUZZ_SHARED) $(BUILD)/libanzol.a
