@@ -43,21 +43,22 @@ function arguments.filled(v, p)
   return v
 end
 
--- A whole number of at least `least`.
-local function at_least(least, what)
+-- A whole number of at least `least`, and at most `most`.
+local function within(least, most, what)
   return function(v, p)
     v = number(v, p)
     local whole = tointeger(v)
     if not whole then return fail(p, "expected a whole number, found %s", v) end
     if whole < least then return fail(p, "%s must be at least %d, found %d", what, least, whole) end
+    if whole > most then return fail(p, "%s must be at most %d, found %d", what, most, whole) end
     return whole
   end
 end
 
-arguments.position = at_least(1, "the position")
-arguments.count = at_least(1, "the length")
-arguments.size = at_least(1, "the size of a row")
-arguments.limit = at_least(5, "the length")
+arguments.position = within(1, math.maxinteger, "the position")
+arguments.count = within(1, math.maxinteger, "the length")
+arguments.size = within(1, 1000, "the size of a row") -- a last row is filled up, whatever it takes
+arguments.limit = within(5, math.maxinteger, "the length")
 
 -- A date of ISO 8601, as date.parse() has it.
 function arguments.date(v, p)

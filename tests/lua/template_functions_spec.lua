@@ -195,6 +195,7 @@ local MISTAKES = {
   { "${ name | substring(half) }", "1:21: expected a whole number, found 2.5" },
   { "${ truncate(name, 4) }", "1:19: the length must be at least 5, found 4" },
   { "${ tableRows(list, 0) }", "1:20: the size of a row must be at least 1, found 0" },
+  { "${ tableRows(list, 1001) }", "1:20: the size of a row must be at most 1000, found 1001" },
   { "${ json(tableRows(n, 1)) }", "1:19: 'n' is a number, not a list" },
   { "${ chooseRandomText() }", "1:4: 'chooseRandomText' takes at least 1 argument, found 0" },
   { "${ chooseRandomText('a', null) }", "1:26: 'null' is null" },
