@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BUDGET_MS = 3 };
+enum { BUDGET_MS = 2 };
 
 /* Results and messages as one text. */
 static const char TRY[] = "local p, s, r, from = ...\n"
