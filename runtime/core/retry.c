@@ -1,6 +1,6 @@
 #include "core/retry.h"
 
-static const int64_t JITTER_CAP_MS = 1000;
+static const int64_t JITTER_CAP_MS = 1000, LEAVING_CAP_MS = 1000;
 
 void retry_policy_default(struct retry_policy *p)
 {
@@ -99,13 +99,22 @@ static int64_t delay_by_rule(const struct retry_judgement *j, bool has_key, int6
     return !has_key || j->retry_ms > left ? -1 : asked_delay(j->retry_ms, random);
 }
 
+/* How much of the window is still ahead, but for its end: what is due only then would leave too late. */
+static int64_t left_of_window(const struct retry_policy *p, int64_t elapsed_ms)
+{
+    int64_t leaving = p->within_ms / 20;
+    if (leaving > LEAVING_CAP_MS)
+        leaving = LEAVING_CAP_MS;
+    return (int64_t)p->within_ms - leaving - (elapsed_ms < 0 ? 0 : elapsed_ms);
+}
+
 struct retry_decision retry_decide(const struct retry_policy *p, bool has_key, const struct attempt *a,
                                    const struct retry_judgement *j, int tries, int64_t elapsed_ms, double random)
 {
     static const struct retry_judgement none = {.kind = JUDGED_DEFAULT};
     struct retry_decision d = {.verdict = RETRY_SUCCEEDED};
     int64_t delay = -1;
-    int64_t left = (int64_t)p->within_ms - (elapsed_ms < 0 ? 0 : elapsed_ms);
+    int64_t left = left_of_window(p, elapsed_ms);
     if (j == NULL || a->class != ATTEMPT_ANSWERED)
         j = &none;
     if (!(random >= 0 && random < 1))

@@ -6,8 +6,9 @@
  *  - ambiguous: retried only with the key (and "timeout" in `on`), else the outcome is `unknown`;
  *  - permanent: not retried.
  * The k-th retry comes delays[k] after the k-th attempt ended, jittered by ±5 %, and never so that it would start
- * later than `within` after the first attempt began. Retry-After takes the delay's place and pauses the integration;
- * when it points beyond the window there is no retry.
+ * later than `within` after the first attempt began: it is due a second before that at the latest (a twentieth of
+ * `within`, when that is less), so that it can leave in time. Retry-After takes the delay's place and pauses the
+ * integration; when it points beyond the window there is no retry.
  *
  * Where a webhook has a rule of its own, a judgement of the answer comes first. It can call any status a success or
  * none, and ask for another attempt, but it cannot have one without the key or beyond the window.

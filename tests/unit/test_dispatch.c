@@ -60,6 +60,7 @@ static struct dispatch dispatch;
 static struct timers timers;
 static struct log quiet;
 static uint8_t more_flags; /* of the requests to come */
+static uint32_t within_ms; /* the retry window of these */
 
 static int64_t mono(void)
 {
@@ -269,6 +270,7 @@ static int setup(void **state)
     w->retry_after_ms = -1;
     w->judged_message = w->said = "";
     more_flags = 0;
+    within_ms = 60000;
     w->writes_tail = &w->writes;
     w->reads_tail = &w->reads;
     quiet = (struct log){.outlet = {.fd = -1}, .level = LOG_ERROR + 1};
@@ -299,7 +301,7 @@ static void put_request(struct buf *out, bool key, int delays)
         .flags = (uint8_t)(more_flags | (key ? REQUEST_HAS_KEY : 0)), .timeout_ms = 1000, .connect_ms = 1000};
     o.retry = (struct retry_policy){.delay_count = (uint8_t)delays,
                                     .on = RETRY_ON_5XX | RETRY_ON_TIMEOUT,
-                                    .within_ms = 60000,
+                                    .within_ms = within_ms,
                                     .delays_ms = {1000, 2000, 4000},
                                     .codes = {429},
                                     .code_count = 1};
@@ -535,6 +537,20 @@ static void test_window_that_passed_gives_up_without_sending(void **state)
     assert_int_equal(w->rows[seq].d.state, DELIVERY_FAILED);
     assert_int_equal(w->rows[seq].d.error, ATTEMPT_WINDOW);
     assert_int_equal(w->final[seq], 1);
+}
+
+/* Due a twentieth of the window before its end, however late the look at what is due. */
+static void test_a_retry_that_is_cut_to_the_window_leaves(void **state)
+{
+    (void)state;
+    struct lane *lane = shop(0, 64);
+    w->status = 503;
+    within_ms = 2000;
+    int64_t seq = accept(lane, true, 3); /* its second retry would come after some 2.9 s */
+    run_for(4000, 10000, true);
+    assert_int_equal(w->sent, 3);
+    assert_in_range(w->sent_ns[2] - w->sent_ns[0], 1900 * NS_PER_MS, 2000 * NS_PER_MS);
+    assert_int_equal(w->rows[seq].d.state, DELIVERY_FAILED);
 }
 
 static void test_refusing_store_bounds_what_is_sent(void **state)
@@ -870,6 +886,7 @@ int main(void)
         test(test_a_lane_is_paused_by_hand),
         test(test_a_pause_lets_what_is_marked_go),
         test(test_window_that_passed_gives_up_without_sending),
+        test(test_a_retry_that_is_cut_to_the_window_leaves),
         test(test_window_that_passes_while_it_is_marked),
         test(test_refusing_store_bounds_what_is_sent),
         test(test_refusing_store_bounds_long_answers),
