@@ -12,6 +12,7 @@
 #include "sent.h"
 
 #include <arpa/inet.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -316,6 +317,13 @@ static bool answer_one(void)
     return true;
 }
 
+/* What on_ready() of httpd.c would be called for. */
+static bool has_news(void)
+{
+    struct pollfd p = {.fd = server->httpd.ready.fd, .events = POLLIN};
+    return poll(&p, 1, 0) == 1;
+}
+
 /* Until nothing happens any more. `fd` < 0: the client has gone. */
 static void turn(int fd, bool answering)
 {
@@ -323,6 +331,7 @@ static void turn(int fd, bool answering)
         MHD_UNSIGNED_LONG_LONG ms = 1;
         httpd_run(&server->httpd);
         bool more = fd >= 0 && receive(fd);
+        more |= has_news();
         more |= MHD_get_timeout(server->httpd.mhd, &ms) == MHD_YES && ms == 0;
         if (!more && answering) {
             size_t before = now.refusals;
