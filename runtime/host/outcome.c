@@ -197,6 +197,8 @@ void outcome_of_exchange(struct exchange *x)
 
     struct retry_judgement j;
     struct retry_decision r = decide(f, now_ms, &j);
+    generation_unref(f->judging);
+    f->judging = NULL;
     enum delivery_state state = state_after(r.verdict);
     outcome_fill(f, state);
     if (state == DELIVERY_WAITING)
