@@ -51,7 +51,7 @@ int child_guarded(int (*work)(void *ud), void (*cleanup)(void *ud), void *ud)
     }
     (void)setpgid(pid, pid); /* whoever comes first */
     int number = pid < 0 ? 0 : await(pid, &watched, &status);
-    if (number != 0)
+    if (pid > 0)
         (void)kill(-pid, SIGKILL);
     while (waitpid(-1, NULL, 0) > 0)
         ;

@@ -138,7 +138,9 @@ static void take_ids(struct ask *a, const json_t *ids)
         else
             a->ids[i] = id;
     }
-    a->id_count = count;
+    if (count > ASK_IDS_MAX)
+        violation("answer", "%s: %zu deliveries of one event", a->tag, count);
+    a->id_count = count < ASK_IDS_MAX ? count : ASK_IDS_MAX;
 }
 
 static void take_run(struct ask *a, const json_t *runs)

@@ -1,5 +1,6 @@
 #include "day.h"
 
+#include "child.h"
 #include "disk.h"
 #include "faults.h"
 #include "oracle.h"
@@ -69,7 +70,7 @@ pid_t day_begin(const struct day *d, struct outcome *out)
 {
     *out = (struct outcome){0};
     fflush(NULL);
-    pid_t child = fork();
+    pid_t child = child_fork();
     if (child < 0) {
         perror("fork");
         exit(3);

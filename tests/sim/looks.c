@@ -31,8 +31,6 @@ static void on_answer(void *ud, int status, struct bytes json)
     bool gone = status == 404 && l->at_one && world.keep_ms > 0;
     if (status != 0 && status != 200 && status != 503 && !gone)
         violation("answer", "a look is answered %d %.*s", status, (int)json.len, json.data);
-    if (json.len > 0 && memmem(json.data, json.len, SIM_SECRET, strlen(SIM_SECRET)) != NULL)
-        violation("secret", "the secret is in an answer");
     if (status == 200)
         check_rows(l, json);
     free(l);

@@ -7,7 +7,6 @@
 #include "world.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* Each answer of the store takes many reads. */

@@ -6,8 +6,6 @@
 #include "rule.h"
 #include "text.h"
 
-#include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const int64_t RECORDED_NS = 5 * NS_PER_S; /* a sound host has written it down by then, by far */

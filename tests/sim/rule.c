@@ -1,7 +1,7 @@
 #include "rule.h"
 
-static const int64_t ASKED_JITTER_MS = 1000;
-enum { LEAST_PERCENT = 95, MOST_PERCENT = 105, ASKED_PARTS = 20 };
+static const int64_t ASKED_JITTER_MS = 1000, LEAVING_MS = 1000;
+enum { LEAST_PERCENT = 95, MOST_PERCENT = 105, ASKED_PARTS = 20, LEAVING_PARTS = 20 };
 
 bool rule_repeatable(const struct delivery *d, const struct sent *s)
 {
@@ -48,10 +48,16 @@ int64_t rule_left_ms(const struct delivery *d, const struct sent *first, const s
     return d->webhook->within_ms - (last->end_ms - first->at_ms);
 }
 
+/* Until the last moment that an attempt may be due at. */
+static int64_t left_to_be_due_ms(const struct delivery *d, const struct sent *first, const struct sent *last)
+{
+    return rule_left_ms(d, first, last) - least_of(d->webhook->within_ms / LEAVING_PARTS, LEAVING_MS);
+}
+
 int64_t rule_least_ms(const struct delivery *d, const struct sent *first, const struct sent *last, int tries)
 {
     int64_t least = rule_asked(last) ? last->retry_after_ms : d->webhook->delays_ms[tries - 1] * LEAST_PERCENT / 100;
-    return least_of(least, rule_left_ms(d, first, last));
+    return least_of(least, left_to_be_due_ms(d, first, last));
 }
 
 int64_t rule_most_ms(const struct delivery *d, const struct sent *first, const struct sent *last, int tries)
@@ -59,7 +65,7 @@ int64_t rule_most_ms(const struct delivery *d, const struct sent *first, const s
     int64_t asked = last->retry_after_ms;
     int64_t most = rule_asked(last) ? asked + least_of(asked / ASKED_PARTS, ASKED_JITTER_MS)
                                     : d->webhook->delays_ms[tries - 1] * MOST_PERCENT / 100;
-    return least_of(most, rule_left_ms(d, first, last));
+    return least_of(most, left_to_be_due_ms(d, first, last));
 }
 
 bool rule_goes_on(const struct delivery *d)
@@ -69,7 +75,7 @@ bool rule_goes_on(const struct delivery *d)
     if (last == NULL || !last->told || d->was_at_risk || tries < 1 || tries > d->webhook->delay_count ||
         !rule_repeatable(d, last))
         return false;
-    int64_t left = rule_left_ms(d, first, last);
+    int64_t left = left_to_be_due_ms(d, first, last);
     int64_t asked = rule_asked(last) ? last->retry_after_ms : 0;
     return left > RULE_GRAIN_MS && asked + RULE_GRAIN_MS <= left;
 }
@@ -80,7 +86,7 @@ bool rule_ends(const struct delivery *d)
     int tries = rule_count(d, &first);
     if (last == NULL || !last->told || d->was_at_risk || tries < 1)
         return false;
-    int64_t left = rule_left_ms(d, first, last);
+    int64_t left = left_to_be_due_ms(d, first, last);
     int64_t asked = rule_asked(last) ? last->retry_after_ms : 0;
     return tries > d->webhook->delay_count || !rule_repeatable(d, last) || left < -RULE_GRAIN_MS ||
            asked > left + RULE_GRAIN_MS;

@@ -2,10 +2,12 @@
 
 #include "faults.h"
 #include "host/api.h"
+#include "scripts.h"
 #include "world.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct server {
     struct server_options options;
@@ -105,6 +107,8 @@ static bool is_full(void)
 
 static void check_answer(const struct api_call *c, int status, struct bytes text)
 {
+    if (text.len > 0 && memmem(text.data, text.len, SIM_SECRET, strlen(SIM_SECRET)) != NULL)
+        violation("secret", "the secret is in an answer");
     bool sound = !faults_recent() && !world.dead;
     if (sound && status >= 500 && !(status == 503 && (world.stopping || is_full())))
         violation("answer", "a sound host answers %d %.*s", status, (int)text.len, text.data);

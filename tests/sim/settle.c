@@ -108,7 +108,7 @@ static void check_delivery(const char *id, struct settled *n)
 /* --- runs --------------------------------------------------------------------------------------------------------- */
 
 /* "…;told=ID": what the flow was given for its send() is there, sent or, where the host died, given up. */
-static void check_told(const char *trace)
+static void check_told(struct uuid run, const char *trace)
 {
     struct uuid u;
     const char *at = strstr(trace, ";told=");
@@ -117,7 +117,11 @@ static void check_told(const char *trace)
         violation("flow", "send() has given no id: '%.60s'", at);
         return;
     }
-    json_decref(asking_delivery(u)); /* one that is not there is a violation */
+    json_t *it = asking_delivery(u), *still = it != NULL ? NULL : asking_run(run);
+    if (it == NULL && still != NULL)
+        violation("lost", "'%.60s' is not there, and its run is", at);
+    json_decref(it);
+    json_decref(still);
 }
 
 static void check_run(const json_t *row, struct settled *n)
@@ -137,7 +141,7 @@ static void check_run(const json_t *row, struct settled *n)
     n->runs++;
     const json_t *data = json_object_get(json_object_get(run, "event"), "data");
     traces_ended(text(data, "tag"), text(run, "result"));
-    check_told(text(run, "result"));
+    check_told(u, text(run, "result"));
     json_decref(run);
 }
 
@@ -162,17 +166,21 @@ static void each_row(bool runs, struct settled *n)
 /* Each delivery that an acknowledged event must have made is in the log; those of batches are found by their tag. */
 static bool is_there(const struct ask *a, const struct sim_webhook *w)
 {
-    struct uuid u;
+    bool gone = false;
     for (size_t i = 0; i < a->id_count && !world.failed; i++) {
         json_t *log = asking_delivery(a->ids[i]);
-        bool it = strcmp(text(log, "webhook"), w->name) == 0 && uuid_parse(bytes_of(text(log, "id")), &u) == 0;
-        bool gone = log == NULL && retention_may_be_gone(a, &a->ids[i]);
+        bool it = strcmp(text(log, "webhook"), w->name) == 0;
+        if (log == NULL && !retention_may_be_gone(a, &a->ids[i]))
+            return false;
+        gone |= log == NULL;
         json_decref(log);
-        if (it || gone)
+        if (it)
             return true;
     }
+    if (a->id_count > 0)
+        return gone;
     /* Marked when the host died, and so never sent: it cannot be told which, so any will do. */
-    return a->id_count == 0 && (oracle_find_by(a->tag, w->name, "") != NULL || (!w->key && world.crashes > 0));
+    return oracle_find_by(a->tag, w->name, "") != NULL || (!w->key && world.crashes > 0);
 }
 
 /* A cancel was acknowledged, or refused because the run had ended. */
