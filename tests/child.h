@@ -11,7 +11,8 @@ pid_t child_fork(void);
 
 /*
  * Runs `work` in a child and waits for it: its exit code, or -1. SIGTERM, SIGINT and SIGHUP end the child with its
- * process group, and whatever comes of them; then `cleanup` is called with nobody left, and this process ends by the signal.
+ * process group, and whatever comes of them; then `cleanup` is called with nobody left, and this process ends by the
+ * signal.
  */
 int child_guarded(int (*work)(void *ud), void (*cleanup)(void *ud), void *ud);
 

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { RUN_TRIES = 4000 };
+enum { RUN_TRIES = WAIT_POLLS / PAUSE_US * POLL_US }; /* a run is read again a second later, perhaps several times */
 
 /* Of one without the key nobody may know more than that it was about to be sent: check_states() sees to it that this
  * was written down. */

@@ -7,7 +7,7 @@ import threading
 import time
 import unittest
 
-from harness import Daemon, OK, PATIENCE, Receiver, answer, anzol, most_in_a_second, wait_until
+from harness import Daemon, HANG, OK, PATIENCE, Receiver, answer, anzol, most_in_a_second, wait_until
 from test_load import FULL, figure
 
 WEBHOOK = 'webhook "{name}" {{ integration = "shop", on = "{on}", url = "{name}?t=${{WebhookRequest.TransactionalId}}", body = {body} }}\n'
@@ -358,7 +358,13 @@ class Earlier(unittest.TestCase):
                 '  on_response = function() return { retry = false, error = "rule %d" } end }\n'
                 'flow "f" { on = "go", run = function(event) return call("ask", event.data).error.message end }\n') % n
 
-        with Receiver(lambda request, number: [3, OK] if "/ask/0?" in request.path else OK) as r, Daemon(text(0)) as d:
+        class Slow(Receiver):
+            def do(self, what, transport):
+                if what is HANG:
+                    self.held = transport
+                super().do(what, transport)
+
+        with Slow(lambda request, number: HANG if "/ask/0?" in request.path else OK) as r, Daemon(text(0)) as d:
             d.emit("go", {"n": 0})
             r.wait(1)
             for n in range(1, 12):  # more than are kept loaded
@@ -366,6 +372,7 @@ class Earlier(unittest.TestCase):
                 self.assertEqual(d.call("POST", "/v1/reload")[0], 200)
                 d.emit("go", {"n": n})
                 r.wait(1 + n)
+            r.loop.call_soon_threadsafe(r.held.write, OK)
             wait_until(lambda: all(x["state"] == "succeeded" for x in d.call("GET", "/v1/runs")[2]["runs"]), "runs end")
             found = [d.call("GET", "/v1/runs/" + x["id"])[2] for x in d.call("GET", "/v1/runs")[2]["runs"]]
             self.assertEqual(sorted(x["result"] for x in found), sorted("rule %d" % n for n in range(12)))

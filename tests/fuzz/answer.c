@@ -38,8 +38,8 @@ struct answer answer_take(struct bytes *rest, bool heads)
     if (is_doubled(&a, *rest))
         (void)fuzz_take(rest, a.head.len);
     size_t n = strtoul(length.data, NULL, 10);
-    bool headless = rest->len < n || (rest->len >= 7 && memcmp(rest->data, "HTTP/1.", 7) == 0);
-    if (headless && n > 0)
+    a.bodiless = n > 0 && (rest->len < n || (rest->len >= 7 && memcmp(rest->data, "HTTP/1.", 7) == 0));
+    if (a.bodiless)
         FUZZ_CHECK(heads && (rest->len == 0 || memcmp(rest->data, "HTTP/", 5) == 0));
     else
         a.body = fuzz_take(rest, n);

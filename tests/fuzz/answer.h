@@ -9,6 +9,7 @@
 struct answer {
     int status; /* 100, or 200 to 599 */
     struct bytes head, body;
+    bool bodiless; /* the head tells of a body that was not sent */
 };
 
 /* Takes one answer off the front. That of a HEAD has a length and no body: may there be such? */

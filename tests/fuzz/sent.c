@@ -1,7 +1,5 @@
 #include "sent.h"
 
-#include <stdlib.h>
-
 /* Where `part` is next from `p` on, or NULL. */
 static const char *next(const char *p, const char *end, struct bytes part)
 {
