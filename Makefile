@@ -14,7 +14,7 @@
 #   make alloc      each allocation of a daemon's life fails once: STACKS=1 one of each call stack, STRIDE=10, LENGTH=40, PHASE=flow, SANITIZED=1, WORKERS=2
 #   make property   DOCUMENTS=100000 of random data through templates
 #   make api        writes scripts/API.md anew, from stdlib/api
-#   make fuzz       RUNS=10000000 of random inputs through each fuzz target, or TARGET=json alone, JOBS=1 at a time
+#   make fuzz       RUNS=10000000 of random inputs through each fuzz target, or TARGET=json alone, JOBS=1 at a time; SANITIZERS=undefined is faster
 #   make sim        SEEDS=1000 simulated days from SEED=1 on, JOBS=1 at a time; sim-planted, sim-sweep: see tests/sim/README.md
 #   make bench      deliveries a second, CPU a delivery; bench-flows, bench-template, bench-store: parts of it
 #   make install    PREFIX=/usr/local, DESTDIR for packagers

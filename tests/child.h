@@ -1,5 +1,6 @@
 /*
- * child: processes of the alloc sweep and the simulator that leave nothing behind, however these end.
+ * child: processes of the alloc sweep and the simulator that leave nothing behind, whether these end by themselves
+ * or by SIGTERM, SIGINT or SIGHUP.
  */
 #ifndef ANZOL_TESTS_CHILD_H
 #define ANZOL_TESTS_CHILD_H

@@ -122,7 +122,8 @@ class Ledger:
 
     def committed(self, life, sent):
         """An event was acknowledged that was sent when all that was over at `sent` was known to the daemon: writes are committed in the
-        order in which they come about."""
+        order in which they come about. So what a receiver answers fits into a socket at once, and two further exchanges give a
+        connection that was aborted the time to end."""
         self.settled[life] = max(self.settled.get(life, 0), sent)
 
     def life_ended(self, life):

@@ -40,6 +40,7 @@ unsigned fuzz_byte(struct bytes *rest)
     return one.len == 0 ? 0 : (unsigned char)*one.data;
 }
 
+/* Of stdlib only: a template's source is its text, which has a "(". */
 static void on_line(lua_State *L, lua_Debug *ar)
 {
     if (ar->event != LUA_HOOKLINE || lua_getinfo(L, "S", ar) == 0 || strchr(ar->source, '(') != NULL)

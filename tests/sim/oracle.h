@@ -23,9 +23,9 @@ struct sent {
     int number;                           /* as the host counts */
     int64_t at_ns, end_ns, at_ms, end_ms; /* wall clock in ms */
     bool told;                            /* the host knows how it ended */
+    bool unsure;                          /* … but died, maybe before it was in the record */
     bool needs_json;
-    bool bad;    /* a 2xx that the webhook's rule calls no success */
-    bool unsure; /* … but died, maybe before it was in the record */
+    bool bad; /* a 2xx that the webhook's rule calls no success */
     enum attempt_class class;
     enum attempt_error error;
     int status;

@@ -48,7 +48,8 @@ size_t plan_make(void);
 int64_t plan_keep_ms(void);
 /* Puts all of it into the world but for what `omitted` says of its number. */
 void plan_schedule(const uint8_t *omitted);
-/* Omits what goes wrong by itself: crashes, the disk's faults, clocks that are set; and floods, which take long. */
+/* Omits what goes wrong by itself: crashes, the disk's faults, clocks that are set; and floods of many, which take
+ * long. */
 void plan_omit_faults(uint8_t *omitted);
 /* "  0d 03:04:05.678901  i2 is down for 4m" */
 void plan_print(size_t number);

@@ -31,12 +31,14 @@ void reloads_load(int variant)
 {
     if (!server_is_open())
         return;
-    note("scripts %d are loaded", variant);
     if (variant >= 0) {
+        note("scripts %d are loaded", variant);
         scripts_write(variant);
         rates_may_be(variant);
-    } else
+    } else {
+        note("broken scripts are loaded");
         scripts_write_broken();
+    }
     struct reload *r = world_alloc(sizeof *r);
     r->variant = variant;
     r->alone = reloading++ == 0;

@@ -1,5 +1,6 @@
 /*
- * server: the API's door, in the place of net/server.c and net/batch.c: calls come from clients.c instead of sockets.
+ * server: the API's door, in the place of net/server.c and net/batch.c: calls come from clients and their like instead
+ * of sockets.
  *
  * A call is answered once by `done`; status 0: it never will be, the host died or ended first. It is a violation when a
  * sound host answers late, or with a fault of its own, or refuses what it has room for.

@@ -6,11 +6,11 @@
 #include "files.h"
 #include "host/host.h"
 #include "host/loop.h"
-#include "leaks.h"
 #include "oracle.h"
 #include "place.h"
 #include "rates.h"
 #include "scripts.h"
+#include "secrecy.h"
 #include "server.h"
 #include "troubles.h"
 
@@ -261,7 +261,7 @@ void world_crash(bool power, int64_t down_ns)
         return;
     note("life %d ends: %s", world.life, power ? "the power is cut" : "killed");
     oracle_crashed();
-    leaks_check_disk();
+    secrecy_check_disk();
     disk_crash(world.disk, power ? DISK_POWER : DISK_KILL, &bits);
     world.crashes++;
     world.dead = here.crash_asked = true;
@@ -379,8 +379,8 @@ void world_end(void)
         world_crash(false, 0);
         end_life(0);
     }
-    leaks_check_disk();
-    leaks_check_log(here.log.outlet.fd);
+    secrecy_check_disk();
+    secrecy_check_log(here.log.outlet.fd);
     close(here.log.outlet.fd);
     log_fini(&here.log);
     ev_loop_destroy(here.ev);

@@ -1,4 +1,4 @@
-#include "leaks.h"
+#include "secrecy.h"
 
 #include "disk.h"
 #include "scripts.h"
@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-void leaks_check_log(int fd)
+void secrecy_check_log(int fd)
 {
     struct stat s;
     if (fstat(fd, &s) != 0 || !S_ISREG(s.st_mode))
@@ -20,7 +20,7 @@ void leaks_check_log(int fd)
     free(text);
 }
 
-void leaks_check_disk(void)
+void secrecy_check_disk(void)
 {
     const char *name = disk_search(world.disk, SIM_SECRET, strlen(SIM_SECRET));
     if (name != NULL)
