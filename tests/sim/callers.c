@@ -50,7 +50,7 @@ static void on_canceled(void *ud, int status, struct bytes json)
 
 void callers_cancel(uint64_t pick)
 {
-    struct ask *a = (struct ask *)clients_pick(pick, pick % 4 != 0 ? is_running : has_begun);
+    struct ask *a = clients_pick(pick, pick % 4 != 0 ? is_running : has_begun);
     if (a == NULL || !server_is_open())
         return;
     note("%s: its run is canceled", a->tag);

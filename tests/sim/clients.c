@@ -36,7 +36,7 @@ struct ask *clients_add(const char *tag)
     return a;
 }
 
-static struct ask *find(const char *tag)
+struct ask *clients_find(const char *tag)
 {
     struct ask *a = *bucket(tag);
     while (a != NULL && strcmp(a->tag, tag) != 0)
@@ -44,12 +44,7 @@ static struct ask *find(const char *tag)
     return a;
 }
 
-const struct ask *clients_find(const char *tag)
-{
-    return find(tag);
-}
-
-const struct ask *clients_first(void)
+struct ask *clients_first(void)
 {
     return asks;
 }
@@ -71,17 +66,13 @@ bool clients_is_flow(const struct ask *a)
 
 bool clients_asked(const char *tag, const struct sim_webhook *w)
 {
-    const struct ask *a = find(tag);
-    if (a == NULL)
-        return false;
-    if (a->event == NULL)
-        return a->webhook == w;
-    return w->event != NULL ? strcmp(w->event, a->event) == 0 : clients_is_flow(a);
+    const struct ask *a = clients_find(tag);
+    return a != NULL && (owed_by(a, w) || (w->event == NULL && clients_is_flow(a)));
 }
 
 bool clients_once(const char *tag)
 {
-    const struct ask *a = find(tag);
+    const struct ask *a = clients_find(tag);
     return a != NULL && (a->keyed || a->tries <= 1);
 }
 
@@ -248,15 +239,15 @@ bool clients_has_ids(const struct ask *a)
     return a->id_count > 0;
 }
 
-const struct ask *clients_pick(uint64_t pick, bool (*fits)(const struct ask *))
+struct ask *clients_pick(uint64_t pick, bool (*fits)(const struct ask *))
 {
     uint64_t n = 0;
-    for (const struct ask *a = asks; a != NULL; a = a->next)
+    for (struct ask *a = asks; a != NULL; a = a->next)
         n += fits(a);
     if (n == 0)
         return NULL;
     n = pick % n;
-    for (const struct ask *a = asks; a != NULL; a = a->next)
+    for (struct ask *a = asks; a != NULL; a = a->next)
         if (fits(a) && n-- == 0)
             return a;
     return NULL;
@@ -270,7 +261,7 @@ static bool may_come_again(const struct ask *a)
 
 void clients_again(uint64_t pick)
 {
-    struct ask *a = (struct ask *)clients_pick(pick, may_come_again);
+    struct ask *a = clients_pick(pick, may_come_again);
     if (a != NULL)
         begin(a);
 }

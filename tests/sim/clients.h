@@ -54,18 +54,18 @@ void clients_send(struct ask *a, struct buf *text);
 /* How long until one comes again, in ns. */
 int64_t clients_patience(void);
 /* One of those that fit; NULL: none does. */
-const struct ask *clients_pick(uint64_t pick, bool (*fits)(const struct ask *));
+struct ask *clients_pick(uint64_t pick, bool (*fits)(const struct ask *));
 bool clients_is_flow(const struct ask *a);
-/* It is known which deliveries came of it. */
+/* It is known which deliveries came of it: it was acknowledged. */
 bool clients_has_ids(const struct ask *a);
 
 /* --- for the oracles */
 bool clients_asked(const char *tag, const struct sim_webhook *w);
 /* At most one event of that tag can have been accepted. */
 bool clients_once(const char *tag);
-const struct ask *clients_first(void);
+struct ask *clients_first(void);
 /* NULL: none. */
-const struct ask *clients_find(const char *tag);
+struct ask *clients_find(const char *tag);
 /* None waits for its acknowledgement. */
 bool clients_are_done(void);
 

@@ -10,6 +10,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* The later of two times. */
+static inline int64_t clock_later(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
 /* From here on the world's time. */
 void clock_begin(void);
 int64_t clock_now_ns(void);

@@ -37,17 +37,17 @@ static void forget(struct ask *a, const struct sim_webhook *w)
 
 void owed_no_more(const char *tag, const struct sim_webhook *w)
 {
-    struct ask *a = (struct ask *)clients_find(tag);
+    struct ask *a = clients_find(tag);
     if (a != NULL)
         forget(a, w);
 }
 
 void owed_life_ends(void)
 {
-    for (const struct ask *a = clients_first(); a != NULL; a = a->next)
+    for (struct ask *a = clients_first(); a != NULL; a = a->next)
         for (size_t i = 0; i < sim_webhook_count; i++)
             if (!sim_webhooks[i].key)
-                forget((struct ask *)a, &sim_webhooks[i]);
+                forget(a, &sim_webhooks[i]);
 }
 
 bool owed_wholly(const struct ask *a)

@@ -30,11 +30,6 @@ struct line {              /* of one integration */
 static struct line lines[SIM_INTEGRATIONS];
 static int64_t wall_offset_ms;
 
-static int64_t later(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
 /* --- what is due -------------------------------------------------------------------------------------------------- */
 
 static void drop(struct retry **at)
@@ -126,7 +121,8 @@ static int64_t held_until(const struct line *l, int integration)
     int64_t interval = rate == 0 ? 0 : NS_PER_S / rate;
     if (l->in_flight >= rates_lowest_cap(integration, l->looked_ns))
         return INT64_MAX;
-    return later(later(l->sent_ns + interval, l->paused_ns), later(l->began_ns + BEGIN_NS, faults_sound_ns()));
+    return clock_later(clock_later(l->sent_ns + interval, l->paused_ns),
+                       clock_later(l->began_ns + BEGIN_NS, faults_sound_ns()));
 }
 
 static void begin_life(struct line *l)
@@ -142,14 +138,14 @@ static void look(int integration)
     struct line *l = &lines[integration];
     int64_t now = clock_now_ns(), from = l->looked_ns;
     drop_if(l, has_lapsed);
-    int64_t start = later(from, later(due_since(l), held_until(l, integration)));
+    int64_t start = clock_later(from, clock_later(due_since(l), held_until(l, integration)));
     l->looked_ns = now;
     if (l->life != world.life)
         begin_life(l);
     else if (!server_is_open())
         l->idle_ns = 0;
     else
-        l->idle_ns = later(0, l->idle_ns + (start < now ? now - start : 0) - (now - from) / FORGIVEN);
+        l->idle_ns = clock_later(0, l->idle_ns + (start < now ? now - start : 0) - (now - from) / FORGIVEN);
     if (l->idle_ns > IDLE_MAX_NS)
         violation("pace", "i%d has something to send (%d never sent, a retry of %s), and is idle for %.1f s too long",
                   integration, l->fresh, l->retries != NULL ? l->retries->delivery->tag : "none",
@@ -176,8 +172,9 @@ void pace_fresh(int integration, bool more)
 static void check_order(const struct line *l, const struct delivery *d)
 {
     const struct retry *r = l->retries;
-    int64_t since =
-        r == NULL ? INT64_MAX : later(later(r->due_ns, l->paused_ns), later(l->began_ns + BEGIN_NS, faults_sound_ns()));
+    int64_t since = r == NULL ? INT64_MAX
+                              : clock_later(clock_later(r->due_ns, l->paused_ns),
+                                            clock_later(l->began_ns + BEGIN_NS, faults_sound_ns()));
     if (d->last == NULL && since < clock_now_ns() - OVERDUE_NS)
         violation("pace", "%s is sent, and a retry of %s waits for %.1f s", d->tag, r->delivery->tag,
                   (double)(clock_now_ns() - r->due_ns) / 1e9);
@@ -207,7 +204,7 @@ void pace_told(const struct delivery *d, int in_flight)
     l->in_flight = in_flight;
     if (rule_goes_on(d))
         add_retry(l, d);
-    l->paused_ns = later(l->paused_ns, clock_now_ns() + rule_pause_ms(d, d->last) * NS_PER_MS);
+    l->paused_ns = clock_later(l->paused_ns, clock_now_ns() + rule_pause_ms(d, d->last) * NS_PER_MS);
 }
 
 void pace_life_ends(void)

@@ -2,6 +2,7 @@
 
 #include "asking.h"
 #include "oracle.h"
+#include "owed.h"
 #include "rule.h"
 #include "server.h"
 #include "text.h"
@@ -18,10 +19,8 @@ static const int64_t LATE_MS = 3 * 60 * MS_PER_S;
 
 static bool has_keyless(const struct ask *a)
 {
-    if (a->webhook != NULL)
-        return !a->webhook->key;
     for (size_t i = 0; i < sim_webhook_count; i++)
-        if (sim_webhooks[i].event != NULL && strcmp(sim_webhooks[i].event, a->event) == 0 && !sim_webhooks[i].key)
+        if (owed_by(a, &sim_webhooks[i]) && !sim_webhooks[i].key)
             return true;
     return false;
 }
@@ -60,15 +59,10 @@ static void on_looked(void *ud, int status, struct bytes json)
     free(l);
 }
 
-static bool has_ids(const struct ask *a)
-{
-    return a->acknowledged && a->id_count > 0;
-}
-
 /* Something of it is not sent yet, or has another attempt to come. */
 static bool is_pending(const struct ask *a)
 {
-    for (size_t i = 0; has_ids(a) && i < a->id_count; i++) {
+    for (size_t i = 0; i < a->id_count; i++) {
         const struct delivery *d = oracle_find(&a->ids[i]);
         if (d == NULL || d->last == NULL || rule_goes_on(d))
             return true;
@@ -87,7 +81,7 @@ void retention_look(uint64_t pick)
 {
     const struct ask *a = pick % 2 == 0 ? clients_pick(pick >> 1, is_pending) : NULL;
     if (a == NULL)
-        a = clients_pick(pick >> 1, has_ids);
+        a = clients_pick(pick >> 1, clients_has_ids);
     for (size_t i = 0; a != NULL && i < a->id_count && server_is_open(); i++)
         look_for(a, &a->ids[i]);
 }
@@ -100,8 +94,7 @@ void retention_wait(void)
         world_run(clock_now_ns() + LATE_MS * NS_PER_MS);
 }
 
-/* Those of runs stay as long as their run. Where the clock was set back the order of rows is not that of their times.
- */
+/* Those of runs stay as long as their run. Where the clock was set back, rows are not in the order of their times. */
 void retention_check_row(const char *what, const json_t *row)
 {
     int64_t finished_ms = asking_time(row, "finished_at");

@@ -107,19 +107,17 @@ static void check_delivery(const char *id, struct settled *n)
 
 /* --- runs --------------------------------------------------------------------------------------------------------- */
 
-/* "…;told=ID": what the flow was given for its send() is there, sent or, where the host died, given up. */
+/* What the flow was given for its send() is there, sent or, where the host died, given up. */
 static void check_told(struct uuid run, const char *trace)
 {
     struct uuid u;
-    const char *at = strstr(trace, ";told=");
-    at = at == NULL ? "" : at + strlen(";told=");
-    if (strlen(at) < UUID_TEXT_SIZE || uuid_parse((struct bytes){at, UUID_TEXT_SIZE - 1}, &u) != 0) {
-        violation("flow", "send() has given no id: '%.60s'", at);
+    if (!traces_told(trace, &u)) {
+        violation("flow", "send() has given no id: '%s'", trace);
         return;
     }
     json_t *it = asking_delivery(u), *still = it != NULL ? NULL : asking_run(run);
     if (it == NULL && still != NULL)
-        violation("lost", "'%.60s' is not there, and its run is", at);
+        violation("lost", "what '%s' says it was told is not there, and its run is", trace);
     json_decref(it);
     json_decref(still);
 }
@@ -205,8 +203,7 @@ static void check_ask(const struct ask *a)
             violation("lost", "%s was acknowledged, and its delivery by %s is not there", a->tag, w->name);
     }
     check_cancel(a);
-    if (a->event != NULL && strcmp(a->event, "go") == 0 && !a->cancel_asked &&
-        oracle_find_by(a->tag, "step", "last") == NULL)
+    if (clients_is_flow(a) && !a->cancel_asked && oracle_find_by(a->tag, "step", "last") == NULL)
         violation("lost", "%s was acknowledged, and its flow did not come to its end", a->tag);
 }
 

@@ -21,11 +21,6 @@ static int64_t made_ms(const struct delivery *d)
     return ms;
 }
 
-static int64_t later(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
 /* As clocks are set now. */
 static int64_t ns_of(int64_t ms)
 {
@@ -34,7 +29,7 @@ static int64_t ns_of(int64_t ms)
 
 static void check_late(const struct delivery *d, const char *after, int64_t due_ns)
 {
-    if (ns_of(made_ms(d)) > later(due_ns, troubles_last_ns()) + LATE_NS)
+    if (ns_of(made_ms(d)) > clock_later(due_ns, troubles_last_ns()) + LATE_NS)
         violation("sleep", "%s: step %s came %" PRId64 " ms late after %s", d->tag, d->step,
                   (int64_t)((ns_of(made_ms(d)) - due_ns) / NS_PER_MS), after);
 }
@@ -95,14 +90,14 @@ static void check_wait(const struct delivery *d, const char *trace)
     const struct ask *by = approval(trace);
     if (a == NULL || b == NULL || !clock_steady_since(a->at_ns < b->at_ns ? a->at_ns : b->at_ns))
         return;
-    int64_t began_ms = later(a->end_ms, b->end_ms);
+    int64_t began_ms = clock_later(a->end_ms, b->end_ms);
     if (by == NULL) {
         check(d, "it had waited in vain", began_ms, TIMEOUT_MS);
         return;
     }
     check_early(d, "its last step", began_ms);
     if (by->acknowledged)
-        check_late(d, by->tag, later(troubles_over_ns(ns_of(began_ms)), by->acknowledged_ns));
+        check_late(d, by->tag, clock_later(troubles_over_ns(ns_of(began_ms)), by->acknowledged_ns));
 }
 
 /* What a run was about to do when it was canceled may be done. */

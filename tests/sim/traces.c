@@ -90,17 +90,24 @@ static void check_answer(const char *tag, const char *trace, const char *step)
     violation("replay", "%s: step %s says '%.40s', which no receiver has answered", tag, step, at + 1);
 }
 
-/* "told=ID": what `send` has returned is the delivery that was sent. */
+bool traces_told(const char *trace, struct uuid *id)
+{
+    const char *at = strstr(trace, ";told=");
+    at = at == NULL ? "" : at + strlen(";told=");
+    return strlen(at) >= UUID_TEXT_SIZE && uuid_parse((struct bytes){at, UUID_TEXT_SIZE - 1}, id) == 0;
+}
+
+/* What send() has returned is the delivery that was sent. */
 static void check_told(const char *tag, const char *trace)
 {
-    char id[UUID_TEXT_SIZE];
-    const char *at = strstr(trace, ";told=");
+    char sent[UUID_TEXT_SIZE];
+    struct uuid told;
     const struct delivery *d = oracle_find_by(tag, "told", "told");
     if (d == NULL)
         return; /* it was marked when the host died */
-    uuid_format(&d->id, id);
-    if (at == NULL || strncmp(at + strlen(";told="), id, strlen(id)) != 0)
-        violation("replay", "%s: sent %s, and says '%.50s'", tag, id, at == NULL ? "" : at + 1);
+    uuid_format(&d->id, sent);
+    if (!traces_told(trace, &told) || memcmp(&told, &d->id, sizeof told) != 0)
+        violation("replay", "%s: sent %s, and says '%s'", tag, sent, trace);
 }
 
 /* An approval that came while the flow was under way, and before it gave up, is not lost. */
@@ -111,7 +118,7 @@ static void check_approved(const char *tag, const char *trace)
     const char *at = strstr(trace, ";approved=");
     if (flow == NULL || last == NULL || last->first == NULL || at == NULL)
         return;
-    bool nobody = strncmp(at + strlen(";approved="), "nobody", 6) == 0;
+    bool nobody = strncmp(at, ";approved=nobody", strlen(";approved=nobody")) == 0;
     for (const struct ask *a = clients_first(); a != NULL && nobody; a = a->next)
         if (a->flow == flow && a->acknowledged && a->acknowledged_ns > flow->acknowledged_ns &&
             a->acknowledged_ns < last->first->at_ns - APPROVED_BEFORE_NS)

@@ -11,6 +11,8 @@
 void traces_sent(const struct delivery *d, const char *trace);
 /* The host is about to hear that it has succeeded. */
 void traces_answered(const struct delivery *d);
+/* "…;told=ID": what send() has returned. False: it says none. */
+bool traces_told(const char *trace, struct uuid *id);
 /* The run has ended with that trace: it is the longest, and what it says of answers is what receivers have said. */
 void traces_ended(const char *tag, const char *trace);
 

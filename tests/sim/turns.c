@@ -1,6 +1,6 @@
 #include "turns.h"
 
-#include "clients.h"
+#include "owed.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -31,8 +31,8 @@ static void check(const struct ask *a)
 {
     for (size_t i = 0; i < sim_webhook_count; i++) {
         const struct sim_webhook *w = &sim_webhooks[i];
-        if (w->event != NULL && strcmp(w->event, a->event) == 0 && a->acknowledged_ns + GRAIN_NS < latest_ns[i] &&
-            !may_be_unknown(a, w) && oracle_find_by(a->tag, w->name, "") == NULL)
+        if (owed_by(a, w) && a->acknowledged_ns + GRAIN_NS < latest_ns[i] && !may_be_unknown(a, w) &&
+            oracle_find_by(a->tag, w->name, "") == NULL)
             violation("turn", "%s was passed over by %s: one of %" PRId64 " s later has left", a->tag, w->name,
                       (int64_t)((latest_ns[i] - a->acknowledged_ns) / NS_PER_S));
     }

@@ -134,11 +134,6 @@ void ev_break(struct ev_loop *loop, int how)
 
 /* --- one thing after another -------------------------------------------------------------------------------------- */
 
-static int64_t later(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
 static int64_t loop_next_ns(void)
 {
     if (here.loop == NULL)
@@ -146,7 +141,7 @@ static int64_t loop_next_ns(void)
     int64_t next = timers_next(here.loop->timers);
     if (here.woken && here.woken_ns < next)
         next = here.woken_ns;
-    return next == INT64_MAX ? next : later(next, here.free_ns);
+    return next == INT64_MAX ? next : clock_later(next, here.free_ns);
 }
 
 /* The loop took a while; now and then it was busy for long. */
@@ -186,7 +181,7 @@ static void step(void)
 {
     int64_t fiber = fiber_next_ns(), loop = loop_next_ns(), event = timers_next(&world.events);
     if (here.loop != NULL && event != INT64_MAX)
-        event = later(event, here.free_ns);
+        event = clock_later(event, here.free_ns);
     if (fiber <= loop && fiber <= event)
         fiber_run();
     else if (loop <= event) {
@@ -337,7 +332,7 @@ void world_run(int64_t until_ns)
     world_at(&end, until_ns);
     while (!world.failed && clock_now_ns() < until_ns) {
         if (here.host == NULL && !timer_started(&start))
-            world_at(&start, later(here.start_ns, clock_now_ns()));
+            world_at(&start, clock_later(here.start_ns, clock_now_ns()));
         live();
     }
     timer_stop(&world.events, &end);
