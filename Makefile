@@ -261,7 +261,7 @@ RUNS       ?= 10000000
 TARGET     ?= $(FUZZ)
 SANITIZERS ?= address,undefined
 FUZZ_BUILD  = build-fuzz/$(SANITIZERS)
-.PHONY: fuzz fuzz-build
+.PHONY: fuzz
 fuzz: deps-test
 	$(call install,$(DEBIAN_FUZZ))
 	@$(MAKE) --no-print-directory -j2 BUILD=$(FUZZ_BUILD) CC=clang MODULES="core net script" CFLAGS="-O2 -g -fno-omit-frame-pointer" \
