@@ -31,7 +31,7 @@ MODULES ?= core store net script host cli
 
 PKG            = lua5.4 libcurl jansson sqlite3 libmicrohttpd libcrypto lua5.4-cjson libedit
 DEBIAN_BUILD   = gcc make pkg-config liblua5.4-dev libcurl4-openssl-dev libev-dev lua-cjson lua-cjson-dev libjansson-dev \
-                 libsqlite3-dev libmicrohttpd-dev libssl-dev libunistring-dev libedit-dev
+                 libsqlite3-dev libmicrohttpd-dev libssl-dev libunistring-dev libedit-dev libmimalloc-dev
 DEBIAN_TEST    = libcmocka-dev lua5.4 lua-busted lua-check cppcheck clang-format luarocks python3 openssl curl procps
 DEBIAN_BENCH   = nginx-light wrk
 DEBIAN_FUZZ    = clang libclang-rt-14-dev
@@ -45,6 +45,9 @@ ALL_CFLAGS := -std=c11 -D_GNU_SOURCE -DANZOL_VERSION='"$(ANZOL_VERSION)"' \
              -fstack-protector-strong -fPIC -Iruntime $(shell pkg-config --cflags $(PKG) 2>/dev/null) $(CFLAGS) $(SANITIZE)
 # Of the runtime's own objects, which go into a module for the specs too.
 HIDDEN     := -fvisibility=hidden -fno-semantic-interposition
+# The program's malloc, for libcurl, SQLite, Lua and the rest too: a tenth less of CPU a delivery, and memory that one thread frees for
+# another holds up neither. The sanitizers bring their own.
+ALLOCATOR  ?= $(if $(SANITIZE),,-lmimalloc)
 LIBS       := $(shell pkg-config --libs $(PKG) 2>/dev/null) -lev -lunistring -lpthread -lm
 
 SOURCES    = $(foreach m,$(MODULES),$(wildcard runtime/$(m)/*.c))
@@ -62,7 +65,7 @@ say = $(if $(V),,@echo "  $(1) $(@:$(BUILD)/%=%)";)
 all: $(BUILD)/anzol
 
 $(BUILD)/anzol: $(BUILD)/main.o $(BUILD)/libanzol.a
-	$(call say,link)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,link)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(ALLOCATOR) $(LIBS)
 
 $(BUILD)/libanzol.a: $(OBJECTS)
 	@rm -f $@

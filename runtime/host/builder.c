@@ -3,7 +3,6 @@
 #include "core/secrets.h"
 #include "store/thread.h"
 
-#include <malloc.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 
@@ -114,16 +113,8 @@ static void *run(void *arg)
 
 /* --- on the loop -------------------------------------------------------------------------------------------------- */
 
-/* glibc keeps small blocks that were freed apart, and joins them all at once, under the lock that others wait for: what
- * a generation leaves behind held up the loop for 20 to 30 ms. Without that, for 5 at most. */
-static void free_little_by_little(void)
-{
-    (void)mallopt(M_MXFAST, 0);
-}
-
 struct builder *builder_new(void (*wake)(void *ud), void *ud, struct err *e)
 {
-    free_little_by_little();
     struct builder *b = calloc(1, sizeof *b);
     if (b == NULL || thread_cond_init(&b->cond) != 0) {
         free(b);
