@@ -16,7 +16,8 @@
 #   make api        writes scripts/API.md anew, from stdlib/api
 #   make fuzz       RUNS=10000000 of random inputs through each fuzz target, or TARGET=json alone, JOBS=1 at a time; SANITIZERS=undefined is faster
 #   make sim        SEEDS=1000 simulated days from SEED=1 on, JOBS=1 at a time; sim-planted, sim-sweep: see tests/sim/README.md
-#   make bench      deliveries a second, CPU a delivery; bench-flows, bench-template, bench-store: parts of it
+#   make bench      a delivery beside a bare request: CPU, latency, shapes; bench-quick, bench-plot; bench-pending (COUNT=1000000), bench-rate
+#                   (SECONDS=60); bench-flows, bench-template, bench-store: parts of it
 #   make install    PREFIX=/usr/local, DESTDIR for packagers
 #   make clean
 #
@@ -33,7 +34,7 @@ PKG            = lua5.4 libcurl jansson sqlite3 libmicrohttpd libcrypto lua5.4-c
 DEBIAN_BUILD   = gcc make pkg-config liblua5.4-dev libcurl4-openssl-dev libev-dev lua-cjson lua-cjson-dev libjansson-dev \
                  libsqlite3-dev libmicrohttpd-dev libssl-dev libunistring-dev libedit-dev libmimalloc-dev
 DEBIAN_TEST    = libcmocka-dev lua5.4 lua-busted lua-check cppcheck clang-format luarocks python3 openssl curl procps
-DEBIAN_BENCH   = nginx-light wrk
+DEBIAN_BENCH   = nginx-light wrk gnuplot-nox util-linux openssl
 DEBIAN_FUZZ    = clang libclang-rt-14-dev
 
 ANZOL_VERSION = 0.1.0
@@ -288,24 +289,35 @@ figures: deps-test
 	@FULL=1 BUILD=$(abspath $(BUILD)) ANZOL=$(abspath $(BUILD))/anzol /usr/bin/python3 tests/e2e/tap.py tests/e2e/test_flow_load.py
 	@FULL=1 BUILD=$(abspath $(BUILD)) ANZOL=$(abspath $(BUILD))/anzol /usr/bin/python3 tests/e2e/tap.py tests/e2e/test_reload.py Load
 
-.PHONY: bench
-bench: deps-bench
-	@$(MAKE) --no-print-directory -j2 all
-	@ANZOL=$(abspath $(BUILD))/anzol /usr/bin/python3 tests/bench/bench.py
+# What a delivery costs beside the same request in libcurl alone. bench-quick: the first table; bench-plot draws what bench has found.
+BENCH = $(BUILD)/bench/floor $(BUILD)/bench/receiver $(BUILD)/bench/load
+BENCH_RUN = BUILD=$(abspath $(BUILD)) ANZOL=$(abspath $(BUILD))/anzol /usr/bin/python3
+.PHONY: bench-programs bench bench-quick bench-plot bench-pending bench-rate
+bench-programs: deps-bench
+	@$(MAKE) --no-print-directory -j2 all $(BENCH)
+bench: bench-programs
+	@$(BENCH_RUN) tests/bench/bench.py
+bench-quick: bench-programs
+	@$(BENCH_RUN) tests/bench/bench.py --quick
+bench-pending: bench-programs
+	@$(BENCH_RUN) tests/bench/pending.py
+bench-rate: bench-programs
+	@$(BENCH_RUN) tests/bench/rate.py
+bench-plot: deps-bench
+	@/usr/bin/python3 tests/bench/plot.py $(BUILD)/bench.json tests/bench/speed.svg
 
 $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libanzol.a
 	@mkdir -p $(@D)
 	$(call say,cc  )$(CC) $(ALL_CFLAGS) -o $@ $< $(BUILD)/libanzol.a $(LIBS)
 
 .PHONY: bench-template
-bench-template: deps-test
-	@$(MAKE) --no-print-directory -j2 all $(BUILD)/native.so $(BUILD)/bench/floor
-	@BUILD=$(abspath $(BUILD)) ANZOL=$(abspath $(BUILD))/anzol /usr/bin/python3 tests/bench/template.py
+bench-template: bench-programs
+	@$(MAKE) --no-print-directory $(BUILD)/native.so
+	@$(BENCH_RUN) tests/bench/template.py
 
 .PHONY: bench-flows
-bench-flows: deps
-	@$(MAKE) --no-print-directory -j2 all
-	@ANZOL=$(abspath $(BUILD))/anzol /usr/bin/python3 tests/bench/flows.py
+bench-flows: bench-programs
+	@$(BENCH_RUN) tests/bench/flows.py
 
 .PHONY: bench-store
 bench-store: deps

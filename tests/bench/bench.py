@@ -1,78 +1,138 @@
-"""`make bench`: CPU and throughput of durable deliveries, end to end, against our own receiver. One table; the same in build/bench.json."""
+"""`make bench`: what a durable delivery costs, beside what the same request costs in libcurl alone. `make bench-quick`: the first table only.
+The tables on stdout; their figures in build/bench.json."""
 import json
 import os
-import re
-import subprocess
 import sys
-import threading
-import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "e2e"))
-from harness import ANZOL, Daemon, script, wait_until  # noqa: E402
+from measure import BODY, BUILD, PAD, Receiver, TlsReceiver, batches, floor, load, measure, middle, script, spread, until_settled, wrk
+from harness import Daemon
 
-TICK = os.sysconf("SC_CLK_TCK")
-WARM_UP = 4800
-
-
-def cpu_seconds(pid):
-    with open(f"/proc/{pid}/stat") as f:
-        fields = f.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / TICK
+QUICK = "--quick" in sys.argv
+ROUNDS = int(os.environ.get("ROUNDS", "3" if QUICK else "5"))
+FIGURES = {}
 
 
-class Listen:
-    """`anzol listen`, counting only."""
-
-    def __enter__(self):
-        self.process = subprocess.Popen([ANZOL, "listen", "--listen", "127.0.0.1:0", "--quiet"], stdout=subprocess.PIPE,
-                                        stderr=subprocess.STDOUT, text=True)
-        line = self.process.stdout.readline()
-        self.url = re.search(r"http://[0-9.:]+", line).group() + "/"
-        return self
-
-    def __exit__(self, *_):
-        self.process.terminate()
-        self.process.communicate()
+def put(name, values, digits=1):
+    FIGURES[name] = round(middle(values), digits)
+    FIGURES[name + ".spread"] = round(spread(values), 3)
 
 
-def ingest_batch(d, count):
-    for start in range(0, count, 4800):
-        status, body = d.batch({"name": "order.paid", "data": {"Order": {"Id": i}, "pad": "x" * 100}} for i in range(start, start + 4800))
-        assert status == 202 and not body["rejected"], body
+def line(*cells, widths=(22, 12, 12, 9, 9)):
+    print("".join(f"{c:>{w}}" if i else f"{c:<{w}}" for i, (c, w) in enumerate(zip(cells, widths))), flush=True)
 
 
-def ingest_single(d, count, clients=16):
-    def work():
-        c = d.connect()
-        for i in range(count // clients):
-            d.emit("order.paid", {"Order": {"Id": i}, "pad": "x" * 100}, connection=c)
-    threads = [threading.Thread(target=work) for _ in range(clients)]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
+def report(name, rounds, floors):
+    """One line of a table: middle of the rounds, and beside the floor of the same rounds."""
+    rps, cpu = [r["rps"] for r in rounds], [r["cpu_us"] for r in rounds]
+    put(name + ".rps", rps, 0)
+    put(name + ".cpu_us", cpu)
+    if floors is None:
+        line(name, f"{middle(rps):,.0f}", f"{middle(cpu):.1f}", "", "", f"±{spread(cpu) * 100:.0f} %")
+        return
+    put(name + ".cpu_ratio", [r["cpu_us"] / f["cpu_us"] for r, f in zip(rounds, floors)], 2)
+    put(name + ".rps_ratio", [r["rps"] / f["rps"] for r, f in zip(rounds, floors)], 2)
+    line(name, f"{middle(rps):,.0f}", f"{middle(cpu):.1f}", f"{FIGURES[name + '.cpu_ratio']:.2f}", f"{FIGURES[name + '.rps_ratio']:.2f}",
+         f"±{spread(cpu) * 100:.0f} %", widths=(22, 12, 12, 9, 9, 8))
 
 
-def measure(name, ingest, count):
-    with Listen() as r, Daemon(script(r.url), options=["--log-level", "info"]) as d:
-        ingest(d, WARM_UP)
-        wait_until(lambda: d.status()["counters"]["succeeded"] >= WARM_UP, "the warm-up", 120)
-        before, start = cpu_seconds(d.process.pid), time.monotonic()
-        ingest(d, count)
-        wait_until(lambda: d.status()["counters"]["succeeded"] >= WARM_UP + count, "all deliveries", 300)
-        took = time.monotonic() - start
-        cpu = cpu_seconds(d.process.pid) - before
-        return {f"{name}.rps": round(count / took), f"{name}.cpu_us": round(cpu / count * 1e6, 1), f"{name}.rss_mb": round(d.rss_mb("VmHWM"), 1)}
+def head(title):
+    print(f"\n{title}")
+    line("", "a second", "CPU µs each", "x floor", "of its", "", widths=(22, 12, 12, 9, 9, 8))
+
+
+def first(count=60_000):
+    """The floor, singles, batches, in turn; each daemon starts anew with an empty store."""
+    with Receiver() as r:
+        floors, singles, many, rss = [], [], [], []
+        for _ in range(ROUNDS):
+            floors.append(floor(r.url, count))
+            for rounds, work in ((singles, lambda d: wrk(d, 3)), (many, lambda d: batches(d, count))):
+                with Daemon(script(r.url)) as d:
+                    measure(d, lambda: batches(d, 4000))
+                    rounds.append(measure(d, lambda: work(d)))
+                    rss.append(d.rss_mb("VmHWM"))
+    head(f"A request of {BODY} bytes: libcurl alone, and anzol with its store, limiter and log")
+    report("floor", floors, None)
+    report("single", singles, floors)
+    report("batch", many, floors)
+    for name, rounds in (("single", singles), ("batch", many)):
+        for thread in ("anzol", "anzol-writer"):
+            put(f"{name}.{'writer' if 'writer' in thread else 'loop'}_us", [x["threads"][thread] for x in rounds])
+    put("rss_mb", rss)
+    print(f"\nof anzol's, in the loop and the writer: single {FIGURES['single.loop_us']} and {FIGURES['single.writer_us']}, "
+          f"batch {FIGURES['batch.loop_us']} and {FIGURES['batch.writer_us']} µs; peak RSS {FIGURES['rss_mb']} MB")
+
+
+def latency(parts, seconds, rounds):
+    """From the moment at which a POST was due to when the receiver has the request."""
+    print(f"\n{'POST to receiver':<22}{'a second':>12}{'p50 ms':>9}{'p99 ms':>9}{'p99.9 ms':>10}")
+    with Receiver() as r, Daemon(script(r.url)) as d:
+        load(d, "paced", rate=500, seconds=2, pad=PAD)
+        for part in parts:
+            rate, taken = int(FIGURES["single.rps"] * part), []
+            for _ in range(rounds):
+                until_settled(d)
+                r.figures()
+                load(d, "paced", rate=rate, seconds=seconds, pad=PAD, connections=256)
+                until_settled(d)
+                taken.append(r.figures())
+            name = "latency." if part == 0.5 else f"latency_{part * 100:.0f}."
+            for key in ("p50", "p99", "p999"):
+                put(f"{name}{key}_ms", [t[key] / 1000 for t in taken], 2)
+            print(f"{part * 100:>3.0f} % load{'':<12}{rate:>12,}" + "".join(f"{FIGURES[f'{name}{k}_ms']:>{w}}" for k, w in (("p50", 9), ("p99", 9), ("p999", 10))),
+                  flush=True)
+
+
+def batch_rounds(r, text, options=None, count=40_000, **work):
+    rounds = []
+    for _ in range(max(ROUNDS - 2, 1)):
+        with Daemon(text, options=options or []) as d:
+            measure(d, lambda: batches(d, 4000, **work))
+            rounds.append(measure(d, lambda: batches(d, count, **work)))
+    return rounds
+
+
+def floor_rounds(url, **options):
+    return [floor(url, 40_000, **options) for _ in range(max(ROUNDS - 2, 1))]
+
+
+def shapes():
+    """What else there is, in batches."""
+    head("Other shapes, in batches, each beside the floor of the same shape")
+    with Receiver() as r:
+        for size in (1_000, 10_000):
+            report(f"body of {size:,} bytes", batch_rounds(r, script(r.url), pad=PAD + size - BODY, lines=50 if size > 5000 else 500),
+                   floor_rounds(r.url, size=size))
+        for n in (1, 1024):
+            report(f"{n:,} connections", batch_rounds(r, script(r.url, concurrency=n), count=40_000 if n > 1 else 20_000), floor_rounds(r.url, connections=n))
+        plain = floor_rounds(r.url)
+        for n in (100, 1000):
+            report(f"{n:,} integrations", batch_rounds(r, script(r.url, webhooks=n, integrations=n), names=n), plain)
+        report("flow of two calls", batch_rounds(r, FLOW % r.url, count=10_000), [{"rps": f["rps"] / 2, "cpu_us": f["cpu_us"] * 2} for f in plain])
+    with TlsReceiver() as r:
+        report("TLS", batch_rounds(r, script(r.url), options=["--ca-file", r.ca]), floor_rounds(r.url, ca=r.ca))
+
+
+FLOW = """
+integration "to" { url = "%s", rate = 1000000, headers = { ["Content-Type"] = "application/json" } }
+local body = { n = "${n}", sent = "${sent}", key = "${WebhookRequest.TransactionalId}", pad = "${pad}" }
+webhook "first" { integration = "to", url = "first", body = body }
+webhook "second" { integration = "to", url = "second", body = body }
+flow "both" { on = "bench0", run = function(event)
+  call("first", event.data)
+  call("second", event.data)
+end }
+"""
 
 
 def main():
-    figures = {**measure("batch", ingest_batch, 48_000), **measure("single", ingest_single, 16_000)}
-    print(f"{'':8} {'deliveries/s':>14} {'CPU µs each':>12} {'peak RSS MB':>12}")
-    for name in ("batch", "single"):
-        print(f"{name:8} {figures[name + '.rps']:>14} {figures[name + '.cpu_us']:>12} {figures[name + '.rss_mb']:>12}")
-    os.makedirs("build", exist_ok=True)
-    with open("build/bench.json", "w") as f:
-        json.dump(figures, f, indent=1)
+    first()
+    latency((0.5,) if QUICK else (0.2, 0.5, 0.8), 3 if QUICK else 10, 1 if QUICK else 3)
+    if not QUICK:
+        shapes()
+    os.makedirs(BUILD, exist_ok=True)
+    with open(os.path.join(BUILD, "bench.json"), "w") as f:
+        json.dump(FIGURES, f, indent=1)
 
 
 if __name__ == "__main__":

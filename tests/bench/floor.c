@@ -2,7 +2,7 @@
  * floor: what libcurl alone costs. Sends COUNT POSTs of BYTES bytes to URL over CONNECTIONS connections, by libcurl's
  * multi interface on libev, easy handles reused, and prints requests a second and the CPU of this process a request:
  *
- *     floor URL COUNT CONNECTIONS BYTES
+ *     floor URL COUNT CONNECTIONS BYTES [CERTIFICATES]
  */
 #include <curl/curl.h>
 #include <ev.h>
@@ -22,7 +22,7 @@ static long left, done, failed;
 static struct curl_slist *headers;
 static char *body;
 static long body_len;
-static const char *url;
+static const char *url, *trust;
 
 static void die(const char *what)
 {
@@ -115,6 +115,9 @@ static CURL *new_easy(void)
         die("not enough memory");
     curl_easy_setopt(e, CURLOPT_URL, url);
     curl_easy_setopt(e, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(e, CURLOPT_USERAGENT, "anzol/0.1.0"); /* the head is that of anzol */
+    if (trust != NULL)
+        curl_easy_setopt(e, CURLOPT_CAINFO, trust);
     curl_easy_setopt(e, CURLOPT_POSTFIELDS, body);
     curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE, body_len);
     curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
@@ -132,8 +135,9 @@ static double seconds(clockid_t clock)
 
 int main(int argc, char **argv)
 {
-    if (argc != 5)
-        die("usage: floor URL COUNT CONNECTIONS BYTES");
+    if (argc != 5 && argc != 6)
+        die("usage: floor URL COUNT CONNECTIONS BYTES [CERTIFICATES]");
+    trust = argc == 6 ? argv[5] : NULL;
     url = argv[1];
     left = atol(argv[2]);
     long connections = atol(argv[3]);

@@ -1,21 +1,11 @@
 """`make bench-template`: the cost of templates beside that of one request in libcurl, in one run: machines differ, and change."""
-import os
-import re
-import statistics
 import subprocess
 import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "e2e"))
-from bench import Listen  # noqa: E402
+from measure import Receiver, floor, middle
 
-BUILD = os.environ["BUILD"]
 ROUNDS, REQUESTS = 5, 30000
 LIBCURL_US = 17  # of the machine that the targets were set on
-
-
-def floor_us(url):
-    out = subprocess.run([f"{BUILD}/bench/floor", url, str(REQUESTS), "32", "1024"], capture_output=True, text=True, check=True).stdout
-    return float(re.search(r"([0-9.]+) us of CPU", out).group(1))
 
 
 def templates():
@@ -26,21 +16,21 @@ def templates():
 
 def main():
     floors, renders, compilings, loads = [], [], [], []
-    with Listen() as receiver:
+    with Receiver() as receiver:
         for _ in range(ROUNDS):
-            floors.append(floor_us(receiver.url))
+            floors.append(floor(receiver.url, REQUESTS, connections=32, size=1024)["cpu_us"])
             render, size, compiling, load = templates()
             renders.append(render)
             compilings.append(compiling)
             loads.append(load)
-    floor, render, compiling, load = map(statistics.median, (floors, renders, compilings, loads))
-    compiling_there, load_there = (ms / floor * LIBCURL_US for ms in (compiling, load))
-    print(f"libcurl, one request of 1 KB        {floor:6.1f} us of CPU  ({min(floors):.1f} to {max(floors):.1f})")
+    request, render, compiling, load = map(middle, (floors, renders, compilings, loads))
+    compiling_there, load_there = (ms / request * LIBCURL_US for ms in (compiling, load))
+    print(f"libcurl, one request of 1 KB        {request:6.1f} us of CPU  ({min(floors):.1f} to {max(floors):.1f})")
     print(f"rendering a JSON body of {size} bytes {render:6.2f} us         ({min(renders):.2f} to {max(renders):.2f})")
-    print(f"  that is {render / floor:.1%} of it")
+    print(f"  that is {render / request:.1%} of it")
     print(f"templates of 1,000 webhooks         {compiling:6.0f} ms         ({min(compilings):.0f} to {max(compilings):.0f})")
     print(f"  where libcurl takes {LIBCURL_US} us: {compiling_there:.0f} ms; loading them in all: {load_there:.0f} ms")
-    if render / floor > 0.10:
+    if render / request > 0.10:
         sys.exit("rendering costs more than a tenth of a request")
     if compiling_there > 200:
         sys.exit("compiling 1,000 webhooks costs more than 200 ms")
