@@ -51,7 +51,8 @@ HIDDEN     := -fvisibility=hidden -fno-semantic-interposition
 ALLOCATOR  ?= $(if $(SANITIZE),,-lmimalloc)
 LIBS       := $(shell pkg-config --libs $(PKG) 2>/dev/null) -lev -lunistring -lpthread -lm
 
-SOURCES    = $(foreach m,$(MODULES),$(wildcard runtime/$(m)/*.c))
+# embed.c is a program of the build.
+SOURCES    = $(filter-out runtime/script/embed.c,$(foreach m,$(MODULES),$(wildcard runtime/$(m)/*.c)))
 OBJECTS    = $(SOURCES:runtime/%.c=$(BUILD)/%.o) $(if $(filter script,$(MODULES)),$(BUILD)/stdlib_data.o)
 STDLIB     = $(sort $(shell find stdlib -name '*.lua'))
 FUZZ       = $(patsubst tests/fuzz/fuzz_%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
@@ -76,10 +77,12 @@ $(BUILD)/%.o: runtime/%.c Makefile
 	@mkdir -p $(@D)
 	$(call say,cc  )$(CC) $(ALL_CFLAGS) $(HIDDEN) -MMD -MP -c -o $@ $<
 
-# The Lua library travels inside the binary, under its chunk names.
-$(BUILD)/stdlib_data.c: $(STDLIB) runtime/script/embed.sh
+# The Lua library travels inside the binary, compiled, under its chunk names.
+$(BUILD)/embed: runtime/script/embed.c Makefile
 	@mkdir -p $(@D)
-	$(call say,lua )sh runtime/script/embed.sh $(STDLIB) > $@.tmp
+	$(call say,cc  )$(CC) $(ALL_CFLAGS) -o $@ $< $(LIBS)
+$(BUILD)/stdlib_data.c: $(STDLIB) $(BUILD)/embed
+	$(call say,lua )$(BUILD)/embed $(STDLIB) > $@.tmp
 	@mv $@.tmp $@
 $(BUILD)/stdlib_data.o: $(BUILD)/stdlib_data.c
 	$(call say,cc  )$(CC) $(ALL_CFLAGS) -c -o $@ $<

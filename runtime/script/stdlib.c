@@ -71,11 +71,8 @@ void stdlib_load(lua_State *L, const char *name)
     const struct stdlib_file *f = find_embedded(name);
     if (f == NULL)
         luaL_error(L, "there is no module '%s'", name);
-    const char *chunk = lua_pushfstring(L, "@stdlib/%s", push_file_name(L, name));
-    if (luaL_loadbufferx(L, (const char *)f->data, f->len, chunk, "t") != LUA_OK)
+    if (luaL_loadbufferx(L, (const char *)f->data, f->len, name, "b") != LUA_OK)
         lua_error(L);
-    lua_replace(L, -3);
-    lua_pop(L, 1);
 }
 
 /* Pushes what loads the module: its entry in package.preload, or its chunk. */

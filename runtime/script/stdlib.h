@@ -17,7 +17,7 @@ struct stdlib_file {
     size_t len;
 };
 
-/* Written by embed.sh at build time. */
+/* Written at build time by runtime/script/embed.c: compiled, which the program need not do at each start and reload. */
 extern const struct stdlib_file stdlib_files[];
 extern const size_t stdlib_file_count;
 
