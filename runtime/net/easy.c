@@ -166,9 +166,9 @@ static bool set_rules(CURL *c)
            /* HTTP/2 sends a refused stream again by itself. */
            curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) == CURLE_OK &&
            curl_easy_setopt(c, CURLOPT_PROXY, "") == CURLE_OK && /* not those of the environment */
+           curl_easy_setopt(c, CURLOPT_NOPROXY, "") == CURLE_OK &&
            curl_easy_setopt(c, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) == CURLE_OK &&
            curl_easy_setopt(c, CURLOPT_PATH_AS_IS, 1L) == CURLE_OK && /* what is previewed is what is sent */
-           curl_easy_setopt(c, CURLOPT_USERAGENT, "anzol/" ANZOL_VERSION) == CURLE_OK &&
            curl_easy_setopt(c, CURLOPT_MAXAGE_CONN, (long)IDLE_REUSE_S) == CURLE_OK &&
            curl_easy_setopt(c, CURLOPT_MAXREDIRS, (long)REDIRECTS_MAX) == CURLE_OK &&
            curl_easy_setopt(c, CURLOPT_POSTREDIR, (long)CURL_REDIR_POST_ALL) == CURLE_OK &&
@@ -207,13 +207,15 @@ static bool set_divert(struct easy *x)
     return x->connect_to != NULL && curl_easy_setopt(x->curl, CURLOPT_CONNECT_TO, x->connect_to) == CURLE_OK;
 }
 
-struct easy *easy_new(const struct transport_options *o)
+struct easy *easy_new(const struct transport_options *o, struct origins *origins)
 {
     struct easy *x = calloc(1, sizeof *x);
     if (x == NULL)
         return NULL;
     wire_init(&x->wire);
     x->options = o;
+    x->origins = origins;
+    x->timeout_ms = x->connect_ms = x->follows = -1; /* not told yet */
     x->curl = curl_easy_init();
     if (x->curl != NULL && set_rules(x->curl) && set_trust(x->curl, o) && set_divert(x) && set_callbacks(x))
         return x;
@@ -227,6 +229,7 @@ void easy_free(struct easy *x)
         return;
     curl_easy_cleanup(x->curl);
     curl_slist_free_all(x->connect_to);
+    origin_unref(x->origin);
     wire_fini(&x->wire);
     free(x);
 }
@@ -235,22 +238,64 @@ static bool set_body(CURL *c, const struct wire *w)
 {
     if (!w->has_body)
         return curl_easy_setopt(c, CURLOPT_HTTPGET, 1L) == CURLE_OK;
-    return curl_easy_setopt(c, CURLOPT_POST, 1L) == CURLE_OK &&
-           curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)w->body.len) == CURLE_OK &&
+    return curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)w->body.len) == CURLE_OK &&
            curl_easy_setopt(c, CURLOPT_POSTFIELDS, w->body.len > 0 ? w->body.data : "") == CURLE_OK;
 }
 
-static bool set_request(CURL *c, const struct wire *w)
+/* Takes over `origin`; NULL: none. */
+static bool set_origin(struct easy *x, struct origin *origin)
 {
+    if (curl_easy_setopt(x->curl, CURLOPT_CURLU, origin == NULL ? NULL : origin->url) != CURLE_OK) {
+        origin_unref(origin);
+        return false;
+    }
+    origin_unref(x->origin);
+    x->origin = origin;
+    return true;
+}
+
+/* What libcurl has taken apart already it does not take apart again; what it refuses it may refuse in its own words. */
+static bool set_url(struct easy *x)
+{
+    const struct wire *w = &x->wire;
+    struct origin *origin = NULL;
+    if (w->origin_len > 0)
+        origin = origins_get(x->origins, (struct bytes){w->url, w->origin_len});
+    if (!set_origin(x, origin) ||
+        curl_easy_setopt(x->curl, CURLOPT_REQUEST_TARGET, origin == NULL ? NULL : w->target) != CURLE_OK)
+        return false;
+    return origin != NULL || curl_easy_setopt(x->curl, CURLOPT_URL, w->url) == CURLE_OK;
+}
+
+static bool set_method(struct easy *x)
+{
+    if (x->method == x->wire.method)
+        return true;
+    x->method = NULL; /* what a setting that fails leaves behind is not said */
+    if (curl_easy_setopt(x->curl, CURLOPT_CUSTOMREQUEST, x->wire.method) != CURLE_OK)
+        return false;
+    x->method = x->wire.method;
+    return true;
+}
+
+/* These keep nothing, so they do not fail. */
+static void set_number(struct easy *x, CURLoption option, long *told, long value)
+{
+    if (*told == value)
+        return;
+    curl_easy_setopt(x->curl, option, value);
+    *told = value;
+}
+
+static bool set_request(struct easy *x)
+{
+    const struct wire *w = &x->wire;
     const struct request_options *o = &w->options;
-    long follow = o->flags & REQUEST_FOLLOW_REDIRECTS ? 1 : 0;
-    return set_body(c, w) && curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, w->method) == CURLE_OK &&
-           curl_easy_setopt(c, CURLOPT_URL, w->url) == CURLE_OK &&
-           curl_easy_setopt(c, CURLOPT_HTTPHEADER, w->headers) == CURLE_OK &&
-           curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, follow) == CURLE_OK &&
-           curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, o->timeout_ms > 0 ? (long)o->timeout_ms : TIMEOUT_MS) == CURLE_OK &&
-           curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, o->connect_ms > 0 ? (long)o->connect_ms : CONNECT_MS) ==
-               CURLE_OK;
+    set_number(x, CURLOPT_FOLLOWLOCATION, &x->follows, o->flags & REQUEST_FOLLOW_REDIRECTS ? 1 : 0);
+    set_number(x, CURLOPT_TIMEOUT_MS, &x->timeout_ms, o->timeout_ms > 0 ? (long)o->timeout_ms : TIMEOUT_MS);
+    set_number(x, CURLOPT_CONNECTTIMEOUT_MS, &x->connect_ms, o->connect_ms > 0 ? (long)o->connect_ms : CONNECT_MS);
+    return set_body(x->curl, w) && set_method(x) && set_url(x) &&
+           curl_easy_setopt(x->curl, CURLOPT_HTTPHEADER, w->headers) == CURLE_OK;
 }
 
 int easy_begin(struct easy *x, struct exchange *exchange)
@@ -269,7 +314,7 @@ int easy_begin(struct easy *x, struct exchange *exchange)
     int rc = wire_fill(&x->wire, exchange->request, x->options->secrets, &e);
     if (rc == 0 && x->options->divert != NULL)
         wire_make_plain(&x->wire);
-    if (rc == 0 && !set_request(x->curl, &x->wire))
+    if (rc == 0 && !set_request(x))
         rc = err_memory(&e);
     if (rc == 0)
         return 0;
@@ -285,7 +330,10 @@ void easy_end(struct easy *x)
     /* First libcurl forgets, then what it pointed to goes. */
     curl_easy_setopt(x->curl, CURLOPT_POSTFIELDS, NULL);
     curl_easy_setopt(x->curl, CURLOPT_HTTPHEADER, NULL);
-    curl_easy_setopt(x->curl, CURLOPT_URL, NULL);
+    if (x->origin == NULL)
+        curl_easy_setopt(x->curl, CURLOPT_URL, NULL);
+    else if (x->wire.url_is_private)
+        curl_easy_setopt(x->curl, CURLOPT_REQUEST_TARGET, NULL);
     wire_wipe(&x->wire);
     x->words[0] = '\0';
     x->exchange = NULL;

@@ -2,11 +2,13 @@
  * easy: one libcurl easy handle, making one exchange after another: set up from the stored request, its callbacks,
  * and the attempt filled from how it ended. The transport owns these and drives them.
  *
- * What never changes is set once; at the end the handle lets go of everything that belongs to the exchange.
+ * What never changes is set once, what seldom does when it does; at the end the handle lets go of everything that
+ * belongs to the exchange.
  */
 #ifndef ANZOL_NET_EASY_H
 #define ANZOL_NET_EASY_H
 
+#include "net/origins.h"
 #include "net/transport.h"
 #include "net/wire.h"
 
@@ -17,6 +19,10 @@ struct easy {
     CURL *curl;
     struct curl_slist *connect_to;           /* when requests are diverted */
     const struct transport_options *options; /* the transport's, with every default filled in */
+    struct origins *origins;                 /* the transport's */
+    struct origin *origin;                   /* what the handle has; NULL: a URL, or nothing */
+    const char *method;                      /* … */
+    long timeout_ms, connect_ms, follows;    /* … */
     struct exchange *exchange;
     struct wire wire;
     int64_t started_ns;
@@ -30,7 +36,7 @@ struct easy {
 };
 
 /* NULL: memory. */
-struct easy *easy_new(const struct transport_options *o);
+struct easy *easy_new(const struct transport_options *o, struct origins *origins);
 void easy_free(struct easy *x);
 /* Makes the handle ready to be added to the multi. -1: the request cannot be made; the attempt says why. */
 int easy_begin(struct easy *x, struct exchange *exchange);

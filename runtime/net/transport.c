@@ -30,6 +30,7 @@ struct curl_transport {
     struct ev_timer timeout;  /* when libcurl wants to be called */
     struct watcher *watchers; /* not in use */
     struct idle idle;
+    struct origins origins;
     struct easy *open; /* in the multi */
     struct easy *pool; /* idle, linked by `next` */
     int pool_count;
@@ -57,7 +58,7 @@ static int on_close(void *ud, curl_socket_t fd)
 
 static struct easy *make_easy(struct curl_transport *t)
 {
-    struct easy *x = easy_new(&t->options);
+    struct easy *x = easy_new(&t->options, &t->origins);
     if (x == NULL)
         return NULL;
     if (curl_easy_setopt(x->curl, CURLOPT_CLOSESOCKETFUNCTION, on_close) == CURLE_OK &&
@@ -343,6 +344,7 @@ static void free_transport(struct transport *base)
     for (struct watcher *w; (w = t->watchers) != NULL; free(w))
         t->watchers = w->next;
     idle_fini(&t->idle);
+    origins_fini(&t->origins);
     ev_timer_stop(t->options.loop, &t->timeout);
     ev_timer_stop(t->options.loop, &t->tell);
     free(t);
@@ -355,6 +357,7 @@ static void set_up(struct curl_transport *t)
         t->options.body_cap = RESPONSE_BODY_CAP;
     if (t->options.wall_ms == NULL)
         t->options.wall_ms = wall_ms;
+    origins_init(&t->origins);
     ev_init(&t->timeout, on_timeout);
     ev_init(&t->tell, on_tell);
     t->timeout.data = t->tell.data = t;

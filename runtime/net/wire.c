@@ -6,8 +6,11 @@
 #include <string.h>
 #include <strings.h>
 
-/* A buffer that grew larger for one big body is not kept for the small ones. */
-enum { TEXT_KEPT = 64 << 10 };
+enum {
+    TEXT_KEPT = 64 << 10,   /* a buffer that grew larger for one big body is not kept for the small ones */
+    TARGET_MAX = 64 << 10,  /* what is longer is for libcurl, which has a limit of its own */
+    EXPECTS_FROM = 1 << 10, /* bytes of a body; at least so many it takes for libcurl to ask first */
+};
 
 struct method {
     const char *name;
@@ -24,7 +27,8 @@ struct fill {
     const struct request_view *view;
     struct request_secrets secrets;
     size_t line_count;
-    bool has_type, has_expect;
+    size_t url_len;
+    bool has_type, has_expect, has_agent, has_accept;
 };
 
 void wire_init(struct wire *w)
@@ -37,7 +41,7 @@ void wire_wipe(struct wire *w)
     secrets_wipe_buf(&w->text);
     if (w->text.cap > TEXT_KEPT)
         buf_fini(&w->text);
-    w->url = w->method = NULL;
+    w->url = w->target = w->method = NULL;
     w->headers = NULL;
     w->body = (struct bytes){0};
 }
@@ -105,13 +109,20 @@ static int check_url(struct bytes url, struct err *e)
     return 0;
 }
 
-/* A secret that is not wholly in the host is not found by the mask when libcurl names the host. */
-static bool hides_host(const struct request_view_text *url)
+static size_t first_slot(const struct request_view_text *url)
 {
     const uint8_t *slot = url->slots;
     if (url->slot_count == 0)
+        return SIZE_MAX;
+    return (size_t)slot[0] | (size_t)slot[1] << 8 | (size_t)slot[2] << 16 | (size_t)slot[3] << 24;
+}
+
+/* A secret that is not wholly in the host is not found by the mask when libcurl names the host. */
+static bool hides_host(const struct request_view_text *url)
+{
+    if (url->slot_count == 0)
         return false;
-    size_t first = (size_t)slot[0] | (size_t)slot[1] << 8 | (size_t)slot[2] << 16 | (size_t)slot[3] << 24;
+    size_t first = first_slot(url);
     const char *host = memmem(url->bytes.data, first < url->bytes.len ? first : url->bytes.len, "://", 3);
     for (const char *p = host == NULL ? NULL : host + 3; p != NULL && p < url->bytes.data + first; p++)
         if (memchr("/?#", *p, 3) != NULL)
@@ -119,18 +130,43 @@ static bool hides_host(const struct request_view_text *url)
     return true;
 }
 
+/*
+ * The end of scheme, host and port, when what follows is sent as it stands; else 0: of user and password libcurl makes
+ * a header, a fragment it leaves out, characters beyond ASCII it escapes in a path, and of a redirect it needs all.
+ */
+static size_t origin_end(const struct fill *f, struct bytes url)
+{
+    const char *end = url.data + url.len, *p = strchr(url.data, ':') + strlen("://");
+    for (; p < end && memchr("/?#", *p, 3) == NULL; p++)
+        if (*p == '@' || (unsigned char)*p >= 0x80)
+            return 0;
+    size_t len = (size_t)(p - url.data);
+    bool is_private = first_slot(&f->view->url) < len, follows = f->view->options.flags & REQUEST_FOLLOW_REDIRECTS;
+    if (is_private || follows || (p < end && *p != '/') || end - p > TARGET_MAX)
+        return 0;
+    for (; p < end; p++)
+        if (*p == '#' || (unsigned char)*p >= 0x80)
+            return 0;
+    return len;
+}
+
 static int put_url(struct fill *f, struct err *e)
 {
     struct buf *text = &f->wire->text;
     f->wire->hides_host = hides_host(&f->view->url);
+    f->wire->url_is_private = f->view->url.slot_count > 0;
     if (put_text(f, &f->view->url, e) != 0 || check_url(buf_view(text), e) != 0)
         return -1;
-    return put(f, "", 1, e);
+    f->url_len = text->len;
+    if (put(f, "", 1, e) != 0)
+        return -1;
+    f->wire->origin_len = origin_end(f, (struct bytes){text->data, f->url_len});
+    return 0;
 }
 
 /* --- headers -------------------------------------------------------------------------------------------------- */
 
-static bool is_named(struct bytes name, const char *want)
+static inline bool is_named(struct bytes name, const char *want)
 {
     return name.len == strlen(want) && strncasecmp(name.data, want, name.len) == 0;
 }
@@ -148,8 +184,14 @@ static bool is_value(struct bytes value)
 
 static int end_line(struct fill *f, struct err *e)
 {
-    f->line_count++;
+    f->wire->lines[f->line_count++].data = NULL; /* the next in the text */
     return put(f, "", 1, e);
+}
+
+/* libcurl only reads it. */
+static void add_line(struct fill *f, const char *line)
+{
+    f->wire->lines[f->line_count++].data = (char *)(uintptr_t)line;
 }
 
 /* "Name: value"; libcurl wants "Name;" for a header without a value, where "Name:" would take it away. */
@@ -180,28 +222,31 @@ static bool is_framing(struct bytes name)
     return is_named(name, "Content-Length") || is_named(name, "Transfer-Encoding");
 }
 
-/* "Name:" takes the header away that libcurl would add. */
-static int silence(struct fill *f, const char *line, struct err *e)
-{
-    return put(f, line, strlen(line), e) != 0 ? -1 : end_line(f, e);
-}
-
-static int put_headers(struct fill *f, struct err *e)
+static void find_ours(struct fill *f)
 {
     for (size_t i = 0; i < f->view->header_count; i++) {
         struct bytes name = f->view->headers[i].name;
-        if (is_framing(name))
-            continue;
         f->has_type |= is_named(name, "Content-Type");
         f->has_expect |= is_named(name, "Expect");
-        if (put_header(f, i, e) != 0)
-            return -1;
+        f->has_agent |= is_named(name, "User-Agent");
+        f->has_accept |= is_named(name, "Accept");
     }
-    if (!f->wire->has_body)
-        return 0;
-    if (!f->has_type && silence(f, "Content-Type:", e) != 0)
-        return -1;
-    return f->has_expect ? 0 : silence(f, "Expect:", e);
+}
+
+/* As lines of ours the first two cost libcurl less than as its own; "Name:" takes one away that it would add. */
+static int put_headers(struct fill *f, struct err *e)
+{
+    find_ours(f);
+    if (!f->has_agent)
+        add_line(f, "User-Agent: anzol/" ANZOL_VERSION);
+    if (!f->has_accept)
+        add_line(f, "Accept: */*");
+    for (size_t i = 0; i < f->view->header_count; i++)
+        if (!is_framing(f->view->headers[i].name) && put_header(f, i, e) != 0)
+            return -1;
+    if (f->wire->has_body && !f->has_type)
+        add_line(f, "Content-Type:");
+    return 0;
 }
 
 /* --- the whole ------------------------------------------------------------------------------------------------ */
@@ -212,10 +257,13 @@ static void point_into_text(struct fill *f)
     struct wire *w = f->wire;
     char *p = w->text.data;
     w->url = p;
-    p += strlen(p) + 1;
+    w->target = f->url_len > w->origin_len ? p + w->origin_len : "/";
+    p += f->url_len + 1;
     for (size_t i = 0; i < f->line_count; i++) {
-        w->lines[i].data = p;
         w->lines[i].next = i + 1 < f->line_count ? &w->lines[i + 1] : NULL;
+        if (w->lines[i].data != NULL)
+            continue;
+        w->lines[i].data = p;
         p += strlen(p) + 1;
     }
     w->headers = f->line_count > 0 ? w->lines : NULL;
@@ -225,9 +273,16 @@ static void point_into_text(struct fill *f)
         w->body = f->view->body.bytes;
 }
 
+/* Without the line libcurl would ask before it sends a large body. */
 static int put_body(struct fill *f, struct err *e)
 {
-    return f->view->body.slot_count > 0 ? put_text(f, &f->view->body, e) : 0;
+    size_t before = f->wire->text.len;
+    if (f->view->body.slot_count > 0 && put_text(f, &f->view->body, e) != 0)
+        return -1;
+    size_t len = f->view->body.slot_count > 0 ? f->wire->text.len - before : f->view->body.bytes.len;
+    if (len >= EXPECTS_FROM && !f->has_expect)
+        add_line(f, "Expect:");
+    return 0;
 }
 
 int wire_fill(struct wire *w, struct bytes stored, const struct secrets *secrets, struct err *e)
@@ -254,4 +309,5 @@ void wire_make_plain(struct wire *w)
         return;
     memcpy(scheme + 1, "http", 4); /* over the "s" */
     w->url = scheme + 1;
+    w->origin_len -= w->origin_len > 0;
 }

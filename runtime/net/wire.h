@@ -13,16 +13,19 @@
 
 struct secrets;
 
-enum { WIRE_LINES_MAX = REQUEST_HEADERS_MAX + 2 /* the two that silence libcurl's own */ };
+enum { WIRE_LINES_MAX = REQUEST_HEADERS_MAX + 4 /* our own, and those that silence libcurl's */ };
 
 struct wire {
     struct buf text; /* "url\0line\0line\0…body" */
     const char *url;
-    const char *method;
+    size_t origin_len;  /* of the URL: scheme, host and port, nothing private in them; 0: only libcurl can tell */
+    const char *target; /* when there is an origin_len: what follows it, as it is sent */
+    const char *method; /* one of few: the same text has the same address */
     struct curl_slist *headers; /* NULL: none; made of `lines` */
     struct bytes body;
-    bool has_body;   /* a Content-Length is sent, be it 0 */
-    bool hides_host; /* the scheme, host or port are private: libcurl's words would show a part of them */
+    bool has_body;       /* a Content-Length is sent, be it 0 */
+    bool url_is_private; /* a part of it */
+    bool hides_host;     /* the scheme, host or port are private: libcurl's words would show a part of them */
     struct request_options options;
     struct curl_slist lines[WIRE_LINES_MAX];
 };

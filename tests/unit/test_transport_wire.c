@@ -102,6 +102,59 @@ static void test_urls_stay_as_they_are(void **state)
     }
 }
 
+/* With redirects to follow libcurl takes the URL apart itself: what it sends must be the same without. */
+static void test_urls_by_either_way(void **state)
+{
+    static const char *const urls[] = {
+        "/",        "",     "?",           "?a=1",   "#f",   "/#",         "/a#f?b",  "/a?b#f", "/a?",
+        "/a??b",    "/%",   "/%zz?%",      "/a;b=c", "/\\a", "/a|b^`{}",   "//",      "//h/a",  "/a:b@c",
+        "/a@b?c@d", "?a@b", "/a?\xC3\xA9", "/../..", "/.",   "/a?b=/../c", "/\xFF#f",
+    };
+    static const char *const hosts[] = {"http://127.0.0.1", "HTTP://127.1", "http://u:p@127.0.0.1",
+                                        "http://@127.0.0.1"};
+    int n = 0;
+    (void)state;
+    for (size_t h = 0; h < sizeof hosts / sizeof *hosts; h++)
+        for (size_t i = 0; i < sizeof urls / sizeof *urls; i++, n += 2) {
+            char url[128];
+            snprintf(url, sizeof url, "%s:%d%s", hosts[h], receiver->port, urls[i]);
+            run(&(struct call){.url = url, .flags = REQUEST_FOLLOW_REDIRECTS, .body = "b"});
+            run(&(struct call){.url = url, .body = "b"});
+            assert_string_equal(misbehave_request(receiver, n), misbehave_request(receiver, n + 1));
+        }
+}
+
+/* One handle makes all of them, and nothing of one goes where the next does. */
+static void test_origins_in_turn(void **state)
+{
+    struct misbehave *other = misbehave_start(DOOR_OPEN);
+    (void)state;
+    for (int i = 0; i < 6; i++) {
+        char url[64];
+        snprintf(url, sizeof url, "http://127.0.0.1:%d/%d", i % 3 == 0 ? receiver->port : other->port, i);
+        run(&(struct call){.url = url, .flags = i % 2 == 0 ? 0 : REQUEST_FOLLOW_REDIRECTS});
+    }
+    assert_request(1, "POST /3", AGENT ANY "Content-Length: 0\r\n\r\n");
+    assert_non_null(strstr(misbehave_request(other, 3), "POST /5 HTTP/1.1"));
+    misbehave_stop(other);
+}
+
+/* Only a part that has nothing private in it is kept. */
+static void test_a_private_part_of_the_url(void **state)
+{
+    struct err e;
+    char port[16];
+    (void)state;
+    snprintf(port, sizeof port, ":%d/a", receiver->port);
+    assert_int_equal(secrets_set(secrets, bytes_of("PLACE"), bytes_of(port), &e), 0);
+    run(&(struct call){.url = "http://127.0.0.1{PLACE}/b?c"});
+    run(&(struct call){.url = "/b{TOKEN:url}?{TOKEN:url}"});
+    run(&(struct call){.url = "/b?c"});
+    assert_request(0, "POST /a/b?c", AGENT ANY "Content-Length: 0\r\n\r\n");
+    assert_request(1, "POST /bs3cr3t-t0k3n%2F%2B%3D?s3cr3t-t0k3n%2F%2B%3D", AGENT ANY "Content-Length: 0\r\n\r\n");
+    assert_request(2, "POST /b?c", AGENT ANY "Content-Length: 0\r\n\r\n");
+}
+
 static void test_bytes_beyond_ascii(void **state)
 {
     (void)state;
@@ -337,6 +390,9 @@ int main(void)
         CASE(test_framing_is_ours),
         CASE(test_no_expect),
         CASE(test_urls_stay_as_they_are),
+        CASE(test_urls_by_either_way),
+        CASE(test_origins_in_turn),
+        CASE(test_a_private_part_of_the_url),
         CASE(test_bytes_beyond_ascii),
         CASE(test_attempts_are_equal),
         CASE(test_environment_is_ignored),

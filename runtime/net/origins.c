@@ -1,0 +1,60 @@
+#include "net/origins.h"
+
+#include "core/memory.h"
+
+#include <stdlib.h>
+
+void origins_init(struct origins *o)
+{
+    *o = (struct origins){0};
+}
+
+void origins_fini(struct origins *o)
+{
+    for (size_t i = 0; i < ORIGINS_KEPT; i++)
+        origin_unref(o->kept[i]);
+}
+
+void origin_unref(struct origin *origin)
+{
+    if (origin == NULL || --origin->refs > 0)
+        return;
+    curl_url_cleanup(origin->url);
+    free(origin);
+}
+
+static struct origin *make(struct bytes text)
+{
+    struct origin *origin = memory_zeroed(1, sizeof *origin + text.len + 1);
+    if (origin == NULL)
+        return NULL;
+    *origin = (struct origin){.url = curl_url(), .refs = 1, .len = text.len};
+    memcpy(origin->text, text.data, text.len);
+    if (origin->url != NULL && curl_url_set(origin->url, CURLUPART_URL, origin->text, 0) == CURLUE_OK)
+        return origin;
+    origin_unref(origin);
+    return NULL;
+}
+
+/* FNV-1a. */
+static size_t place_of(struct bytes text)
+{
+    uint32_t hash = 2166136261u;
+    for (size_t i = 0; i < text.len; i++)
+        hash = (hash ^ (unsigned char)text.data[i]) * 16777619u;
+    return (hash ^ hash >> 16) % ORIGINS_KEPT;
+}
+
+struct origin *origins_get(struct origins *o, struct bytes text)
+{
+    struct origin **kept = &o->kept[place_of(text)];
+    if (*kept == NULL || !bytes_equal((struct bytes){(*kept)->text, (*kept)->len}, text)) {
+        struct origin *origin = make(text);
+        if (origin == NULL)
+            return NULL;
+        origin_unref(*kept);
+        *kept = origin;
+    }
+    (*kept)->refs++;
+    return *kept;
+}
