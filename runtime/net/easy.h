@@ -14,7 +14,10 @@
 
 #include <curl/curl.h>
 
+struct spoke;
+
 struct easy {
+    struct spoke *spoke;      /* the transport's: where it is open */
     struct easy *next, *prev; /* the transport's: idle ones, open ones */
     CURL *curl;
     struct curl_slist *connect_to;           /* when requests are diverted */
@@ -40,6 +43,8 @@ struct easy *easy_new(const struct transport_options *o, struct origins *origins
 void easy_free(struct easy *x);
 /* Makes the handle ready to be added to the multi. -1: the request cannot be made; the attempt says why. */
 int easy_begin(struct easy *x, struct exchange *exchange);
+/* A number of where it goes, once it is ready. */
+size_t easy_place(const struct easy *x);
 /* Fills the attempt from how the transfer ended; the handle is still what it was. */
 void easy_read(struct easy *x, CURLcode code);
 /* Lets go of the exchange and wipes what was filled. Not while the handle is in the multi. */

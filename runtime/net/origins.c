@@ -23,12 +23,12 @@ void origin_unref(struct origin *origin)
     free(origin);
 }
 
-static struct origin *make(struct bytes text)
+static struct origin *make(struct bytes text, size_t hash)
 {
     struct origin *origin = memory_zeroed(1, sizeof *origin + text.len + 1);
     if (origin == NULL)
         return NULL;
-    *origin = (struct origin){.url = curl_url(), .refs = 1, .len = text.len};
+    *origin = (struct origin){.url = curl_url(), .refs = 1, .hash = hash, .len = text.len};
     memcpy(origin->text, text.data, text.len);
     if (origin->url != NULL && curl_url_set(origin->url, CURLUPART_URL, origin->text, 0) == CURLUE_OK)
         return origin;
@@ -37,19 +37,20 @@ static struct origin *make(struct bytes text)
 }
 
 /* FNV-1a. */
-static size_t place_of(struct bytes text)
+size_t origins_hash(struct bytes text)
 {
     uint32_t hash = 2166136261u;
     for (size_t i = 0; i < text.len; i++)
         hash = (hash ^ (unsigned char)text.data[i]) * 16777619u;
-    return (hash ^ hash >> 16) % ORIGINS_KEPT;
+    return hash ^ hash >> 16;
 }
 
 struct origin *origins_get(struct origins *o, struct bytes text)
 {
-    struct origin **kept = &o->kept[place_of(text)];
+    size_t hash = origins_hash(text);
+    struct origin **kept = &o->kept[hash % ORIGINS_KEPT];
     if (*kept == NULL || !bytes_equal((struct bytes){(*kept)->text, (*kept)->len}, text)) {
-        struct origin *origin = make(text);
+        struct origin *origin = make(text, hash);
         if (origin == NULL)
             return NULL;
         origin_unref(*kept);

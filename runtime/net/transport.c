@@ -4,34 +4,21 @@
 #include "core/pulse.h"
 #include "core/units.h"
 #include "net/easy.h"
-#include "net/idle.h"
+#include "net/hub.h"
 #include "net/response.h"
 
 #include <ev.h>
 #include <stdlib.h>
 #include <time.h>
-#include <unistd.h>
 
-enum { POOL_MAX = 256, CONNECTIONS_MAX = 1024 };
-static const double MEND_S = 0.1;
-
-/* A socket that libcurl watches. */
-struct watcher {
-    struct ev_io io;
-    struct curl_transport *transport;
-    struct watcher *next; /* among those not in use */
-};
+enum { POOL_MAX = 256 };
 
 struct curl_transport {
     struct transport base;
     struct transport_options options;
-    CURLM *multi;
-    bool torn;                /* it may have forgotten something: `timeout` is to mend that */
-    struct ev_timer timeout;  /* when libcurl wants to be called */
-    struct watcher *watchers; /* not in use */
-    struct idle idle;
+    struct hub hub;
     struct origins origins;
-    struct easy *open; /* in the multi */
+    struct easy *open; /* in the hub */
     struct easy *pool; /* idle, linked by `next` */
     int pool_count;
     struct ev_timer tell;     /* the next turn of the loop, when what could not begin is told */
@@ -48,21 +35,12 @@ static int64_t wall_ms(void)
 
 /* --- handles -------------------------------------------------------------------------------------------------- */
 
-/* A connection outlives the handle that opened it. */
-static int on_close(void *ud, curl_socket_t fd)
-{
-    struct curl_transport *t = ud;
-    idle_release(&t->idle, fd);
-    return close(fd);
-}
-
 static struct easy *make_easy(struct curl_transport *t)
 {
     struct easy *x = easy_new(&t->options, &t->origins);
     if (x == NULL)
         return NULL;
-    if (curl_easy_setopt(x->curl, CURLOPT_CLOSESOCKETFUNCTION, on_close) == CURLE_OK &&
-        curl_easy_setopt(x->curl, CURLOPT_CLOSESOCKETDATA, t) == CURLE_OK)
+    if (hub_adopt(&t->hub, x->curl))
         return x;
     easy_free(x);
     return NULL;
@@ -101,7 +79,7 @@ static void open_easy(struct curl_transport *t, struct easy *x)
 
 static void close_easy(struct curl_transport *t, struct easy *x)
 {
-    curl_multi_remove_handle(t->multi, x->curl);
+    hub_remove(x->spoke, x->curl);
     if (x->prev != NULL)
         x->prev->next = x->next;
     else
@@ -114,145 +92,15 @@ static void close_easy(struct curl_transport *t, struct easy *x)
 
 /* --- ends ----------------------------------------------------------------------------------------------------- */
 
-static void finish(struct curl_transport *t, struct easy *x, CURLcode code)
+static void on_ended(void *ud, CURL *easy, CURLcode code)
 {
+    struct easy *x = NULL;
+    if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, &x) != CURLE_OK || x == NULL)
+        return;
     struct exchange *exchange = x->exchange;
-    curl_socket_t kept = CURL_SOCKET_BAD;
     easy_read(x, code);
-    if (curl_easy_getinfo(x->curl, CURLINFO_ACTIVESOCKET, &kept) == CURLE_OK && kept != CURL_SOCKET_BAD)
-        idle_watch(&t->idle, kept);
-    close_easy(t, x);
+    close_easy(ud, x);
     exchange->done(exchange);
-}
-
-/* Outside of libcurl, so that done() may start and cancel as it likes. */
-static void finish_ended(struct curl_transport *t)
-{
-    int left;
-    for (CURLMsg *m; (m = curl_multi_info_read(t->multi, &left)) != NULL;) {
-        struct easy *x = NULL;
-        CURLcode code = m->data.result; /* `m` is gone once the handle is removed */
-        if (m->msg == CURLMSG_DONE && curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &x) == CURLE_OK && x != NULL)
-            finish(t, x, code);
-    }
-}
-
-/* libcurl ran short of memory: which sockets it waits for and when it wants to be called it may not have said. */
-static void mend_soon(struct curl_transport *t)
-{
-    if (t->torn)
-        return; /* what fails again and again must not put it off for ever */
-    t->torn = true;
-    ev_timer_stop(t->options.loop, &t->timeout);
-    ev_timer_set(&t->timeout, MEND_S, 0.);
-    ev_timer_start(t->options.loop, &t->timeout);
-}
-
-static void act(struct curl_transport *t, curl_socket_t fd, int what)
-{
-    int running;
-    enum phase before = phase_enter(PHASE_TRANSPORT);
-    if (curl_multi_socket_action(t->multi, fd, what, &running) != CURLM_OK)
-        mend_soon(t);
-    finish_ended(t);
-    phase_leave(before);
-}
-
-static int on_timer_wanted(CURLM *multi, long ms, void *ud);
-
-/* Nothing else makes libcurl say it all again. */
-static void mend(struct curl_transport *t)
-{
-    int running;
-    long ms = -1;
-    enum phase before = phase_enter(PHASE_TRANSPORT);
-    t->torn = false;
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
-    bool mended = curl_multi_socket_all(t->multi, &running) == CURLM_OK;
-#pragma GCC diagnostic pop
-    if (!mended)
-        mend_soon(t);
-    else if (curl_multi_timeout(t->multi, &ms) == CURLM_OK)
-        (void)on_timer_wanted(t->multi, ms, t);
-    finish_ended(t);
-    phase_leave(before);
-}
-
-/* --- the loop ------------------------------------------------------------------------------------------------- */
-
-static void on_io(struct ev_loop *loop, struct ev_io *io, int events)
-{
-    (void)loop;
-    struct watcher *w = (struct watcher *)io;
-    int what = (events & EV_READ ? CURL_CSELECT_IN : 0) | (events & EV_WRITE ? CURL_CSELECT_OUT : 0);
-    act(w->transport, io->fd, what);
-}
-
-static void on_timeout(struct ev_loop *loop, struct ev_timer *timer, int events)
-{
-    (void)loop, (void)events;
-    struct curl_transport *t = timer->data;
-    if (t->torn)
-        mend(t);
-    else
-        act(t, CURL_SOCKET_TIMEOUT, 0);
-}
-
-/* From inside libcurl: it may not be called back here, so even 0 waits for the loop. */
-static int on_timer_wanted(CURLM *multi, long ms, void *ud)
-{
-    (void)multi;
-    struct curl_transport *t = ud;
-    if (t->torn)
-        return 0;
-    ev_timer_stop(t->options.loop, &t->timeout);
-    if (ms >= 0) {
-        ev_timer_set(&t->timeout, (double)ms / 1000.0, 0.);
-        ev_timer_start(t->options.loop, &t->timeout);
-    }
-    return 0;
-}
-
-static struct watcher *take_watcher(struct curl_transport *t, curl_socket_t fd)
-{
-    struct watcher *w = t->watchers;
-    if (w != NULL)
-        t->watchers = w->next;
-    else
-        w = memory_insist(NULL, sizeof *w); /* libcurl asks once; a socket that is not watched stays so */
-    w->transport = t;
-    ev_init(&w->io, on_io);
-    curl_multi_assign(t->multi, fd, w);
-    return w;
-}
-
-static void give_watcher(struct curl_transport *t, struct watcher *w, curl_socket_t fd)
-{
-    ev_io_stop(t->options.loop, &w->io);
-    curl_multi_assign(t->multi, fd, NULL);
-    w->next = t->watchers;
-    t->watchers = w;
-}
-
-static int on_socket_wanted(CURL *curl, curl_socket_t fd, int what, void *ud, void *socket_ud)
-{
-    (void)curl;
-    struct curl_transport *t = ud;
-    struct watcher *w = socket_ud;
-    if (what == CURL_POLL_REMOVE) {
-        idle_release(&t->idle, fd);
-        if (w != NULL)
-            give_watcher(t, w, fd);
-        return 0;
-    }
-    idle_take(&t->idle, fd);
-    if (w == NULL)
-        w = take_watcher(t, fd);
-    ev_io_stop(t->options.loop, &w->io);
-    ev_io_set(&w->io, fd, (what & CURL_POLL_IN ? EV_READ : 0) | (what & CURL_POLL_OUT ? EV_WRITE : 0));
-    ev_io_start(t->options.loop, &w->io);
-    return 0;
 }
 
 /* --- what could not begin ------------------------------------------------------------------------------------- */
@@ -311,7 +159,7 @@ static void start(struct transport *base, struct exchange *exchange)
         return;
     }
     int rc = easy_begin(x, exchange);
-    if (rc == 0 && curl_multi_add_handle(t->multi, x->curl) != CURLM_OK) {
+    if (rc == 0 && (x->spoke = hub_add(&t->hub, easy_place(x), x->curl)) == NULL) {
         no_memory(t, exchange);
         rc = -1;
     }
@@ -340,12 +188,8 @@ static void free_transport(struct transport *base)
         close_easy(t, t->open);
     for (struct easy *x; (x = t->pool) != NULL; easy_free(x))
         t->pool = x->next;
-    curl_multi_cleanup(t->multi); /* closes what is connected; on_socket_wanted() gives the watchers back */
-    for (struct watcher *w; (w = t->watchers) != NULL; free(w))
-        t->watchers = w->next;
-    idle_fini(&t->idle);
+    hub_fini(&t->hub);
     origins_fini(&t->origins);
-    ev_timer_stop(t->options.loop, &t->timeout);
     ev_timer_stop(t->options.loop, &t->tell);
     free(t);
     curl_global_cleanup();
@@ -358,15 +202,8 @@ static void set_up(struct curl_transport *t)
     if (t->options.wall_ms == NULL)
         t->options.wall_ms = wall_ms;
     origins_init(&t->origins);
-    ev_init(&t->timeout, on_timeout);
     ev_init(&t->tell, on_tell);
-    t->timeout.data = t->tell.data = t;
-    curl_multi_setopt(t->multi, CURLMOPT_SOCKETFUNCTION, on_socket_wanted);
-    curl_multi_setopt(t->multi, CURLMOPT_SOCKETDATA, t);
-    curl_multi_setopt(t->multi, CURLMOPT_TIMERFUNCTION, on_timer_wanted);
-    curl_multi_setopt(t->multi, CURLMOPT_TIMERDATA, t);
-    curl_multi_setopt(t->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
-    curl_multi_setopt(t->multi, CURLMOPT_MAXCONNECTS, (long)CONNECTIONS_MAX);
+    t->tell.data = t;
 }
 
 struct transport *transport_new(const struct transport_options *o, struct err *e)
@@ -377,17 +214,14 @@ struct transport *transport_new(const struct transport_options *o, struct err *e
         return NULL;
     }
     struct curl_transport *t = calloc(1, sizeof *t);
-    CURLM *multi = curl_multi_init();
-    int rc = t == NULL || multi == NULL ? err_memory(e) : idle_init(&t->idle, o->loop, e);
+    int rc = t == NULL ? err_memory(e) : hub_init(&t->hub, o->loop, on_ended, t, e);
     if (rc != 0) {
         free(t);
-        curl_multi_cleanup(multi);
         curl_global_cleanup();
         return NULL;
     }
     t->base = (struct transport){.start = start, .cancel = cancel, .free = free_transport};
     t->options = *o;
-    t->multi = multi;
     set_up(t);
     return &t->base;
 }

@@ -1,5 +1,5 @@
 /*
- * transport: makes the HTTP exchanges, on one libcurl multi handle driven by libev.
+ * transport: makes the HTTP exchanges, on libcurl multi handles driven by libev.
  *
  * Through `struct transport` the host reaches whatever makes exchanges: the real one here, a simulated one in tests. An
  * exchange is the caller's memory until its `done`; `done` is called exactly once, on the loop, never from inside
