@@ -15,14 +15,17 @@ static int shown_len(struct bytes s)
 }
 
 /* RFC 9110 section 5.6.2: what a method and a header name are made of. */
+static const bool token_chars[UINT8_MAX + 1] = {
+    ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true, ['!'] = true, ['#'] = true, ['$'] = true,
+    ['%'] = true,         ['&'] = true,         ['\''] = true,        ['*'] = true, ['+'] = true, ['-'] = true,
+    ['.'] = true,         ['^'] = true,         ['_'] = true,         ['`'] = true, ['|'] = true, ['~'] = true,
+};
+
 static bool is_token(struct bytes s)
 {
-    for (size_t i = 0; i < s.len; i++) {
-        char c = s.data[i];
-        bool alnum = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-        if (!alnum && (c == '\0' || strchr("!#$%&'*+-.^_`|~", c) == NULL))
+    for (size_t i = 0; i < s.len; i++)
+        if (!token_chars[(unsigned char)s.data[i]])
             return false;
-    }
     return s.len > 0;
 }
 
@@ -177,7 +180,7 @@ struct reader {
     bool bad;
 };
 
-static const uint8_t *get(struct reader *r, size_t len)
+static inline const uint8_t *get(struct reader *r, size_t len)
 {
     if (len > r->left)
         r->bad = true;
@@ -189,13 +192,22 @@ static const uint8_t *get(struct reader *r, size_t len)
     return p;
 }
 
-static uint32_t get_number(struct reader *r, size_t width)
+static inline uint8_t get_u8(struct reader *r)
 {
-    const uint8_t *p = get(r, width);
-    uint32_t n = 0;
-    for (size_t i = 0; p != NULL && i < width; i++)
-        n |= (uint32_t)p[i] << (8 * i);
-    return n;
+    const uint8_t *p = get(r, 1);
+    return p == NULL ? 0 : p[0];
+}
+
+static inline uint16_t get_u16(struct reader *r)
+{
+    const uint8_t *p = get(r, 2);
+    return p == NULL ? 0 : (uint16_t)(p[0] | p[1] << 8);
+}
+
+static inline uint32_t get_u32(struct reader *r)
+{
+    const uint8_t *p = get(r, 4);
+    return p == NULL ? 0 : (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
 static struct bytes get_bytes(struct reader *r, size_t len)
@@ -206,44 +218,44 @@ static struct bytes get_bytes(struct reader *r, size_t len)
 
 static void get_policy(struct reader *r, struct retry_policy *p)
 {
-    p->delay_count = (uint8_t)get_number(r, 1);
+    p->delay_count = get_u8(r);
     r->bad = r->bad || p->delay_count > RETRY_DELAYS_MAX;
     for (int i = 0; !r->bad && i < p->delay_count; i++)
-        p->delays_ms[i] = get_number(r, 4);
-    p->code_count = (uint8_t)get_number(r, 1);
+        p->delays_ms[i] = get_u32(r);
+    p->code_count = get_u8(r);
     r->bad = r->bad || p->code_count > RETRY_CODES_MAX;
     for (int i = 0; !r->bad && i < p->code_count; i++)
-        p->codes[i] = (uint16_t)get_number(r, 2);
-    p->on = (uint8_t)get_number(r, 1);
-    p->within_ms = get_number(r, 4);
+        p->codes[i] = get_u16(r);
+    p->on = get_u8(r);
+    p->within_ms = get_u32(r);
 }
 
 static void get_options(struct reader *r, struct request_options *o)
 {
     *o = (struct request_options){0};
-    r->bad = r->bad || get_number(r, 1) != FORMAT;
-    o->flags = (uint8_t)get_number(r, 1);
-    o->timeout_ms = get_number(r, 4);
-    o->connect_ms = get_number(r, 4);
+    r->bad = r->bad || get_u8(r) != FORMAT;
+    o->flags = get_u8(r);
+    o->timeout_ms = get_u32(r);
+    o->connect_ms = get_u32(r);
     get_policy(r, &o->retry);
 }
 
 static struct request_view_text get_text(struct reader *r)
 {
     struct request_view_text text = {0};
-    uint32_t len = get_number(r, 4), previous = 0;
-    text.slot_count = (uint16_t)get_number(r, 2);
+    uint32_t len = get_u32(r), previous = 0;
+    text.slot_count = get_u16(r);
     text.slots = r->p;
     for (int i = 0; !r->bad && i < text.slot_count; i++) {
-        uint32_t offset = get_number(r, 4);
-        uint32_t encoding = get_number(r, 1);
-        struct bytes name = get_bytes(r, get_number(r, 2));
+        uint32_t offset = get_u32(r);
+        uint32_t encoding = get_u8(r);
+        struct bytes name = get_bytes(r, get_u16(r));
         uint32_t form = encoding >> 4;
         encoding &= 15;
         r->bad = r->bad || offset < previous || offset > len || encoding > SLOT_BASE64 || form > SLOT_HMAC_BASE64 ||
                  !is_secret_name(name);
         if (!r->bad && form != SLOT_ITSELF)
-            get_bytes(r, get_number(r, 4));
+            get_bytes(r, get_u32(r));
         previous = offset;
     }
     text.bytes = get_bytes(r, len);
@@ -252,10 +264,10 @@ static struct request_view_text get_text(struct reader *r)
 
 static void get_headers(struct reader *r, struct request_view *v)
 {
-    v->header_count = (uint16_t)get_number(r, 2);
+    v->header_count = get_u16(r);
     r->bad = r->bad || v->header_count > REQUEST_HEADERS_MAX;
     for (int i = 0; !r->bad && i < v->header_count; i++) {
-        v->headers[i].name = get_bytes(r, get_number(r, 2));
+        v->headers[i].name = get_bytes(r, get_u16(r));
         v->headers[i].value = get_text(r);
         r->bad = r->bad || !is_token(v->headers[i].name) || splits_header(v->headers[i].value.bytes);
     }
@@ -282,7 +294,7 @@ int request_view_read(struct request_view *v, struct bytes stored, struct err *e
 {
     struct reader r = reader_of(stored);
     get_options(&r, &v->options);
-    v->method = get_bytes(&r, get_number(&r, 1));
+    v->method = get_bytes(&r, get_u8(&r));
     r.bad = r.bad || !is_token(v->method);
     v->url = get_text(&r);
     get_headers(&r, v);

@@ -109,6 +109,8 @@ struct request_secrets {
  * never shows it. The caller wipes `out` (secrets_wipe()). */
 int request_fill(struct buf *out, const struct request_view_text *text, const struct request_secrets *secrets,
                  struct err *e);
+/* Appends what has no slots to what may be filled: when `out` moves, no copy stays behind. */
+int request_append(struct buf *out, struct bytes literal, struct err *e);
 /* Appends the text with "***" in each slot. */
 int request_masked(struct buf *out, const struct request_view_text *text);
 

@@ -120,12 +120,10 @@ static const char *misfit(enum slot_encoding encoding, struct bytes value)
 }
 
 /* realloc() would leave a copy of what is already filled in freed memory. */
-static int reserve_wiping(struct buf *out, size_t extra)
+static int grow(struct buf *out, size_t extra)
 {
     if (buf_failed(out))
         return -1;
-    if (extra <= out->cap - out->len)
-        return 0;
     struct buf bigger;
     buf_init(&bigger);
     if (extra > SIZE_MAX - out->len || buf_reserve(&bigger, out->len + extra) != 0) {
@@ -138,6 +136,11 @@ static int reserve_wiping(struct buf *out, size_t extra)
     buf_fini(out);
     *out = bigger;
     return 0;
+}
+
+static inline int reserve_wiping(struct buf *out, size_t extra)
+{
+    return !out->failed && extra <= out->cap - out->len ? 0 : grow(out, extra);
 }
 
 static void append_base64(struct buf *out, struct bytes value)
@@ -214,14 +217,19 @@ static int fill_slot(struct buf *out, const struct slot *slot, const struct requ
     return buf_failed(out) ? err_memory(e) : 0;
 }
 
-static int append_literal(struct buf *out, struct bytes text, size_t from, size_t to, struct err *e)
+int request_append(struct buf *out, struct bytes literal, struct err *e)
 {
-    if (to == from)
+    if (literal.len == 0)
         return 0;
-    if (reserve_wiping(out, to - from) != 0)
+    if (reserve_wiping(out, literal.len) != 0)
         return err_memory(e);
-    buf_append(out, text.data + from, to - from);
+    buf_append_bytes(out, literal);
     return 0;
+}
+
+static int append_part(struct buf *out, struct bytes text, size_t from, size_t to, struct err *e)
+{
+    return request_append(out, (struct bytes){text.data + from, to - from}, e);
 }
 
 int request_fill(struct buf *out, const struct request_view_text *text, const struct request_secrets *secrets,
@@ -229,16 +237,18 @@ int request_fill(struct buf *out, const struct request_view_text *text, const st
 {
     const uint8_t *p = text->slots;
     size_t from = 0;
+    if (text->slot_count == 0)
+        return request_append(out, text->bytes, e);
     if (reserve_wiping(out, text->bytes.len) != 0)
         return err_memory(e);
     for (int i = 0; i < text->slot_count; i++) {
         struct slot slot;
         p = next_slot(p, &slot);
-        if (append_literal(out, text->bytes, from, slot.offset, e) != 0 || fill_slot(out, &slot, secrets, e) != 0)
+        if (append_part(out, text->bytes, from, slot.offset, e) != 0 || fill_slot(out, &slot, secrets, e) != 0)
             return -1;
         from = slot.offset;
     }
-    return append_literal(out, text->bytes, from, text->bytes.len, e);
+    return append_part(out, text->bytes, from, text->bytes.len, e);
 }
 
 int request_masked(struct buf *out, const struct request_view_text *text)

@@ -14,11 +14,12 @@ enum {
 
 struct method {
     const char *name;
+    size_t len;
     bool has_body; /* even when none was given (RFC 9110 section 8.6: send Content-Length: 0) */
 };
 
 static const struct method methods[] = {
-    {"POST", true}, {"GET", false}, {"PUT", true}, {"PATCH", true}, {"DELETE", false},
+    {"POST", 4, true}, {"GET", 3, false}, {"PUT", 3, true}, {"PATCH", 5, true}, {"DELETE", 6, false},
 };
 
 /* What goes into one request. */
@@ -63,10 +64,9 @@ static int put_text(struct fill *f, const struct request_view_text *text, struct
     return request_fill(&f->wire->text, text, &f->secrets, e);
 }
 
-/* Through request_fill() too: what is there may be secret, and it leaves no copies behind when the buffer grows. */
 static int put(struct fill *f, const char *data, size_t len, struct err *e)
 {
-    return put_text(f, &(struct request_view_text){.bytes = {data, len}}, e);
+    return request_append(&f->wire->text, (struct bytes){data, len}, e);
 }
 
 /* --- method and URL ------------------------------------------------------------------------------------------- */
@@ -75,7 +75,7 @@ static int choose_method(struct fill *f, struct err *e)
 {
     struct bytes name = f->view->method;
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
-        if (!bytes_equal(name, bytes_of(methods[i].name)))
+        if (!bytes_equal(name, (struct bytes){methods[i].name, methods[i].len}))
             continue;
         f->wire->method = methods[i].name;
         f->wire->has_body =
@@ -86,7 +86,12 @@ static int choose_method(struct fill *f, struct err *e)
                    name.len < 32 ? (int)name.len : 32, name.data);
 }
 
-static bool starts_with(struct bytes text, const char *prefix)
+static inline bool ends_host(char c)
+{
+    return c == '/' || c == '?' || c == '#';
+}
+
+static inline bool starts_with(struct bytes text, const char *prefix)
 {
     size_t len = strlen(prefix);
     return text.len > len && strncasecmp(text.data, prefix, len) == 0;
@@ -101,7 +106,7 @@ static int check_url(struct bytes url, struct err *e)
     size_t scheme = starts_with(url, "http://") ? 7 : starts_with(url, "https://") ? 8 : 0;
     if (scheme == 0)
         return err_set(e, ERR_INPUT, 422, "the URL does not begin with http:// or https://");
-    if (memchr("/?#", url.data[scheme], 3) != NULL)
+    if (ends_host(url.data[scheme]))
         return err_set(e, ERR_INPUT, 422, "the URL names no host");
     for (size_t i = 0; i < url.len; i++)
         if ((unsigned char)url.data[i] <= ' ' || url.data[i] == 0x7F)
@@ -125,7 +130,7 @@ static bool hides_host(const struct request_view_text *url)
     size_t first = first_slot(url);
     const char *host = memmem(url->bytes.data, first < url->bytes.len ? first : url->bytes.len, "://", 3);
     for (const char *p = host == NULL ? NULL : host + 3; p != NULL && p < url->bytes.data + first; p++)
-        if (memchr("/?#", *p, 3) != NULL)
+        if (ends_host(*p))
             return false;
     return true;
 }
@@ -137,7 +142,7 @@ static bool hides_host(const struct request_view_text *url)
 static size_t origin_end(const struct fill *f, struct bytes url)
 {
     const char *end = url.data + url.len, *p = strchr(url.data, ':') + strlen("://");
-    for (; p < end && memchr("/?#", *p, 3) == NULL; p++)
+    for (; p < end && !ends_host(*p); p++)
         if (*p == '@' || (unsigned char)*p >= 0x80)
             return 0;
     size_t len = (size_t)(p - url.data);
