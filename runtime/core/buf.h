@@ -34,6 +34,14 @@ bool bytes_next_line(struct bytes *rest, struct bytes *line);
 bool bytes_next_whole_line(struct bytes *rest, struct bytes *line);
 /* Whether each byte is one of `set`. */
 bool bytes_only(struct bytes v, const char *set);
+/* FNV-1a, for tables of names. */
+static inline size_t bytes_hash(struct bytes v)
+{
+    uint32_t hash = 2166136261u;
+    for (size_t i = 0; i < v.len; i++)
+        hash = (hash ^ (unsigned char)v.data[i]) * 16777619u;
+    return hash ^ hash >> 16;
+}
 /* A copy with a NUL after it (free() its data); data NULL when memory is short. */
 struct bytes bytes_copy(struct bytes v);
 /* The value of a hex digit of either case; -1: it is none. */

@@ -10,7 +10,7 @@
  * dies counts as unknown, so no more than needed to hide the commit's latency. */
 static const int64_t MARK_AHEAD_NS = 5 * NS_PER_MS;
 /* Attempts of a lane whose record is not committed: bounds memory while the store refuses. */
-enum { RECORDING_MAX = 256, MEMORY_RETRY_MS = 100 };
+enum { RECORDING_MAX = 256, MEMORY_RETRY_MS = 100, LANES_AT_FIRST = 64 };
 /* … of all lanes, in bytes of answers; beyond it a lane of which nothing is under way sends one. What is in flight when
  * it is reached comes on top. */
 static const size_t ANSWERS_MAX = 16 << 20;
@@ -33,6 +33,7 @@ static void free_flights(struct dispatch *d)
         for (struct live *l = d->live.buckets[i]; l != NULL; l = l->chain)
             if (l->flight != NULL)
                 flight_free(l->flight);
+    flight_drop_spare(d);
 }
 
 void dispatch_fini(struct dispatch *d)
@@ -44,22 +45,59 @@ void dispatch_fini(struct dispatch *d)
         lane_fini(lane);
         free(lane);
     }
+    free(d->by_name);
     live_table_fini(&d->live);
+}
+
+/* --- lanes by name -------------------------------------------------------------------------------------------- */
+
+static struct lane **bucket(const struct dispatch *d, size_t hash)
+{
+    return &d->by_name[hash & (d->by_name_size - 1)];
+}
+
+static void index_lane(struct dispatch *d, struct lane *lane)
+{
+    struct lane **b = bucket(d, lane->hash);
+    lane->chain = *b;
+    *b = lane;
+}
+
+static int grow_index(struct dispatch *d)
+{
+    size_t size = d->by_name_size == 0 ? LANES_AT_FIRST : d->by_name_size * 2;
+    struct lane **bigger = calloc(size, sizeof(struct lane *));
+    if (bigger == NULL)
+        return d->by_name_size == 0 ? -1 : 0; /* a crowded table still works */
+    free(d->by_name);
+    d->by_name = bigger;
+    d->by_name_size = size;
+    for (struct lane *lane = d->lanes; lane != NULL; lane = lane->next)
+        index_lane(d, lane);
+    return 0;
+}
+
+static struct lane *find_lane(const struct dispatch *d, struct bytes integration, size_t hash)
+{
+    struct lane *lane = d->by_name_size == 0 ? NULL : *bucket(d, hash);
+    while (lane != NULL && (lane->hash != hash || !bytes_equal(bytes_of(lane->name), integration)))
+        lane = lane->chain;
+    return lane;
 }
 
 struct lane *dispatch_find_lane(const struct dispatch *d, struct bytes integration)
 {
-    struct lane *lane = d->lanes;
-    while (lane != NULL && !bytes_equal(bytes_of(lane->name), integration))
-        lane = lane->next;
-    return lane;
+    return find_lane(d, integration, bytes_hash(integration));
 }
 
 struct lane *dispatch_lane(struct dispatch *d, struct bytes integration)
 {
-    struct lane *lane = dispatch_find_lane(d, integration);
+    size_t hash = bytes_hash(integration);
+    struct lane *lane = find_lane(d, integration, hash);
     if (lane != NULL)
         return lane;
+    if (d->lane_count >= d->by_name_size && grow_index(d) != 0)
+        return NULL;
     lane = malloc(sizeof *lane);
     if (lane == NULL || lane_init(lane, d->env, integration) != 0) {
         free(lane);
@@ -69,8 +107,11 @@ struct lane *dispatch_lane(struct dispatch *d, struct bytes integration)
     lane->live = &d->live;
     lane->all_bytes = &d->bytes;
     lane->on_supply = pump;
+    lane->hash = hash;
     lane->next = d->lanes;
     d->lanes = lane;
+    d->lane_count++;
+    index_lane(d, lane);
     return lane;
 }
 
@@ -82,18 +123,19 @@ bool dispatch_sending(const struct dispatch *d, int64_t seq)
 
 /* --- sending -------------------------------------------------------------------------------------------------- */
 
-static struct flight *flight_new(struct dispatch *d, struct live *l)
+static struct flight *begin_flight(struct dispatch *d, struct live *l)
 {
-    struct flight *f = calloc(1, sizeof *f);
-    if (f == NULL || (l->run != 0 && buf_reserve(&f->result, RESULT_MAX) != 0)) {
-        free(f);
+    struct flight *f = flight_take(d);
+    if (f == NULL)
+        return NULL;
+    if (l->run != 0 && buf_reserve(&f->result, RESULT_MAX) != 0) {
+        flight_free(f);
         return NULL;
     }
     f->live = l;
-    f->dispatch = d;
     f->exchange.done = outcome_of_exchange;
     f->exchange.request = l->request;
-    attempt_init(&f->exchange.attempt, l->attempts + 1);
+    f->exchange.attempt.number = l->attempts + 1;
     l->flight = f;
     return f;
 }
@@ -158,7 +200,7 @@ static void wake_in(struct lane *lane, int64_t now_ns, int64_t wait_ns)
 /* Takes `l` off the queues and gives it what a flight needs. False when memory is short: it stays where it is. */
 static bool take(struct lane *lane, struct live *l)
 {
-    if (l->flight == NULL && flight_new(lane->dispatch, l) == NULL) {
+    if (l->flight == NULL && begin_flight(lane->dispatch, l) == NULL) {
         wake_in(lane, lane->env->mono_ns(), MEMORY_RETRY_MS * NS_PER_MS);
         return false;
     }

@@ -15,8 +15,12 @@ struct flight;
 
 struct dispatch {
     struct env *env;
-    struct lane *lanes;
+    struct lane *lanes;    /* all of them */
+    struct lane **by_name; /* the same, chained by their hash */
+    size_t by_name_size, lane_count;
     struct live_table live;
+    struct flight *spare; /* flights to be used again, linked by `next` */
+    int spare_count;
     size_t bytes;
     size_t answers; /* bytes of those that are not recorded yet, all lanes */
     int in_flight;  /* exchanges and what is being marked or recorded, all lanes */

@@ -26,6 +26,8 @@ enum {
 
 struct lane {
     struct lane *next;
+    struct lane *chain; /* in the dispatch's table of names */
+    size_t hash;        /* of the name */
     struct dispatch *dispatch;
     struct env *env;
     struct live_table *live;

@@ -36,6 +36,7 @@ struct live {
 
 /* What a delivery needs only while it is sent and recorded. */
 struct flight {
+    struct flight *next; /* when it is not in use */
     struct exchange exchange;
     struct store_update update;
     struct store_step_end end; /* of the step of a run that waits for it */

@@ -10,12 +10,61 @@
 #include <stdlib.h>
 #include <string.h>
 
-void flight_free(struct flight *f)
+enum { SPARE_MAX = 128, SPARE_BYTES = 2 << 10 };
+
+struct flight *flight_take(struct dispatch *d)
+{
+    struct flight *f = d->spare;
+    if (f != NULL) {
+        d->spare = f->next;
+        d->spare_count--;
+    } else if ((f = calloc(1, sizeof *f)) != NULL)
+        attempt_init(&f->exchange.attempt, 0);
+    else
+        return NULL;
+    f->dispatch = d;
+    return f;
+}
+
+static void free_flight(struct flight *f)
 {
     attempt_fini(&f->exchange.attempt);
     buf_fini(&f->result);
-    generation_unref(f->judging);
     free(f);
+}
+
+/* Emptied, and its memory kept. */
+static struct buf emptied(struct buf *b)
+{
+    if (b->cap > SPARE_BYTES)
+        buf_fini(b);
+    buf_clear(b);
+    return *b;
+}
+
+void flight_free(struct flight *f)
+{
+    struct dispatch *d = f->dispatch;
+    struct attempt *a = &f->exchange.attempt;
+    struct buf headers = emptied(&a->headers), body = emptied(&a->body), result = emptied(&f->result);
+    generation_unref(f->judging);
+    *f = (struct flight){.next = d->spare, .result = result};
+    attempt_init(a, 0);
+    a->headers = headers;
+    a->body = body;
+    if (d->spare_count >= SPARE_MAX) {
+        free_flight(f);
+        return;
+    }
+    d->spare = f;
+    d->spare_count++;
+}
+
+void flight_drop_spare(struct dispatch *d)
+{
+    for (struct flight *f; (f = d->spare) != NULL; free_flight(f))
+        d->spare = f->next;
+    d->spare_count = 0;
 }
 
 static enum delivery_state state_after(enum retry_verdict v)

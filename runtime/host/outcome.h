@@ -14,6 +14,10 @@ void outcome_give_up(struct lane *lane, struct live *l);
 /* The flight's update as a row of that state, and its way into the store; it is freed when committed. */
 void outcome_fill(struct flight *f, enum delivery_state state);
 void outcome_record(struct flight *f);
+/* One that holds nothing yet, used again where there is one. NULL: memory. */
+struct flight *flight_take(struct dispatch *d);
+/* … which is where it goes, with what memory it has for a small answer. */
 void flight_free(struct flight *f);
+void flight_drop_spare(struct dispatch *d);
 
 #endif

@@ -330,7 +330,7 @@ size_t easy_place(const struct easy *x)
     if (x->origin != NULL)
         return x->origin->hash;
     const char *host = strstr(x->wire.url, "://") + strlen("://");
-    return origins_hash((struct bytes){x->wire.url, (size_t)(host - x->wire.url) + strcspn(host, "/?#")});
+    return bytes_hash((struct bytes){x->wire.url, (size_t)(host - x->wire.url) + strcspn(host, "/?#")});
 }
 
 void easy_end(struct easy *x)

@@ -36,18 +36,9 @@ static struct origin *make(struct bytes text, size_t hash)
     return NULL;
 }
 
-/* FNV-1a. */
-size_t origins_hash(struct bytes text)
-{
-    uint32_t hash = 2166136261u;
-    for (size_t i = 0; i < text.len; i++)
-        hash = (hash ^ (unsigned char)text.data[i]) * 16777619u;
-    return hash ^ hash >> 16;
-}
-
 struct origin *origins_get(struct origins *o, struct bytes text)
 {
-    size_t hash = origins_hash(text);
+    size_t hash = bytes_hash(text);
     struct origin **kept = &o->kept[hash % ORIGINS_KEPT];
     if (*kept == NULL || !bytes_equal((struct bytes){(*kept)->text, (*kept)->len}, text)) {
         struct origin *origin = make(text, hash);

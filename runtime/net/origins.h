@@ -16,7 +16,7 @@ enum { ORIGINS_KEPT = 256 };
 struct origin {
     CURLU *url;
     int refs;
-    size_t hash, len;
+    size_t hash, len; /* of the text */
     char text[];
 };
 
@@ -26,8 +26,6 @@ struct origins {
 
 void origins_init(struct origins *o);
 void origins_fini(struct origins *o);
-/* A number of it, for those that are not kept too. */
-size_t origins_hash(struct bytes text);
 /* Held for the caller. NULL: memory, or libcurl makes nothing of it. `text` has nothing private in it. */
 struct origin *origins_get(struct origins *o, struct bytes text);
 /* NULL does nothing. */

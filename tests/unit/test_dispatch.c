@@ -869,12 +869,38 @@ static void test_restart_goes_on_with_what_the_store_holds(void **state)
         assert_int_equal(w->rows[i].d.state, DELIVERY_SUCCEEDED);
 }
 
+static void test_many_lanes_by_name(void **state)
+{
+    enum { MANY = 1000 };
+    static struct lane *lanes[MANY];
+    char name[16];
+    (void)state;
+    assert_null(dispatch_find_lane(&dispatch, bytes_of("n0")));
+    for (int i = 0; i < MANY; i++) {
+        snprintf(name, sizeof name, "n%d", i);
+        lanes[i] = dispatch_lane(&dispatch, bytes_of(name));
+        assert_string_equal(lanes[i]->name, name);
+    }
+    for (int i = 0; i < MANY; i++) {
+        snprintf(name, sizeof name, "n%d", i);
+        assert_ptr_equal(dispatch_lane(&dispatch, bytes_of(name)), lanes[i]);
+        assert_ptr_equal(dispatch_find_lane(&dispatch, bytes_of(name)), lanes[i]);
+    }
+    assert_null(dispatch_find_lane(&dispatch, bytes_of("n1000")));
+    assert_null(dispatch_find_lane(&dispatch, bytes_of("")));
+    int walked = 0;
+    for (const struct lane *lane = dispatch.lanes; lane != NULL; lane = lane->next)
+        walked++;
+    assert_int_equal(walked, MANY);
+}
+
 #define test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         test(test_backlog_beyond_the_window_goes_out_once_and_in_order),
+        test(test_many_lanes_by_name),
         test(test_memory_is_bounded_over_all_lanes),
         test(test_concurrency_is_kept),
         test(test_rate_holds_over_every_window),
