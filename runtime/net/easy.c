@@ -76,31 +76,6 @@ static int on_about_to_send(void *ud, char *remote_ip, char *local_ip, int remot
     return CURL_PREREQFUNC_OK;
 }
 
-static bool same_part(CURLU *a, CURLU *b, CURLUPart part)
-{
-    char *x = NULL, *y = NULL;
-    bool same = curl_url_get(a, part, &x, CURLU_DEFAULT_PORT) == CURLUE_OK &&
-                curl_url_get(b, part, &y, CURLU_DEFAULT_PORT) == CURLUE_OK && strcasecmp(x, y) == 0;
-    curl_free(x);
-    curl_free(y);
-    return same;
-}
-
-/* RFC 6454: scheme, host, port. `location` may be relative. False when anything about it is unclear. */
-static bool same_origin(const char *url, const char *location)
-{
-    CURLU *from = curl_url();
-    CURLU *to = NULL;
-    bool same = from != NULL && curl_url_set(from, CURLUPART_URL, url, 0) == CURLUE_OK &&
-                (to = curl_url_dup(from)) != NULL &&
-                curl_url_set(to, CURLUPART_URL, location, CURLU_URLENCODE | CURLU_ALLOW_SPACE) == CURLUE_OK &&
-                same_part(from, to, CURLUPART_SCHEME) && same_part(from, to, CURLUPART_HOST) &&
-                same_part(from, to, CURLUPART_PORT);
-    curl_url_cleanup(from);
-    curl_url_cleanup(to);
-    return same;
-}
-
 /* Looked at here and not when libcurl follows it: by then it would have connected to the stranger. */
 static bool leaves_origin(struct easy *x, struct bytes line)
 {
@@ -123,7 +98,7 @@ static bool leaves_origin(struct easy *x, struct bytes line)
     memcpy(location, line.data, line.len);
     location[line.len] = '\0';
     return curl_easy_getinfo(x->curl, CURLINFO_EFFECTIVE_URL, &url) != CURLE_OK || url == NULL ||
-           !same_origin(url, location);
+           !origin_same(url, location);
 }
 
 static size_t on_header(char *data, size_t size, size_t count, void *ud)

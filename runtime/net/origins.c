@@ -3,6 +3,7 @@
 #include "core/memory.h"
 
 #include <stdlib.h>
+#include <strings.h>
 
 void origins_init(struct origins *o)
 {
@@ -49,4 +50,28 @@ struct origin *origins_get(struct origins *o, struct bytes text)
     }
     (*kept)->refs++;
     return *kept;
+}
+
+static bool same_part(CURLU *a, CURLU *b, CURLUPart part)
+{
+    char *x = NULL, *y = NULL;
+    bool same = curl_url_get(a, part, &x, CURLU_DEFAULT_PORT) == CURLUE_OK &&
+                curl_url_get(b, part, &y, CURLU_DEFAULT_PORT) == CURLUE_OK && strcasecmp(x, y) == 0;
+    curl_free(x);
+    curl_free(y);
+    return same;
+}
+
+bool origin_same(const char *url, const char *location)
+{
+    CURLU *from = curl_url();
+    CURLU *to = NULL;
+    bool same = from != NULL && curl_url_set(from, CURLUPART_URL, url, 0) == CURLUE_OK &&
+                (to = curl_url_dup(from)) != NULL &&
+                curl_url_set(to, CURLUPART_URL, location, CURLU_URLENCODE | CURLU_ALLOW_SPACE) == CURLUE_OK &&
+                same_part(from, to, CURLUPART_SCHEME) && same_part(from, to, CURLUPART_HOST) &&
+                same_part(from, to, CURLUPART_PORT);
+    curl_url_cleanup(from);
+    curl_url_cleanup(to);
+    return same;
 }

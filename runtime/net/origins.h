@@ -31,4 +31,7 @@ struct origin *origins_get(struct origins *o, struct bytes text);
 /* NULL does nothing. */
 void origin_unref(struct origin *origin);
 
+/* RFC 6454. `location` may be relative to `url`. False when anything about it is unclear, or memory is short. */
+bool origin_same(const char *url, const char *location);
+
 #endif
