@@ -107,6 +107,19 @@ static void try_text(const struct request_view_text *t)
         FUZZ_CHECK(out.len >= t->bytes.len);
 }
 
+/* What is sent of a URL that libcurl does not take apart is what follows its host. */
+static void check_origin(const struct wire *w)
+{
+    size_t len = w->origin_len;
+    if (len == 0)
+        return;
+    FUZZ_CHECK(len <= strlen(w->url) && memchr(w->url, '@', len) == NULL);
+    FUZZ_CHECK(strcspn(strstr(w->url, "://") + 3, "/?#") == len - (size_t)(strstr(w->url, "://") + 3 - w->url));
+    FUZZ_CHECK(w->url[len] == '\0' ? strcmp(w->target, "/") == 0 : w->target == w->url + len);
+    FUZZ_CHECK(w->target[0] == '/' && strchr(w->target, '#') == NULL);
+    FUZZ_CHECK((w->options.flags & REQUEST_FOLLOW_REDIRECTS) == 0);
+}
+
 /* One request and nothing else: no line breaks where libcurl puts them, no second length. */
 static void check_wire(const struct wire *w)
 {
@@ -121,6 +134,7 @@ static void check_wire(const struct wire *w)
         FUZZ_CHECK(name != 17 || strncasecmp(l->data, "Transfer-Encoding", name) != 0);
     }
     FUZZ_CHECK(lines <= WIRE_LINES_MAX);
+    check_origin(w);
 }
 
 static void try_wire(struct bytes stored, struct secrets *secrets)
