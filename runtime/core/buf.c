@@ -4,11 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct bytes bytes_of(const char *s)
-{
-    return (struct bytes){.data = s, .len = s == NULL ? 0 : strlen(s)};
-}
-
 bool bytes_equal(struct bytes a, struct bytes b)
 {
     return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
@@ -90,12 +85,10 @@ void buf_clear(struct buf *b)
     b->failed = false;
 }
 
-int buf_reserve(struct buf *b, size_t extra)
+int buf_grow(struct buf *b, size_t extra)
 {
     if (b->failed)
         return -1;
-    if (extra <= b->cap - b->len)
-        return 0;
     size_t need = b->len + extra;
     size_t cap = b->cap < 64 ? 64 : b->cap;
     while (cap < need && cap <= SIZE_MAX / 2)
@@ -110,9 +103,16 @@ int buf_reserve(struct buf *b, size_t extra)
     return 0;
 }
 
-int buf_append_str(struct buf *b, const char *s)
+int buf_append_int(struct buf *b, int64_t n)
 {
-    return buf_append(b, s, strlen(s));
+    char text[20], *end = text + sizeof text, *p = end;
+    uint64_t left = n < 0 ? 0 - (uint64_t)n : (uint64_t)n;
+    do
+        *--p = (char)('0' + left % 10);
+    while ((left /= 10) > 0);
+    if (n < 0)
+        *--p = '-';
+    return buf_append(b, p, (size_t)(end - p));
 }
 
 int buf_vprintf(struct buf *b, const char *format, va_list args)

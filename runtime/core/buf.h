@@ -18,8 +18,11 @@ struct bytes {
     size_t len;
 };
 
-/* A view of a NUL-terminated string; NULL gives an empty view. */
-struct bytes bytes_of(const char *s);
+/* A view of a NUL-terminated string; NULL gives an empty view. Inline: the length of a literal costs nothing. */
+static inline struct bytes bytes_of(const char *s)
+{
+    return (struct bytes){.data = s, .len = s == NULL ? 0 : strlen(s)};
+}
 bool bytes_equal(struct bytes a, struct bytes b);
 /* By bytes, as strcmp(): negative, 0, positive. */
 static inline int bytes_compare(struct bytes a, struct bytes b)
@@ -60,12 +63,17 @@ void buf_fini(struct buf *b);
 void buf_clear(struct buf *b);
 /* Takes the first n of its bytes away. */
 void buf_drop(struct buf *b, size_t n);
-/* Room for `extra` more bytes. 0, or -1 when memory is short (sticky). */
-int buf_reserve(struct buf *b, size_t extra);
-/* Inline: every text the process makes goes through it in small pieces. */
+/* buf_reserve() where there is none yet. */
+int buf_grow(struct buf *b, size_t extra);
+/* Room for `extra` more bytes. 0, or -1 when memory is short (sticky). Inline, as buf_append() is: every text the
+ * process makes goes through them in small pieces. */
+static inline int buf_reserve(struct buf *b, size_t extra)
+{
+    return b->failed || extra > b->cap - b->len ? buf_grow(b, extra) : 0;
+}
 static inline int buf_append(struct buf *b, const void *data, size_t len)
 {
-    if ((b->failed || len > b->cap - b->len) && buf_reserve(b, len) != 0)
+    if (buf_reserve(b, len) != 0)
         return -1;
     if (len > 0)
         memcpy(b->data + b->len, data, len);
@@ -76,7 +84,12 @@ static inline int buf_append_bytes(struct buf *b, struct bytes v)
 {
     return buf_append(b, v.data, v.len);
 }
-int buf_append_str(struct buf *b, const char *s);
+static inline int buf_append_str(struct buf *b, const char *s)
+{
+    return buf_append_bytes(b, bytes_of(s));
+}
+/* In decimal. */
+int buf_append_int(struct buf *b, int64_t n);
 static inline int buf_append_char(struct buf *b, char c)
 {
     return buf_append(b, &c, 1);

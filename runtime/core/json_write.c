@@ -41,29 +41,57 @@ static void escape_valid(struct buf *out, struct bytes s)
         buf_append(out, s.data + run, s.len - run);
 }
 
-/* The bytes in front that need nothing: ASCII without quotes, backslashes and control characters; eight at a time. */
-static size_t plain_prefix(struct bytes s)
+static bool is_plain_byte(char c)
+{
+    return (unsigned char)c >= 0x20 && (unsigned char)c < 0x80 && c != '"' && c != '\\';
+}
+
+static uint64_t word(const char *p)
+{
+    uint64_t w;
+    memcpy(&w, p, sizeof w);
+    return w;
+}
+
+static uint32_t half_word(const char *p)
+{
+    uint32_t w;
+    memcpy(&w, p, sizeof w);
+    return w;
+}
+
+static bool are_plain_eight(uint64_t w)
 {
     const uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
-    size_t i = 0;
-    for (uint64_t w; s.len - i >= sizeof w; i += sizeof w) {
-        memcpy(&w, s.data + i, sizeof w);
-        uint64_t quote = w ^ (ones * '"'), backslash = w ^ (ones * '\\');
-        if (((w | (w - ones * 0x20) | (quote - ones) | (backslash - ones)) & highs) != 0)
-            break;
-    }
-    for (; i < s.len; i++) {
-        unsigned char c = (unsigned char)s.data[i];
-        if (c < 0x20 || c >= 0x80 || c == '"' || c == '\\')
-            break;
-    }
-    return i;
+    uint64_t quote = w ^ (ones * '"'), backslash = w ^ (ones * '\\');
+    return ((w | (w - ones * 0x20) | (quote - ones) | (backslash - ones)) & highs) == 0;
+}
+
+static bool is_plain_short(struct bytes s)
+{
+    if (s.len >= 4)
+        return are_plain_eight(half_word(s.data) | (uint64_t)half_word(s.data + s.len - 4) << 32);
+    for (size_t i = 0; i < s.len; i++)
+        if (!is_plain_byte(s.data[i]))
+            return false;
+    return true;
+}
+
+/* Whether it needs nothing: ASCII without quotes, backslashes and control characters. Eight bytes at a time; some of
+ * the last eight may be looked at twice. */
+static bool is_plain(struct bytes s)
+{
+    if (s.len < 8)
+        return is_plain_short(s);
+    for (size_t i = 0; i + 8 < s.len; i += 8)
+        if (!are_plain_eight(word(s.data + i)))
+            return false;
+    return are_plain_eight(word(s.data + s.len - 8));
 }
 
 int json_escape(struct buf *out, struct bytes s)
 {
-    size_t plain = plain_prefix(s);
-    if (plain == s.len)
+    if (is_plain(s))
         return buf_append_bytes(out, s);
     if (utf8_valid_prefix(s) != s.len || buf_reserve(out, s.len) != 0)
         return -1;
@@ -80,6 +108,22 @@ static void escape_lenient(struct buf *out, struct bytes s)
             return;
         buf_append(out, REPLACEMENT, sizeof REPLACEMENT - 1);
         s = (struct bytes){s.data + good + 1, s.len - good - 1};
+    }
+}
+
+void json_quote(struct buf *out, struct bytes s)
+{
+    if (!is_plain(s)) {
+        buf_append_char(out, '"');
+        escape_lenient(out, s);
+        buf_append_char(out, '"');
+    } else if (buf_reserve(out, s.len + 2) == 0) {
+        char *p = out->data + out->len;
+        *p = '"';
+        if (s.len > 0)
+            memcpy(p + 1, s.data, s.len);
+        p[s.len + 1] = '"';
+        out->len += s.len + 2;
     }
 }
 
@@ -148,9 +192,8 @@ static void begin_value(struct json_write *w, const char *key)
     }
     if (key == NULL)
         return;
-    buf_append_char(w->out, '"');
-    escape_lenient(w->out, bytes_of(key));
-    buf_append(w->out, "\":", 2);
+    json_quote(w->out, bytes_of(key));
+    buf_append_char(w->out, ':');
 }
 
 static void open_container(struct json_write *w, const char *key, char opener, char closer)
@@ -197,15 +240,13 @@ void json_write_str(struct json_write *w, const char *key, const char *s)
 void json_write_bytes(struct json_write *w, const char *key, struct bytes s)
 {
     begin_value(w, key);
-    buf_append_char(w->out, '"');
-    escape_lenient(w->out, s);
-    buf_append_char(w->out, '"');
+    json_quote(w->out, s);
 }
 
 void json_write_int(struct json_write *w, const char *key, int64_t n)
 {
     begin_value(w, key);
-    buf_printf(w->out, "%lld", (long long)n);
+    buf_append_int(w->out, n);
 }
 
 void json_write_double(struct json_write *w, const char *key, double n)

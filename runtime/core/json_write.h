@@ -46,6 +46,8 @@ void json_write_lines(struct json_write *w, const char *key, struct bytes text);
 /* `text` is JSON already and goes out as it is. */
 void json_write_raw(struct json_write *w, const char *key, struct bytes text);
 
+/* A JSON string; bytes that are not UTF-8 become U+FFFD. */
+void json_quote(struct buf *out, struct bytes s);
 /* The inside of a JSON string literal (no quotes): RFC 8259 section 7. -1 when `s` is not valid UTF-8 (nothing
  * appended) or memory is short. */
 int json_escape(struct buf *out, struct bytes s);

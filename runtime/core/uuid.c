@@ -40,17 +40,24 @@ static bool dash_before(int byte)
     return byte == 4 || byte == 6 || byte == 8 || byte == 10;
 }
 
-void uuid_format(const struct uuid *u, char out[UUID_TEXT_SIZE])
+static char *put_hex(char *out, const uint8_t *bytes, int count, char after)
 {
     static const char digits[] = "0123456789abcdef";
-    char *p = out;
-    for (int i = 0; i < UUID_SIZE; i++) {
-        if (dash_before(i))
-            *p++ = '-';
-        *p++ = digits[u->b[i] >> 4];
-        *p++ = digits[u->b[i] & 15];
+    for (int i = 0; i < count; i++) {
+        *out++ = digits[bytes[i] >> 4];
+        *out++ = digits[bytes[i] & 15];
     }
-    *p = '\0';
+    *out = after;
+    return out + 1;
+}
+
+void uuid_format(const struct uuid *u, char out[UUID_TEXT_SIZE])
+{
+    out = put_hex(out, u->b, 4, '-');
+    out = put_hex(out, u->b + 4, 2, '-');
+    out = put_hex(out, u->b + 6, 2, '-');
+    out = put_hex(out, u->b + 8, 2, '-');
+    put_hex(out, u->b + 10, 6, '\0');
 }
 
 int uuid_parse(struct bytes text, struct uuid *out)

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,6 +39,22 @@ static void appends_grow(void **state)
     buf_append_bytes(&b, bytes_of("de"));
     assert_string_equal(buf_cstr(&b), "abcde");
     assert_int_equal(buf_view(&b).len, 5);
+    buf_fini(&b);
+}
+
+static void numbers_are_decimal(void **state)
+{
+    static const int64_t numbers[] = {0, 7, -7, 10, 1234567890, INT64_MAX, INT64_MIN};
+    struct buf b;
+    char want[32];
+    (void)state;
+    buf_init(&b);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        buf_clear(&b);
+        assert_int_equal(buf_append_int(&b, numbers[i]), 0);
+        snprintf(want, sizeof want, "%lld", (long long)numbers[i]);
+        assert_string_equal(buf_cstr(&b), want);
+    }
     buf_fini(&b);
 }
 
@@ -170,6 +187,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(views),
         cmocka_unit_test(appends_grow),
+        cmocka_unit_test(numbers_are_decimal),
         cmocka_unit_test(take_hands_over),
         cmocka_unit_test(failure_is_sticky),
         cmocka_unit_test(numbers_are_little_endian),

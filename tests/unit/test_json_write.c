@@ -99,6 +99,31 @@ static void escapes_what_must_be(void **state)
     check_escape((struct bytes){"a\0\x1F", 3}, "a\\u0000\\u001f");
 }
 
+static void each_byte_is_looked_at_wherever_it_stands(void **state)
+{
+    static const char odd[] = {'"', '\\', '\x1F', '\x80'};
+    struct buf b;
+    (void)state;
+    buf_init(&b);
+    for (size_t len = 0; len <= 35; len++) {
+        char text[35];
+        memset(text, '~', sizeof text);
+        buf_clear(&b);
+        json_quote(&b, (struct bytes){text, len});
+        assert_int_equal(b.len, len + 2);
+        for (size_t at = 0; at < len; at++)
+            for (size_t i = 0; i < sizeof odd; i++) {
+                text[at] = odd[i];
+                buf_clear(&b);
+                json_quote(&b, (struct bytes){text, len});
+                assert_true(b.len > len + 2);
+                assert_int_equal(b.data[at + 1], odd[i] == '\x80' ? '\xEF' : '\\');
+                text[at] = '~';
+            }
+    }
+    buf_fini(&b);
+}
+
 static const char *const invalid[] = {
     "\x80",
     "\xC0\x80",
@@ -204,10 +229,15 @@ static void any_double_reads_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nested_values_get_their_commas), cmocka_unit_test(a_text_becomes_its_lines),
-        cmocka_unit_test(wrong_nesting_fails_the_buffer), cmocka_unit_test(escapes_what_must_be),
-        cmocka_unit_test(invalid_utf8_is_refused),        cmocka_unit_test(invalid_utf8_is_replaced_by_the_writer),
-        cmocka_unit_test(numbers_are_short_and_exact),    cmocka_unit_test(any_double_reads_back),
+        cmocka_unit_test(nested_values_get_their_commas),
+        cmocka_unit_test(a_text_becomes_its_lines),
+        cmocka_unit_test(wrong_nesting_fails_the_buffer),
+        cmocka_unit_test(escapes_what_must_be),
+        cmocka_unit_test(each_byte_is_looked_at_wherever_it_stands),
+        cmocka_unit_test(invalid_utf8_is_refused),
+        cmocka_unit_test(invalid_utf8_is_replaced_by_the_writer),
+        cmocka_unit_test(numbers_are_short_and_exact),
+        cmocka_unit_test(any_double_reads_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

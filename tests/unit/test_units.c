@@ -8,8 +8,10 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static void durations_are_read(void **state)
 {
@@ -217,6 +219,22 @@ static void times_are_written(void **state)
     }
 }
 
+static void times_are_those_of_the_calendar(void **state)
+{
+    static const int64_t last_s = 253402300799, step_s = 86400 * 11 + 3607;
+    char text[UNITS_TIME_SIZE], want[64];
+    (void)state;
+    for (int64_t s = -62167219200; s <= last_s; s += step_s) {
+        time_t t = (time_t)s;
+        struct tm tm;
+        assert_non_null(gmtime_r(&t, &tm));
+        snprintf(want, sizeof want, "%04d-%02d-%02dT%02d:%02d:%02d.007Z", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
+                 tm.tm_hour, tm.tm_min, tm.tm_sec);
+        units_format_time(s * MS_PER_S + 7, text);
+        assert_string_equal(text, want);
+    }
+}
+
 static void http_dates(void **state)
 {
     static const char *const good[] = {"Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT",
@@ -294,6 +312,7 @@ int main(void)
         cmocka_unit_test(times_are_read),
         cmocka_unit_test(other_times_are_refused),
         cmocka_unit_test(times_are_written),
+        cmocka_unit_test(times_are_those_of_the_calendar),
         cmocka_unit_test(http_dates),
         cmocka_unit_test(retry_after),
         cmocka_unit_test(random_text_never_harms),
