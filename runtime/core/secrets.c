@@ -19,6 +19,7 @@ struct vault_head {
     uint32_t by_first[256];    /* the others by their first byte, where no encoder touches that */
     uint32_t loose;            /* the rest: they may start with an escape */
     bool loose_first[256];     /* bytes that one of the loose may start with */
+    bool first[256];           /* bytes that any may start with */
 };
 
 /* One thing to look for. `offset` is into the mapping, which moves when it grows. */
@@ -172,7 +173,7 @@ static uint32_t *loose_list(struct vault_head *head, const char *data)
     static const char escapes[] = "%\\&+";
     head->loose_first[(unsigned char)data[0]] = true;
     for (const char *c = escapes; *c != '\0'; c++)
-        head->loose_first[(unsigned char)*c] = true;
+        head->loose_first[(unsigned char)*c] = head->first[(unsigned char)*c] = true;
     return &head->loose;
 }
 
@@ -182,6 +183,7 @@ static void link_pattern(struct secrets *s, uint32_t number)
     struct pattern *p = &s->patterns[number];
     const char *data = s->vault + p->offset;
     uint32_t *list;
+    head->first[(unsigned char)data[0]] = true;
     if (p->is_plain || mask_is_plain((struct bytes){data, MASK_MIN}))
         list = &head->buckets[bucket_of(data)];
     else if (mask_is_plain((struct bytes){data, 1}))
@@ -348,7 +350,7 @@ size_t secrets_longest_form(const struct secrets *s)
     return mask_base64_room(longest) * ESCAPED_MAX;
 }
 
-/* The longest of all patterns at the start of `data`, which is MASK_MIN long at least. */
+/* The longest of all patterns at the start of `data`, which is MASK_MIN long at least and begins as one does. */
 static size_t match_any(const struct secrets *s, const char *data, size_t len)
 {
     const struct vault_head *head = head_of(s);
@@ -362,18 +364,36 @@ static size_t match_any(const struct secrets *s, const char *data, size_t len)
     return n;
 }
 
+/* The longest of all at the start of `data`; 0: none. */
+static size_t match_at(const struct secrets *s, const char *data, size_t len)
+{
+    return len >= MASK_MIN && head_of(s)->first[(unsigned char)data[0]] ? match_any(s, data, len) : 0;
+}
+
+/* Where the first one stands; data.len: there is none. */
+static size_t first_match(const struct secrets *s, struct bytes data)
+{
+    size_t i = s->pattern_count == 0 ? data.len : 0;
+    while (i < data.len && match_at(s, data.data + i, data.len - i) == 0)
+        i++;
+    return i;
+}
+
+bool secrets_found(const struct secrets *s, struct bytes data)
+{
+    return first_match(s, data) < data.len;
+}
+
 bool secrets_mask(const struct secrets *s, char *data, size_t len)
 {
-    size_t end = 0;
-    if (s->pattern_count == 0)
-        return false;
+    size_t first = first_match(s, (struct bytes){data, len}), end = 0;
     /* Matching looks ahead and blotting stays behind it, so that values which overlap are all found. */
-    for (size_t i = 0; i < len; i++) {
-        size_t n = len - i < MASK_MIN ? 0 : match_any(s, data + i, len - i);
+    for (size_t i = first; i < len; i++) {
+        size_t n = match_at(s, data + i, len - i);
         if (n > 0 && i + n > end)
             end = i + n;
         if (i < end)
             data[i] = '*';
     }
-    return end > 0;
+    return first < len;
 }

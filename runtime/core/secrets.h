@@ -40,6 +40,8 @@ int secrets_load(struct secrets *s, const char *name, struct err *e);
  */
 int secrets_read_env_file(const char *path, struct err *e);
 
+/* Whether a known form of a value is in it: false means that secrets_mask() would change nothing. */
+bool secrets_found(const struct secrets *s, struct bytes data);
 /* Replaces every known form of every value in place by '*' of the same length. True when something was found. */
 bool secrets_mask(const struct secrets *s, char *data, size_t len);
 

@@ -58,6 +58,7 @@ static void check_mask(const char *text, const char *want)
 {
     char copy[512];
     strcpy(copy, text);
+    assert_int_equal(secrets_found(vault, bytes_of(text)), strcmp(text, want) != 0);
     assert_int_equal(secrets_mask(vault, copy, strlen(copy)), strcmp(text, want) != 0);
     assert_string_equal(copy, want);
 }
@@ -120,6 +121,7 @@ static void nothing_is_found_where_nothing_is(void **state)
     check_mask("hunter2 hunter2? hunter2", "hunter2 hunter2? hunter2");
     check_mask("", "");
     assert_false(secrets_mask(vault, NULL, 0));
+    assert_false(secrets_found(vault, bytes_of(NULL)));
 }
 
 static void every_form_is_masked(void **state)
