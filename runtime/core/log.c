@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { GATHERED_MAX = 65536, KEY_MAX = 64 };
+enum { GATHERED_MAX = 65536 };
 static const int64_t LAST_WORDS_NS = NS_PER_S;
 
 static const struct {
@@ -90,7 +90,7 @@ static void put_quoted(struct buf *out, struct bytes s)
         if (*p == '\n')
             buf_append_str(out, "\\n");
         else if (*p == '"' || *p == '\\')
-            buf_printf(out, "\\%c", *p);
+            buf_append(out, (char[]){'\\', (char)*p}, 2);
         else if (step == 0 || is_control(p, s.len - i))
             buf_printf(out, "\\x%02x", step == 2 ? p[1] : p[0]);
         else
@@ -110,6 +110,17 @@ static void put_duration(struct buf *out, int64_t us)
         buf_printf(out, "%.3fs", (double)us / 1e6);
 }
 
+static void put_uuid(struct buf *out, const struct log_field *f, const char *quote)
+{
+    char text[UUID_TEXT_SIZE];
+    struct uuid u;
+    memcpy(&u, f->s.data, sizeof u);
+    uuid_format(&u, text);
+    buf_append_str(out, quote);
+    buf_append(out, text, UUID_TEXT_SIZE - 1);
+    buf_append_str(out, quote);
+}
+
 static void put_text_value(struct buf *out, const struct log_field *f, struct bytes s)
 {
     switch (f->kind) {
@@ -122,8 +133,11 @@ static void put_text_value(struct buf *out, const struct log_field *f, struct by
         else
             buf_append_bytes(out, s);
         break;
+    case LOG_FIELD_UUID:
+        put_uuid(out, f, "");
+        break;
     case LOG_FIELD_INT:
-        buf_printf(out, "%lld", (long long)f->n);
+        buf_append_int(out, f->n);
         break;
     case LOG_FIELD_DURATION_US:
         put_duration(out, f->n);
@@ -134,25 +148,42 @@ static void put_text_value(struct buf *out, const struct log_field *f, struct by
     }
 }
 
-static void put_json_value(struct json_write *w, const struct log_field *f, struct bytes s)
+/* `suffix` is of a key of ours, which needs no escape. */
+static void put_json_key(struct buf *out, const char *key, const char *suffix)
 {
-    char key[KEY_MAX];
+    buf_append_char(out, ',');
+    json_quote(out, bytes_of(key));
+    if (*suffix != '\0' && !buf_failed(out)) {
+        out->len--;
+        buf_append_str(out, suffix);
+        buf_append_char(out, '"');
+    }
+    buf_append_char(out, ':');
+}
+
+static void put_json_field(struct buf *out, const struct log_field *f, struct bytes s)
+{
+    char text[32];
+    put_json_key(out, f->key, f->kind == LOG_FIELD_DURATION_US ? "_ms" : "");
     switch (f->kind) {
     case LOG_FIELD_END:
         break;
     case LOG_FIELD_STR:
     case LOG_FIELD_BYTES:
-        json_write_bytes(w, f->key, s);
+        json_quote(out, s);
+        break;
+    case LOG_FIELD_UUID:
+        put_uuid(out, f, "\"");
         break;
     case LOG_FIELD_INT:
-        json_write_int(w, f->key, f->n);
+        buf_append_int(out, f->n);
         break;
     case LOG_FIELD_DURATION_US:
-        snprintf(key, sizeof key, "%s_ms", f->key);
-        json_write_double(w, key, (double)f->n / 1000.0);
+        (void)json_number(text, (double)f->n / 1000.0); /* it is finite */
+        buf_append_str(out, text);
         break;
     case LOG_FIELD_BOOL:
-        json_write_bool(w, f->key, f->n != 0);
+        buf_append_str(out, f->n ? "true" : "false");
         break;
     }
 }
@@ -160,7 +191,7 @@ static void put_json_value(struct json_write *w, const struct log_field *f, stru
 /* Masked before it is escaped: a mask over the finished line could cut into its syntax. */
 static struct bytes masked(const struct log *l, struct buf *copy, const struct log_field *f)
 {
-    if (l->secrets == NULL || !is_text(f->kind) || f->s.len == 0)
+    if (l->secrets == NULL || !is_text(f->kind) || !secrets_found(l->secrets, f->s))
         return f->s;
     buf_clear(copy);
     if (buf_append_bytes(copy, f->s) != 0)
@@ -169,21 +200,49 @@ static struct bytes masked(const struct log *l, struct buf *copy, const struct l
     return buf_view(copy);
 }
 
+/* "12:00:01" here, or "2026-11-23T12:00:01" in UTC: composed once a second. */
+static void set_clock(struct log *l, int64_t seconds)
+{
+    char text[UNITS_TIME_SIZE];
+    time_t t = (time_t)seconds;
+    struct tm tm = {0};
+    if (l->format == LOG_JSON) {
+        units_format_time(seconds * MS_PER_S, text);
+        memcpy(l->clock, text, LOG_CLOCK_SIZE - 1);
+    } else {
+        localtime_r(&t, &tm);
+        strftime(l->clock, sizeof l->clock, "%H:%M:%S", &tm);
+    }
+    l->clock_s = seconds;
+}
+
+/* With milliseconds. */
+static void put_clock(struct log *l, int64_t now_ms)
+{
+    int64_t ms = now_ms % MS_PER_S < 0 ? now_ms % MS_PER_S + MS_PER_S : now_ms % MS_PER_S;
+    int64_t seconds = (now_ms - ms) / MS_PER_S;
+    if (l->clock[0] == '\0' || l->clock_s != seconds)
+        set_clock(l, seconds);
+    buf_append_str(&l->out, l->clock);
+    buf_append(&l->out, (char[]){'.', (char)('0' + ms / 100), (char)('0' + ms / 10 % 10), (char)('0' + ms % 10)}, 4);
+}
+
 static void put_text_line(struct log *l, int64_t now_ms, enum log_level level, const char *event,
                           const struct log_field *fields, struct buf *copy)
 {
-    time_t seconds = (time_t)(now_ms / MS_PER_S);
-    struct tm tm = {0};
-    localtime_r(&seconds, &tm);
-    buf_printf(&l->out, "%02d:%02d:%02d.%03d ", tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(now_ms % MS_PER_S));
+    put_clock(l, now_ms);
+    buf_append_char(&l->out, ' ');
     buf_append_str(&l->out, l->color ? levels[level].color : "");
     buf_append_str(&l->out, levels[level].text);
     buf_append_str(&l->out, l->color ? PLAIN : "");
-    buf_printf(&l->out, " %s", event);
+    buf_append_char(&l->out, ' ');
+    buf_append_str(&l->out, event);
     for (const struct log_field *f = fields; f->key != NULL; f++) {
         if (left_out(f))
             continue;
-        buf_printf(&l->out, " %s=", f->key);
+        buf_append_char(&l->out, ' ');
+        buf_append_str(&l->out, f->key);
+        buf_append_char(&l->out, '=');
         put_text_value(&l->out, f, masked(l, copy, f));
     }
     buf_append_char(&l->out, '\n');
@@ -192,17 +251,18 @@ static void put_text_line(struct log *l, int64_t now_ms, enum log_level level, c
 static void put_json_line(struct log *l, int64_t now_ms, enum log_level level, const char *event,
                           const struct log_field *fields, struct buf *copy)
 {
-    struct json_write w;
-    json_write_init(&w, &l->out);
-    json_write_object(&w, NULL);
-    json_write_time(&w, "time", now_ms);
-    json_write_str(&w, "level", levels[level].json);
-    json_write_str(&w, "event", event);
+    struct buf *out = &l->out;
+    buf_append_str(out, "{\"time\":\"");
+    put_clock(l, now_ms);
+    buf_append_str(out, "Z\",\"level\":\"");
+    buf_append_str(out, levels[level].json);
+    buf_append_str(out, "\",\"event\":\"");
+    buf_append_str(out, event);
+    buf_append_char(out, '"');
     for (const struct log_field *f = fields; f->key != NULL; f++)
         if (!left_out(f))
-            put_json_value(&w, f, masked(l, copy, f));
-    json_write_end(&w);
-    buf_append_char(&l->out, '\n');
+            put_json_field(out, f, masked(l, copy, f));
+    buf_append_str(out, "}\n");
 }
 
 /* Appends one line; without memory the line is dropped, and what had gathered before it stays. */
@@ -223,7 +283,7 @@ static int put_line(struct log *l, enum log_level level, const char *event, cons
 
 void log_fields(struct log *l, enum log_level level, const char *event, const struct log_field *fields)
 {
-    if (level < l->level)
+    if (!log_takes(l, level))
         return;
     if (put_line(l, level, event, fields) != 0)
         l->dropped++;

@@ -6,20 +6,22 @@
  *
  * Text for a terminal: "12:00:01.234 INFO  delivery.attempt webhook=order_paid attempt=2 status=503"; JSON otherwise,
  * one object a line, keys in the order given after "time", "level", "event". Values are masked by `secrets` when it is
- * set. Lines gather in memory and go out at log_flush() (once a turn of the loop) or when 64 KiB have gathered. A log
- * that nobody reads is never waited for: core/outlet.h says what is kept meanwhile and what is dropped. `log.dropped`
- * says how many lines, where they are missing, once what was kept is out.
+ * set, ids apart: they are the runtime's own. Lines gather in memory and go out at log_flush() (once a turn of the
+ * loop) or when 64 KiB have gathered. A log that nobody reads is never waited for: core/outlet.h says what is kept
+ * meanwhile and what is dropped. `log.dropped` says how many lines, where they are missing, once what was kept is out.
  */
 #ifndef ANZOL_CORE_LOG_H
 #define ANZOL_CORE_LOG_H
 
 #include "core/buf.h"
 #include "core/outlet.h"
+#include "core/uuid.h"
 
 struct secrets;
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 enum log_format { LOG_TEXT, LOG_JSON };
+enum { LOG_CLOCK_SIZE = 20 /* "2026-11-23T12:00:01" and the NUL */ };
 
 struct log {
     struct outlet outlet;
@@ -27,9 +29,11 @@ struct log {
     enum log_format format;
     bool color;
     const struct secrets *secrets;
-    struct buf out;           /* gathered; then it is the outlet's */
-    uint64_t dropped;         /* lines, since the start */
-    uint64_t told;            /* of these, in `log.dropped` */
+    struct buf out;   /* gathered; then it is the outlet's */
+    uint64_t dropped; /* lines, since the start */
+    uint64_t told;    /* of these, in `log.dropped` */
+    int64_t clock_s;  /* the second that `clock` says */
+    char clock[LOG_CLOCK_SIZE];
     int64_t (*wall_ms)(void); /* the clock; NULL: the system's */
 };
 
@@ -37,6 +41,7 @@ enum log_field_kind {
     LOG_FIELD_END,
     LOG_FIELD_STR,
     LOG_FIELD_BYTES,
+    LOG_FIELD_UUID,
     LOG_FIELD_INT,
     LOG_FIELD_DURATION_US,
     LOG_FIELD_BOOL
@@ -52,7 +57,9 @@ struct log_field {
 #define LOG_STR(k, v)                                                                                                  \
     ((struct log_field){.key = (k), .kind = LOG_FIELD_STR, .s = bytes_of(v)}) /* left out when "" or NULL */
 #define LOG_BYTES(k, v) ((struct log_field){.key = (k), .kind = LOG_FIELD_BYTES, .s = (v)})
-#define LOG_INT(k, v)   ((struct log_field){.key = (k), .kind = LOG_FIELD_INT, .n = (v)})
+/* Of a `const struct uuid *`. */
+#define LOG_UUID(k, v) ((struct log_field){.key = (k), .kind = LOG_FIELD_UUID, .s = {(const char *)(v)->b, UUID_SIZE}})
+#define LOG_INT(k, v)  ((struct log_field){.key = (k), .kind = LOG_FIELD_INT, .n = (v)})
 #define LOG_DURATION_US(k, v)                                                                                          \
     ((struct log_field){.key = (k), .kind = LOG_FIELD_DURATION_US, .n = (v)}) /* JSON: "KEY_ms": 1.234 */
 #define LOG_BOOL(k, v) ((struct log_field){.key = (k), .kind = LOG_FIELD_BOOL, .n = (v)})
@@ -61,7 +68,14 @@ struct log_field {
 void log_init(struct log *l, int fd);
 /* Flushes, and waits for a reader for no longer than a second. */
 void log_fini(struct log *l);
-#define log_line(l, level, event, ...) log_fields((l), (level), (event), (const struct log_field[]){__VA_ARGS__, {0}})
+/* Nothing is composed for a level that is not written. */
+#define log_line(l, level, event, ...)                                                                                 \
+    (log_takes((l), (level)) ? log_fields((l), (level), (event), (const struct log_field[]){__VA_ARGS__, {0}})         \
+                             : (void)0)
+static inline bool log_takes(const struct log *l, enum log_level level)
+{
+    return level >= l->level;
+}
 /* `fields` ends with one whose key is NULL. */
 void log_fields(struct log *l, enum log_level level, const char *event, const struct log_field *fields);
 /* Writes what can be written now. */

@@ -193,10 +193,8 @@ static int start_scripts(struct host *h, const struct host_options *o, struct er
 static void on_unknown(void *ud, const struct store_delivery *row)
 {
     struct host *h = ud;
-    char id[UUID_TEXT_SIZE];
-    uuid_format(&row->id, id);
     log_line(h->log, LOG_WARN, "delivery.unknown", LOG_BYTES("integration", row->integration),
-             LOG_BYTES("webhook", row->webhook), LOG_STR("delivery", id),
+             LOG_BYTES("webhook", row->webhook), LOG_UUID("delivery", &row->id),
              LOG_STR("message", "in flight when the runtime died, and without the transactional id"));
     h->env.counters.unknown++;
 }

@@ -157,12 +157,11 @@ static void on_event(void *ud, const struct event_head *h)
 
 static void log_accepted(const struct admission *a)
 {
-    char id[UUID_TEXT_SIZE];
     if (a->accept.event == NULL)
         return;
-    uuid_format(&a->event.id, id);
-    log_line(a->intake->env->log, LOG_INFO, "event.accepted", LOG_BYTES("name", a->event.name), LOG_STR("id", id),
-             LOG_INT("deliveries", (int64_t)a->outbox.count), LOG_INT("runs", (int64_t)a->accept.run_count));
+    log_line(a->intake->env->log, LOG_INFO, "event.accepted", LOG_BYTES("name", a->event.name),
+             LOG_UUID("id", &a->event.id), LOG_INT("deliveries", (int64_t)a->outbox.count),
+             LOG_INT("runs", (int64_t)a->accept.run_count));
 }
 
 static void tell_duplicate(struct admission *a)

@@ -20,11 +20,9 @@ static void say(struct flight *f, struct buf *message)
 static void log_mistake(const struct flight *f, const struct err *e)
 {
     const struct live *l = f->live;
-    char id[UUID_TEXT_SIZE];
-    uuid_format(&l->id, id);
     log_line(f->dispatch->env->log, LOG_WARN, "script.error", LOG_STR("integration", l->lane->name),
-             LOG_BYTES("webhook", l->webhook), LOG_STR("delivery", id), LOG_INT("attempt", f->exchange.attempt.number),
-             LOG_STR("message", e->message));
+             LOG_BYTES("webhook", l->webhook), LOG_UUID("delivery", &l->id),
+             LOG_INT("attempt", f->exchange.attempt.number), LOG_STR("message", e->message));
 }
 
 /* What the webhook's rule would make of the answer nobody knows: as if it had not come. */

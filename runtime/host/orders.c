@@ -44,9 +44,8 @@ static int refuse(struct err *e, enum api_order order, enum run_state state)
 /* What was asked for is worth a line in the log. */
 static void tell(const struct ordered *o, enum log_level level, const char *event)
 {
-    char id[UUID_TEXT_SIZE];
-    uuid_format(&o->read.base.id, id);
-    log_line(o->intake->env->log, level, event, LOG_BYTES("flow", o->read.runs[0].flow), LOG_STR("run", id));
+    log_line(o->intake->env->log, level, event, LOG_BYTES("flow", o->read.runs[0].flow),
+             LOG_UUID("run", &o->read.base.id));
 }
 
 static void changed(const struct ordered *o)

@@ -95,13 +95,11 @@ int outbox_add(struct outbox *o, const struct rendered *r)
 
 static void tell_failed(struct outbox *o, size_t i)
 {
-    char id[UUID_TEXT_SIZE];
     struct env *env = o->dispatch->env;
     env->counters.render_errors++;
     env->counters.failed++;
-    uuid_format(&o->rows[i].id, id);
     log_line(env->log, LOG_ERROR, "delivery.failed", LOG_STR("integration", o->lanes[i]->name),
-             LOG_BYTES("webhook", o->rows[i].webhook), LOG_STR("delivery", id),
+             LOG_BYTES("webhook", o->rows[i].webhook), LOG_UUID("delivery", &o->rows[i].id),
              LOG_STR("error", attempt_error_name(ATTEMPT_RENDER)), LOG_BYTES("message", o->rows[i].message));
 }
 

@@ -182,12 +182,11 @@ static void log_attempt(const struct flight *f, enum delivery_state state, int64
     const struct live *l = f->live;
     const struct attempt *a = &f->exchange.attempt;
     struct log_field status = a->status > 0 ? LOG_INT("status", a->status) : LOG_STR("status", "");
-    char id[UUID_TEXT_SIZE], retry_in[32] = "";
-    uuid_format(&l->id, id);
+    char retry_in[32] = "";
     if (state == DELIVERY_WAITING)
         units_format_duration(delay_ms, retry_in);
     log_line(f->dispatch->env->log, state == DELIVERY_SUCCEEDED ? LOG_INFO : LOG_WARN, "delivery.attempt",
-             LOG_STR("integration", l->lane->name), LOG_BYTES("webhook", l->webhook), LOG_STR("delivery", id),
+             LOG_STR("integration", l->lane->name), LOG_BYTES("webhook", l->webhook), LOG_UUID("delivery", &l->id),
              LOG_INT("attempt", a->number), status, LOG_DURATION_US("duration", a->duration_us),
              LOG_STR("state", delivery_state_name(state)), LOG_STR("retry_in", retry_in),
              LOG_STR("error", attempt_error_name(a->error)), LOG_STR("message", a->message));
@@ -272,7 +271,7 @@ void outcome_give_up(struct lane *lane, struct live *l)
 {
     struct flight *f = l->flight;
     struct request_options o = {0};
-    char within[32], id[UUID_TEXT_SIZE];
+    char within[32];
     (void)request_options_read(&o, l->request, NULL);
     units_format_duration(o.retry.within_ms, within);
     snprintf(f->message, sizeof f->message, "the retry window of %s passed before attempt %d could be made", within,
@@ -281,9 +280,8 @@ void outcome_give_up(struct lane *lane, struct live *l)
     f->update.row.finished_ms = lane->env->wall_ms();
     f->update.row.error = ATTEMPT_WINDOW;
     f->update.row.message = bytes_of(f->message);
-    uuid_format(&l->id, id);
     log_line(lane->env->log, LOG_WARN, "delivery.failed", LOG_STR("integration", lane->name),
-             LOG_BYTES("webhook", l->webhook), LOG_STR("delivery", id),
+             LOG_BYTES("webhook", l->webhook), LOG_UUID("delivery", &l->id),
              LOG_STR("error", attempt_error_name(ATTEMPT_WINDOW)), LOG_STR("message", f->message));
     outcome_record(f);
 }

@@ -22,10 +22,8 @@ static void on_queued_again(struct store_write *w, const struct err *failure)
     if (failure != NULL || live_table_find(&s->dispatch->live, s->live->seq) != NULL)
         live_free(s->live);
     else {
-        char id[UUID_TEXT_SIZE];
-        uuid_format(&s->live->id, id);
         log_line(s->dispatch->env->log, LOG_INFO, "delivery.resend", LOG_STR("integration", s->lane->name),
-                 LOG_BYTES("webhook", s->live->webhook), LOG_STR("delivery", id));
+                 LOG_BYTES("webhook", s->live->webhook), LOG_UUID("delivery", &s->live->id));
         lane_offer(s->lane, s->live);
     }
     free(s);

@@ -227,13 +227,11 @@ static void log_end(struct runs *rs, const struct store_run *row)
         [RUN_PARKED] = {"run.parked", LOG_ERROR},
     };
     struct counters *c = &rs->env->counters;
-    char id[UUID_TEXT_SIZE];
     c->runs_succeeded += row->state == RUN_SUCCEEDED;
     c->runs_failed += row->state == RUN_FAILED;
     c->runs_parked += row->state == RUN_PARKED;
-    uuid_format(&row->id, id);
     log_line(rs->env->log, how[row->state].level, how[row->state].event, LOG_BYTES("flow", row->flow),
-             LOG_STR("run", id), LOG_INT("steps", row->steps),
+             LOG_UUID("run", &row->id), LOG_INT("steps", row->steps),
              row->message.len > 0 ? LOG_BYTES("message", row->message) : LOG_STR("message", ""));
 }
 

@@ -128,6 +128,56 @@ static void text_lines(void **state)
     check_written("10:00:01.234 \033[33mWARN \033[0m x n=1\n");
 }
 
+static void ids_are_written_as_they_are(void **state)
+{
+    struct uuid id;
+    (void)state;
+    assert_int_equal(uuid_parse(bytes_of("019aaf00-12ab-7cde-8f01-23456789abcd"), &id), 0);
+    log_line(&lines, LOG_INFO, "x", LOG_UUID("id", &id), LOG_INT("least", INT64_MIN), LOG_DURATION_US("a", 0));
+    check_written("{\"time\":\"2026-11-23T10:00:01.234Z\",\"level\":\"info\",\"event\":\"x\","
+                  "\"id\":\"019aaf00-12ab-7cde-8f01-23456789abcd\",\"least\":-9223372036854775808,\"a_ms\":0.0}\n");
+    lines.format = LOG_TEXT;
+    lines.clock[0] = '\0';
+    log_line(&lines, LOG_INFO, "x", LOG_UUID("id", &id));
+    check_written("10:00:01.234 INFO  x id=019aaf00-12ab-7cde-8f01-23456789abcd\n");
+}
+
+static int64_t moving_ms;
+
+static int64_t moving_clock(void)
+{
+    return moving_ms;
+}
+
+static void check_time(int64_t ms, const char *want)
+{
+    char line[128];
+    moving_ms = ms;
+    log_line(&lines, LOG_INFO, "x", LOG_INT("n", 1));
+    snprintf(line, sizeof line, "{\"time\":\"%s\",\"level\":\"info\",\"event\":\"x\",\"n\":1}\n", want);
+    check_written(line);
+}
+
+static void the_clock_goes_on_and_back(void **state)
+{
+    (void)state;
+    lines.wall_ms = moving_clock;
+    check_time(1795428001234, "2026-11-23T10:00:01.234Z");
+    check_time(1795428001999, "2026-11-23T10:00:01.999Z");
+    check_time(1795428002000, "2026-11-23T10:00:02.000Z");
+    check_time(1795428001007, "2026-11-23T10:00:01.007Z");
+    check_time(-1, "1969-12-31T23:59:59.999Z");
+    check_time(0, "1970-01-01T00:00:00.000Z");
+}
+
+static void a_key_is_escaped(void **state)
+{
+    (void)state;
+    log_line(&lines, LOG_INFO, "x", LOG_INT("a\"b", 1), LOG_INT("", 2), LOG_INT("long enough\n", 3));
+    check_written("{\"time\":\"2026-11-23T10:00:01.234Z\",\"level\":\"info\",\"event\":\"x\",\"a\\\"b\":1,\"\":2,"
+                  "\"long enough\\n\":3}\n");
+}
+
 static void a_value_cannot_forge_a_line(void **state)
 {
     (void)state;
@@ -357,6 +407,9 @@ int main(void)
         TEST(a_terminal_gets_text_and_colour),
         TEST(json_lines),
         TEST(text_lines),
+        TEST(ids_are_written_as_they_are),
+        TEST(the_clock_goes_on_and_back),
+        TEST(a_key_is_escaped),
         TEST(a_value_cannot_forge_a_line),
         TEST(lines_gathered_beside_are_taken_over),
         TEST(lower_levels_are_left_out),
