@@ -3,6 +3,8 @@
 #include "core/request.h"
 #include "host/view_parts.h"
 
+enum { EVENT_SIZE = 160 /* without the ids of what it made */ };
+
 static void put_ids(struct json_write *w, const char *key, const struct uuid *ids, size_t count)
 {
     json_write_array(w, key);
@@ -14,6 +16,7 @@ static void put_ids(struct json_write *w, const char *key, const struct uuid *id
 void view_event(struct buf *out, const struct intake_result *r)
 {
     struct json_write w;
+    (void)buf_reserve(out, EVENT_SIZE + (r->count + r->run_count) * UUID_TEXT_SIZE * 2);
     json_write_init(&w, out);
     json_write_object(&w, NULL);
     view_put_id(&w, "id", &r->event);

@@ -16,10 +16,21 @@ struct api_batch;
 
 enum body_kind { BODY_NONE, BODY_DATA, BODY_EVENT };
 
+/* One that matters here: the first value, NULL when there is none. */
+struct call_header {
+    const char *value;
+    int count;
+};
+
+struct call_headers {
+    struct call_header host, authorization, type, length, encoding, expect;
+};
+
 struct api_call {
     struct api_call *next, **link; /* among the server's */
     struct server *server;
     struct MHD_Connection *connection;
+    struct call_headers headers; /* as long as the connection is in this request */
     const struct route *route;
     bool is_batch;
     char name[256]; /* the path's own part: a webhook's name or an id */
@@ -66,7 +77,8 @@ int call_route(struct api_call *c, const char *method, const char *path, struct 
 int call_ask(struct api_call *c, struct err *e);
 
 /* --- guard.c: may it be asked */
-/* Is it one request, and clear where it ends (RFC 9112 sections 3.2, 6.1 and 6.3)? 400, with c->unframed set. */
+/* Reads the headers. Is it one request, and clear where it ends (RFC 9112 sections 3.2, 6.1 and 6.3)? 400, with
+ * c->unframed set. */
 int guard_framing(struct api_call *c, struct err *e);
 /* Was the name we were called by one of ours? 403. */
 int guard_host(const struct api_call *c, struct err *e);

@@ -7,41 +7,49 @@
 
 enum { NO_BODY_MAX = 4096 };
 
-static const char *header(const struct api_call *c, const char *name)
-{
-    return MHD_lookup_connection_value(c->connection, MHD_HEADER_KIND, name);
-}
-
 /* --- is it a request -------------------------------------------------------------------------------------------- */
 
-struct framing {
-    int hosts, lengths, encodings;
-    bool chunked;
-};
+static void note(struct call_header *h, const char *wanted, const char *name, const char *value)
+{
+    if (strcasecmp(name, wanted) == 0 && h->count++ == 0)
+        h->value = value;
+}
 
-static enum MHD_Result count_header(void *ud, enum MHD_ValueKind kind, const char *name, const char *value)
+static enum MHD_Result on_header(void *ud, enum MHD_ValueKind kind, const char *name, const char *value)
 {
     (void)kind;
-    struct framing *f = ud;
-    f->hosts += strcasecmp(name, MHD_HTTP_HEADER_HOST) == 0;
-    f->lengths += strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0;
-    if (strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0) {
-        f->encodings++;
-        f->chunked = value != NULL && strcasecmp(value, "chunked") == 0;
+    struct call_headers *h = ud;
+    switch (name[0] | 0x20) {
+    case 'a':
+        note(&h->authorization, MHD_HTTP_HEADER_AUTHORIZATION, name, value);
+        break;
+    case 'c':
+        note(&h->length, MHD_HTTP_HEADER_CONTENT_LENGTH, name, value);
+        note(&h->type, MHD_HTTP_HEADER_CONTENT_TYPE, name, value);
+        break;
+    case 'e':
+        note(&h->expect, MHD_HTTP_HEADER_EXPECT, name, value);
+        break;
+    case 'h':
+        note(&h->host, MHD_HTTP_HEADER_HOST, name, value);
+        break;
+    case 't':
+        note(&h->encoding, MHD_HTTP_HEADER_TRANSFER_ENCODING, name, value);
+        break;
     }
     return MHD_YES;
 }
 
 int guard_framing(struct api_call *c, struct err *e)
 {
-    struct framing f = {0};
-    (void)MHD_get_connection_values(c->connection, MHD_HEADER_KIND, count_header, &f);
+    struct call_headers *h = &c->headers;
+    (void)MHD_get_connection_values(c->connection, MHD_HEADER_KIND, on_header, h);
     c->unframed = true;
-    if (f.hosts > 1)
-        return err_set(e, ERR_INPUT, 400, "found %d Host headers; expected one", f.hosts);
-    if (f.lengths + f.encodings > 1)
+    if (h->host.count > 1)
+        return err_set(e, ERR_INPUT, 400, "found %d Host headers; expected one", h->host.count);
+    if (h->length.count + h->encoding.count > 1)
         return err_set(e, ERR_INPUT, 400, "expected one Content-Length, or one Transfer-Encoding, and not both");
-    if (f.encodings > 0 && !f.chunked)
+    if (h->encoding.count > 0 && (h->encoding.value == NULL || strcasecmp(h->encoding.value, "chunked") != 0))
         return err_set(e, ERR_INPUT, 400, "expected no Transfer-Encoding but chunked");
     c->unframed = false;
     return 0;
@@ -73,7 +81,7 @@ static bool is_port(const char *text)
 static bool host_is_ours(const struct api_call *c)
 {
     char host[256];
-    const char *given = header(c, MHD_HTTP_HEADER_HOST);
+    const char *given = c->headers.host.value;
     if (given == NULL || strlen(given) >= sizeof host)
         return given == NULL;
     bool bracketed = given[0] == '[';
@@ -99,16 +107,18 @@ int guard_host(const struct api_call *c, struct err *e)
 /* As long for a wrong token as for the right one. */
 static bool same(const char *given, const char *token)
 {
-    size_t len = strlen(given), expected = strlen(token);
-    unsigned char differs = len != expected;
+    size_t expected = strlen(token);
+    bool long_enough = strlen(given) == expected;
+    const char *other = long_enough ? given : token;
+    unsigned char differs = !long_enough;
     for (size_t i = 0; i < expected; i++)
-        differs |= (unsigned char)(token[i] ^ (i < len ? given[i] : 0));
+        differs |= (unsigned char)(token[i] ^ other[i]);
     return differs == 0 && expected > 0;
 }
 
 int guard_token(const struct api_call *c, struct err *e)
 {
-    const char *given = header(c, MHD_HTTP_HEADER_AUTHORIZATION);
+    const char *given = c->headers.authorization.value;
     if (given != NULL && strncasecmp(given, "Bearer ", 7) == 0 && same(given + 7, c->server->token))
         return 0;
     return err_set(e, ERR_INPUT, 401, "expected 'Authorization: Bearer TOKEN' with the token of the state folder");
@@ -137,7 +147,7 @@ static bool type_is_json(const char *type)
 
 static int check_type(struct api_call *c, bool batch_allowed, struct err *e)
 {
-    const char *type = header(c, MHD_HTTP_HEADER_CONTENT_TYPE);
+    const char *type = c->headers.type.value;
     if (type != NULL && type_is_json(type))
         return 0;
     c->is_batch = batch_allowed && type != NULL && type_is(type, "application/x-ndjson");
@@ -150,7 +160,7 @@ static int check_type(struct api_call *c, bool batch_allowed, struct err *e)
 int guard_body(struct api_call *c, enum body_kind kind, struct err *e)
 {
     const struct server_options *o = &c->server->options;
-    const char *text = header(c, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    const char *text = c->headers.length.value;
     if (kind != BODY_NONE && check_type(c, kind == BODY_EVENT, e) != 0)
         return -1;
     c->body_max = kind == BODY_NONE ? NO_BODY_MAX : c->is_batch ? o->batch_max : o->event_max;

@@ -186,8 +186,7 @@ static enum MHD_Result queue(struct api_call *c)
  */
 static bool refuses_body(const struct api_call *c)
 {
-    const char *expect = MHD_lookup_connection_value(c->connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_EXPECT);
-    const char *len = MHD_lookup_connection_value(c->connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    const char *expect = c->headers.expect.value, *len = c->headers.length.value;
     return c->answered && (c->unframed || (expect != NULL && strcasecmp(expect, "100-continue") == 0) ||
                            (len != NULL && strtoull(len, NULL, 10) > DISCARD_MAX));
 }
