@@ -80,6 +80,8 @@ static void on_woken(void *ud)
     (void)phase_enter(PHASE_RELOAD);
     builder_dispatch(h->builder);
     phase_leave(before);
+    if (h->server != NULL)
+        server_answer(h->server);
 }
 
 static void before_sleep(void *ud)

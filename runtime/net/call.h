@@ -1,6 +1,6 @@
 /*
- * call: one request to the API, from its first header to its answer. Shared by server.c (its life), guard.c (may it),
- * routes.c (what it asks) and batch.c (events, one a line); nobody else's business.
+ * call: one request to the API, from its first header to its answer. Shared by server.c (its life), await.c, guard.c
+ * (may it), routes.c (what it asks) and batch.c (events, one a line); nobody else's business.
  */
 #ifndef ANZOL_NET_CALL_H
 #define ANZOL_NET_CALL_H
@@ -29,8 +29,8 @@ struct call_headers {
 struct api_call {
     struct api_call *next, **link; /* among the server's */
     struct server *server;
-    struct MHD_Connection *connection;
-    struct call_headers headers; /* as long as the connection is in this request */
+    struct MHD_Connection *connection; /* NULL: it has ended, the answer is still awaited */
+    struct call_headers headers;       /* as long as the connection is in this request */
     const struct route *route;
     bool is_batch;
     char name[256]; /* the path's own part: a webhook's name or an id */
@@ -43,7 +43,8 @@ struct api_call {
     struct MHD_Response *response; /* NULL though answered: memory was short */
     int status;
     bool asked; /* handed to the ops */
-    bool suspended;
+    bool brief; /* its answer comes with the next commit: not worth a suspension */
+    bool held, suspended;
     bool in_handler; /* libmicrohttpd is calling us: what is answered now needs no resume */
     api_done *done;  /* of a local one, which has none of the above; NULL: it came over HTTP */
     void *ud;
@@ -64,7 +65,14 @@ struct server {
 void call_problem_begin(struct json_write *w, struct buf *text, int status, const char *detail);
 /* Answers with text of any kind; takes the buffer's memory. */
 void call_answer_text(struct api_call *c, int status, const char *type, struct buf *text);
+
+/* --- await.c: a call that waits: suspended, or held (net/httpd.h) */
 void call_suspend(struct api_call *c);
+/* Until it is answered. */
+void call_await(struct api_call *c);
+/* It is not held any more. */
+void call_release(struct api_call *c);
+/* Has it served again, whichever it is; neither is fine. */
 void call_resume(struct api_call *c);
 
 /* --- routes.c: what is asked for */

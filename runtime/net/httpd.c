@@ -13,7 +13,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { BACKLOG = 1024, CONNECTIONS_MAX = 4096, IDLE_S = 75 };
+enum { BACKLOG = 1024, CONNECTIONS_MAX = 4096, IDLE_S = 75, HELD_LOOK_MS = 5 };
+
+/* Of one connection: its headers and the piece of a body that is being read. Twice for each request libmicrohttpd
+ * wipes what it does not use of it. */
+static const size_t MEMORY = 16 << 10;
 
 /* getaddrinfo() takes names of services too, and cuts numbers to 16 bits. */
 static bool port_is_right(const char *port)
@@ -119,12 +123,16 @@ static void run(struct httpd *h)
 {
     MHD_UNSIGNED_LONG_LONG ms = 0;
     enum phase before = phase_enter(PHASE_HTTP);
+    h->moved = false;
     (void)MHD_run(h->mhd);
     phase_leave(before);
     ev_idle_stop(h->loop, &h->soon);
     ev_timer_stop(h->loop, &h->later);
-    if (!has_fewer_connections(h) && MHD_get_timeout(h->mhd, &ms) != MHD_YES)
+    bool fewer = has_fewer_connections(h);
+    if (!fewer && MHD_get_timeout(h->mhd, &ms) != MHD_YES)
         return;
+    if (ms == 0 && h->held > 0 && !h->moved && !fewer)
+        ms = HELD_LOOK_MS;
     if (ms == 0) {
         ev_idle_start(h->loop, &h->soon);
         return;
@@ -193,12 +201,12 @@ int httpd_start(struct httpd *h, const struct httpd_options *o, struct err *e)
         return -1;
     read_address(h, fd);
     errno = 0; /* only want of memory sets it to what is asked below */
-    h->mhd = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
-                              o->on_request, o->ud, MHD_OPTION_EXTERNAL_LOGGER, on_words, NULL,
-                              MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, connection_limit(),
-                              MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
-                              MHD_OPTION_NOTIFY_COMPLETED, o->on_completed, o->ud, MHD_OPTION_URI_LOG_CALLBACK,
-                              o->on_target, o->ud, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_END);
+    h->mhd = MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, o->on_request, o->ud,
+        MHD_OPTION_EXTERNAL_LOGGER, on_words, NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+        connection_limit(), MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_CONNECTION_MEMORY_LIMIT, MEMORY,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S, MHD_OPTION_NOTIFY_COMPLETED, o->on_completed, o->ud,
+        MHD_OPTION_URI_LOG_CALLBACK, o->on_target, o->ud, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_END);
     if (h->mhd == NULL) {
         bool memory = errno == ENOMEM;
         close(fd);
@@ -235,6 +243,12 @@ void httpd_stop(struct httpd *h)
 void httpd_kick(struct httpd *h)
 {
     ev_idle_start(h->loop, &h->soon);
+}
+
+void httpd_serve(struct httpd *h)
+{
+    if (ev_is_active(&h->soon))
+        run(h);
 }
 
 void httpd_run(struct httpd *h)

@@ -32,6 +32,7 @@ static int ask_events(struct api_call *c, struct err *e)
 {
     if (!ops(c)->may_accept(ud(c), e))
         return -1;
+    c->brief = true;
     ops(c)->event(ud(c), buf_view(&c->body), c);
     return 0;
 }
@@ -43,6 +44,7 @@ static int ask_webhook(struct api_call *c, struct err *e)
         return -1;
     if (!ops(c)->may_accept(ud(c), e))
         return -1;
+    c->brief = wait_ms < 0;
     ops(c)->webhook(ud(c), c->name, buf_view(&c->body), wait_ms, c);
     return 0;
 }

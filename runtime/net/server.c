@@ -14,21 +14,6 @@ enum { EVENT_MAX = 1 << 20, BATCH_MAX = 16 << 20, DISCARD_MAX = 64 << 20 };
 
 /* --- answers -------------------------------------------------------------------------------------------------- */
 
-void call_suspend(struct api_call *c)
-{
-    c->suspended = true;
-    MHD_suspend_connection(c->connection);
-}
-
-void call_resume(struct api_call *c)
-{
-    if (!c->suspended)
-        return;
-    c->suspended = false;
-    MHD_resume_connection(c->connection);
-    httpd_kick(&c->server->httpd);
-}
-
 /* Where memory is short, an answer without a body still tells. */
 static struct MHD_Response *response_of(struct buf *text, const char *type, int *status)
 {
@@ -69,11 +54,29 @@ static void answer_local(struct api_call *c, int status, struct buf *text)
     free(c);
 }
 
+static void call_free(struct api_call *c)
+{
+    *c->link = c->next;
+    if (c->next != NULL)
+        c->next->link = c->link;
+    c->server->open--;
+    if (c->response != NULL)
+        MHD_destroy_response(c->response);
+    batch_leave(c->batch);
+    buf_fini(&c->body);
+    free(c);
+}
+
 /* `allow` is the header of a 405. */
 static void answer(struct api_call *c, int status, const char *type, struct buf *text, const char *allow)
 {
     if (c->done != NULL) {
         answer_local(c, status, text);
+        return;
+    }
+    if (c->connection == NULL) {
+        buf_fini(text);
+        call_free(c);
         return;
     }
     struct MHD_Response *r = response_of(text, type, &status);
@@ -153,21 +156,18 @@ static struct api_call *call_new(struct server *s, struct MHD_Connection *connec
 
 static void on_completed(void *ud, struct MHD_Connection *connection, void **state, enum MHD_RequestTerminationCode how)
 {
-    (void)connection, (void)how;
-    struct server *s = ud;
+    (void)ud, (void)connection, (void)how;
     struct api_call *c = *state;
+    *state = NULL;
     if (c == NULL)
         return;
-    *c->link = c->next;
-    if (c->next != NULL)
-        c->next->link = c->link;
-    s->open--;
-    if (c->response != NULL)
-        MHD_destroy_response(c->response);
-    batch_leave(c->batch);
-    buf_fini(&c->body);
-    free(c);
-    *state = NULL;
+    c->server->httpd.moved = true;
+    if (!c->held) {
+        call_free(c);
+        return;
+    }
+    call_release(c); /* whoever was asked still answers */
+    c->connection = NULL;
 }
 
 static enum MHD_Result queue(struct api_call *c)
@@ -255,7 +255,8 @@ static enum MHD_Result finish(struct api_call *c)
         ask(c);
     if (c->answered)
         return queue(c);
-    call_suspend(c);
+    if (!c->held)
+        call_await(c);
     return MHD_YES;
 }
 
@@ -263,10 +264,12 @@ static enum MHD_Result on_request(void *ud, struct MHD_Connection *connection, c
                                   const char *version, const char *upload, size_t *upload_len, void **state)
 {
     (void)version;
+    struct server *s = ud;
     struct api_call *c = *state;
     enum MHD_Result rc;
+    s->httpd.moved |= c == NULL || !c->held;
     if (c == NULL) {
-        c = *state = call_new(ud, connection);
+        c = *state = call_new(s, connection);
         if (c == NULL)
             return MHD_NO;
         c->in_handler = true;
@@ -315,13 +318,13 @@ void server_stop(struct server *s)
     server_resume(s);
 }
 
-/* Suspended connections cannot be stopped: each call that waits is answered first. */
+/* Suspended connections cannot be stopped: each call that waits is answered first. Of the others no client is left. */
 static void answer_waiting(struct server *s)
 {
     struct err e;
     err_set(&e, ERR_STORE, 0, "the runtime has stopped");
     for (struct api_call *c = s->calls; c != NULL; c = c->next)
-        if (c->suspended) {
+        if (c->suspended || c->held) {
             if (!c->answered)
                 api_problem(c, &e);
             call_resume(c);
@@ -336,6 +339,8 @@ void server_free(struct server *s)
     answer_waiting(s);
     httpd_run(&s->httpd);
     httpd_stop(&s->httpd);
+    while (s->calls != NULL)
+        call_free(s->calls);
     batch_free_left(s);
     secrets_wipe(s->token, strlen(s->token));
     free(s->token);
@@ -352,6 +357,11 @@ void server_resume(struct server *s)
     for (struct api_call *c = s->calls; c != NULL; c = c->next)
         if (c->suspended && c->batch != NULL && batch_may_resume(c->batch))
             call_resume(c);
+}
+
+void server_answer(struct server *s)
+{
+    httpd_serve(&s->httpd);
 }
 
 size_t server_open_calls(const struct server *s)

@@ -82,6 +82,8 @@ void server_free(struct server *s);
 const char *server_address(const struct server *s);
 /* may_accept() may say yes again: waiting batches go on. */
 void server_resume(struct server *s);
+/* What has been answered since the last turn goes out now. */
+void server_answer(struct server *s);
 /* Requests being served. */
 size_t server_open_calls(const struct server *s);
 

@@ -132,6 +132,32 @@ class Abuse(unittest.TestCase):
         self.assertGreater(counters["events"], before)
         self.assertEqual(counters["deliveries"], counters["succeeded"])
 
+    def test_clients_that_leave_while_the_commit_is_awaited(self):
+        before = self.d.status()["counters"]["events"]
+        for _ in range(10):
+            several = [self.open() for _ in range(60)]
+            for s in several:
+                s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                s.sendall(self.request(EVENT))
+            for s in several:
+                s.close()
+            self.serves()
+        self.d.idle()
+        counters = self.d.status()["counters"]
+        self.assertGreater(counters["events"], before + 10)
+        self.assertEqual(counters["deliveries"], counters["succeeded"])
+
+    def test_more_wait_for_a_commit_than_are_held(self):
+        several = [self.open() for _ in range(400)]
+        for _ in range(3):
+            for s in several:
+                s.sendall(self.request(EVENT))
+            for s in several:
+                self.assertIn(b" 202 ", s.recv(65536))
+        for s in several:
+            s.close()
+        self.serves()
+
     def test_many_that_never_finish(self):
         slow = []
         try:

@@ -328,11 +328,10 @@ static bool has_news(void)
 static void turn(int fd, bool answering)
 {
     for (int i = 0; i < TURNS_MAX; i++) {
-        MHD_UNSIGNED_LONG_LONG ms = 1;
         httpd_run(&server->httpd);
         bool more = fd >= 0 && receive(fd);
         more |= has_news();
-        more |= MHD_get_timeout(server->httpd.mhd, &ms) == MHD_YES && ms == 0;
+        more |= ev_is_active(&server->httpd.soon);
         if (!more && answering) {
             size_t before = now.refusals;
             server_resume(server);

@@ -283,6 +283,11 @@ void server_resume(struct server *s)
     }
 }
 
+void server_answer(struct server *s)
+{
+    (void)s; /* a call here has its answer when it is given */
+}
+
 size_t server_open_calls(const struct server *s)
 {
     return s->open;
