@@ -1,5 +1,6 @@
 #include "cli/daemon.h"
 
+#include "core/image.h"
 #include "core/log.h"
 #include "core/units.h"
 
@@ -146,6 +147,7 @@ static int serve(struct daemon *d, const struct daemon_options *o, int64_t keep_
     hold_hangup(SIG_UNBLOCK);
     if (hooks != NULL && hooks->ready != NULL)
         hooks->ready(hooks->ud, d->host);
+    image_let_go();
     ev_run(loop, 0);
     stop_signals(d, loop);
     host_free(d->host);
