@@ -148,23 +148,21 @@ static void put_text_value(struct buf *out, const struct log_field *f, struct by
     }
 }
 
-/* `suffix` is of a key of ours, which needs no escape. */
-static void put_json_key(struct buf *out, const char *key, const char *suffix)
+static void put_json_key(struct buf *out, const struct log_field *f)
 {
-    buf_append_char(out, ',');
-    json_quote(out, bytes_of(key));
-    if (*suffix != '\0' && !buf_failed(out)) {
-        out->len--;
-        buf_append_str(out, suffix);
-        buf_append_char(out, '"');
+    if (f->before.len > 0) {
+        buf_append_bytes(out, f->before);
+        return;
     }
+    buf_append_char(out, ',');
+    json_quote(out, bytes_of(f->key));
     buf_append_char(out, ':');
 }
 
 static void put_json_field(struct buf *out, const struct log_field *f, struct bytes s)
 {
     char text[32];
-    put_json_key(out, f->key, f->kind == LOG_FIELD_DURATION_US ? "_ms" : "");
+    put_json_key(out, f);
     switch (f->kind) {
     case LOG_FIELD_END:
         break;

@@ -49,20 +49,25 @@ enum log_field_kind {
 
 struct log_field {
     const char *key;
+    struct bytes before; /* what stands before the value in JSON; empty: the key is not of ours, and is escaped */
     enum log_field_kind kind;
     struct bytes s;
     int64_t n;
 };
 
+/* The key is a literal that needs no escape. */
+#define LOG_KEY(k, suffix) .key = (k), .before = {",\"" k suffix "\":", sizeof ",\"" k suffix "\":" - 1}
+
 #define LOG_STR(k, v)                                                                                                  \
-    ((struct log_field){.key = (k), .kind = LOG_FIELD_STR, .s = bytes_of(v)}) /* left out when "" or NULL */
-#define LOG_BYTES(k, v) ((struct log_field){.key = (k), .kind = LOG_FIELD_BYTES, .s = (v)})
+    ((struct log_field){LOG_KEY(k, ""), .kind = LOG_FIELD_STR, .s = bytes_of(v)}) /* left out when "" or NULL */
+#define LOG_BYTES(k, v) ((struct log_field){LOG_KEY(k, ""), .kind = LOG_FIELD_BYTES, .s = (v)})
 /* Of a `const struct uuid *`. */
-#define LOG_UUID(k, v) ((struct log_field){.key = (k), .kind = LOG_FIELD_UUID, .s = {(const char *)(v)->b, UUID_SIZE}})
-#define LOG_INT(k, v)  ((struct log_field){.key = (k), .kind = LOG_FIELD_INT, .n = (v)})
+#define LOG_UUID(k, v)                                                                                                 \
+    ((struct log_field){LOG_KEY(k, ""), .kind = LOG_FIELD_UUID, .s = {(const char *)(v)->b, UUID_SIZE}})
+#define LOG_INT(k, v) ((struct log_field){LOG_KEY(k, ""), .kind = LOG_FIELD_INT, .n = (v)})
 #define LOG_DURATION_US(k, v)                                                                                          \
-    ((struct log_field){.key = (k), .kind = LOG_FIELD_DURATION_US, .n = (v)}) /* JSON: "KEY_ms": 1.234 */
-#define LOG_BOOL(k, v) ((struct log_field){.key = (k), .kind = LOG_FIELD_BOOL, .n = (v)})
+    ((struct log_field){LOG_KEY(k, "_ms"), .kind = LOG_FIELD_DURATION_US, .n = (v)}) /* JSON: "KEY_ms": 1.234 */
+#define LOG_BOOL(k, v) ((struct log_field){LOG_KEY(k, ""), .kind = LOG_FIELD_BOOL, .n = (v)})
 
 /* Text and colour on a terminal, JSON otherwise; LOG_INFO. */
 void log_init(struct log *l, int fd);

@@ -20,10 +20,10 @@ static enum log_level check_level(lua_State *L)
 static struct log_field number_field(lua_State *L, const char *key, char text[NUMBER_SIZE])
 {
     if (lua_isinteger(L, -1))
-        return LOG_INT(key, lua_tointeger(L, -1));
+        return (struct log_field){.key = key, .kind = LOG_FIELD_INT, .n = lua_tointeger(L, -1)};
     if (json_number(text, lua_tonumber(L, -1)) != 0)
         snprintf(text, NUMBER_SIZE, "%g", lua_tonumber(L, -1)); /* "nan", "inf" */
-    return LOG_STR(key, text);
+    return (struct log_field){.key = key, .kind = LOG_FIELD_STR, .s = bytes_of(text)};
 }
 
 /* The field of the value at the top; false for what a line cannot hold. */
@@ -31,13 +31,13 @@ static bool read_field(lua_State *L, const char *key, char text[NUMBER_SIZE], st
 {
     switch (lua_type(L, -1)) {
     case LUA_TSTRING:
-        *f = LOG_BYTES(key, native_string_at(L, -1));
+        *f = (struct log_field){.key = key, .kind = LOG_FIELD_BYTES, .s = native_string_at(L, -1)};
         return true;
     case LUA_TNUMBER:
         *f = number_field(L, key, text);
         return true;
     case LUA_TBOOLEAN:
-        *f = LOG_BOOL(key, lua_toboolean(L, -1));
+        *f = (struct log_field){.key = key, .kind = LOG_FIELD_BOOL, .n = lua_toboolean(L, -1)};
         return true;
     }
     return false;

@@ -170,10 +170,12 @@ static void the_clock_goes_on_and_back(void **state)
     check_time(0, "1970-01-01T00:00:00.000Z");
 }
 
-static void a_key_is_escaped(void **state)
+static void a_key_of_others_is_escaped(void **state)
 {
     (void)state;
-    log_line(&lines, LOG_INFO, "x", LOG_INT("a\"b", 1), LOG_INT("", 2), LOG_INT("long enough\n", 3));
+    log_line(&lines, LOG_INFO, "x", (struct log_field){.key = "a\"b", .kind = LOG_FIELD_INT, .n = 1},
+             (struct log_field){.key = "", .kind = LOG_FIELD_INT, .n = 2},
+             (struct log_field){.key = "long enough\n", .kind = LOG_FIELD_INT, .n = 3});
     check_written("{\"time\":\"2026-11-23T10:00:01.234Z\",\"level\":\"info\",\"event\":\"x\",\"a\\\"b\":1,\"\":2,"
                   "\"long enough\\n\":3}\n");
 }
@@ -409,7 +411,7 @@ int main(void)
         TEST(text_lines),
         TEST(ids_are_written_as_they_are),
         TEST(the_clock_goes_on_and_back),
-        TEST(a_key_is_escaped),
+        TEST(a_key_of_others_is_escaped),
         TEST(a_value_cannot_forge_a_line),
         TEST(lines_gathered_beside_are_taken_over),
         TEST(lower_levels_are_left_out),
