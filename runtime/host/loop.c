@@ -13,6 +13,7 @@
 
 /* Often enough for a reader to get a few MB/s of what was kept, 64 KiB (what a pipe holds) at a time. */
 #define LOG_AGAIN_S 0.05
+#define NEVER_S     1e11 /* some three thousand years */
 
 void loop_wake(struct loop *l)
 {
@@ -94,6 +95,19 @@ static void on_sleeping(struct ev_loop *ev, struct ev_prepare *w, int events)
     flush_again_if_needed(l);
 }
 
+static void on_never(struct ev_loop *ev, struct ev_periodic *w, int events)
+{
+    (void)ev, (void)w, (void)events;
+}
+
+/* Without a watcher of the wall clock libev wakes once a minute, to see whether that has been set; for one it has the
+ * kernel tell it. */
+static void sleep_long(struct loop *l)
+{
+    ev_periodic_init(&l->never, on_never, NEVER_S, 0., NULL);
+    ev_periodic_start(l->ev, &l->never);
+}
+
 int loop_start(struct loop *l, struct err *e)
 {
     l->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
@@ -111,6 +125,7 @@ int loop_start(struct loop *l, struct err *e)
     ev_io_start(l->ev, &l->timer_fired);
     ev_prepare_start(l->ev, &l->sleeping);
     ev_check_start(l->ev, &l->waking);
+    sleep_long(l);
     return 0;
 }
 
@@ -123,6 +138,7 @@ void loop_stop(struct loop *l)
     ev_prepare_stop(l->ev, &l->sleeping);
     ev_check_stop(l->ev, &l->waking);
     ev_timer_stop(l->ev, &l->log_again);
+    ev_periodic_stop(l->ev, &l->never);
     close(l->timer_fd);
     l->timer_fd = -1;
 }

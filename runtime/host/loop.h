@@ -26,9 +26,10 @@ struct loop {
     struct ev_check waking;
     struct ev_prepare sleeping;
     struct ev_timer log_again; /* a turn, for a log that could not be written */
-    int64_t woke_ns;           /* 0: it has not slept yet */
-    int timer_fd;              /* -1: not started */
-    int64_t timer_set_ns;      /* what it is set to; INT64_MAX: nothing */
+    struct ev_periodic never;
+    int64_t woke_ns;      /* 0: it has not slept yet */
+    int timer_fd;         /* -1: not started */
+    int64_t timer_set_ns; /* what it is set to; INT64_MAX: nothing */
 };
 
 /* The fields up to `ud` are set. */
