@@ -45,6 +45,7 @@ struct api_call {
     bool asked; /* handed to the ops */
     bool brief; /* its answer comes with the next commit: not worth a suspension */
     bool held, suspended;
+    double held_at;
     bool in_handler; /* libmicrohttpd is calling us: what is answered now needs no resume */
     api_done *done;  /* of a local one, which has none of the above; NULL: it came over HTTP */
     void *ud;
@@ -68,7 +69,7 @@ void call_answer_text(struct api_call *c, int status, const char *type, struct b
 
 /* --- await.c: a call that waits: suspended, or held (net/httpd.h) */
 void call_suspend(struct api_call *c);
-/* Until it is answered. */
+/* Until it is answered; each time it is asked for the answer. */
 void call_await(struct api_call *c);
 /* It is not held any more. */
 void call_release(struct api_call *c);

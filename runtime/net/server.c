@@ -255,8 +255,7 @@ static enum MHD_Result finish(struct api_call *c)
         ask(c);
     if (c->answered)
         return queue(c);
-    if (!c->held)
-        call_await(c);
+    call_await(c);
     return MHD_YES;
 }
 
