@@ -1,5 +1,6 @@
 /*
- * Decoding: Jansson parses, the tree becomes Lua values. (This file cannot include core/json_write.h: both have a
+ * Decoding: what json_read.c does not take, Jansson parses, for its words about what is wrong and where; the tree of
+ * what is right all the same becomes Lua values. (This file cannot include core/json_write.h: both have a
  * json_array().)
  */
 #include "script/json.h"
@@ -196,12 +197,10 @@ static int refuse_nul(lua_State *L, const char *s)
     return 2;
 }
 
-int json_l_decode(lua_State *L)
+/* What json_read() has left: nil and a message; or the value, of one that is merely rare. */
+static int decode(lua_State *L, const char *s, size_t len)
 {
-    size_t len;
-    const char *s = luaL_checklstring(L, 1, &len);
     json_error_t e;
-    lua_settop(L, 1);
     if (memchr(s, '\0', len) != NULL)
         return refuse_nul(L, s);
     struct reading r = {budget_of(L), s, len};
@@ -229,4 +228,16 @@ int json_l_decode(lua_State *L)
     lua_pushnil(L);
     push_too_deep(L, s, len);
     return 2;
+}
+
+int json_l_decode(lua_State *L)
+{
+    size_t len;
+    const char *s = luaL_checklstring(L, 1, &len);
+    lua_settop(L, 1);
+    lua_pushvalue(L, lua_upvalueindex(1));
+    if (json_read(L, (struct bytes){s, len}, 2))
+        return 1;
+    lua_settop(L, 1);
+    return decode(L, s, len);
 }
