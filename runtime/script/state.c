@@ -13,7 +13,17 @@
 #define TOO_MUCH  "scripts use more than %d MiB"
 #define NO_MEMORY "not enough memory" /* Lua's words */
 
-enum { LARGE = 1 << 20 };
+enum { LARGE = 1 << 20, SMALL_BLOCKS = 16 << 20 };
+
+/* Of what a sanitizer is to watch, each block has to be malloc()'s. */
+#ifndef __has_feature
+#define __has_feature(x) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+static const size_t SLAB_SIZE = 0;
+#else
+static const size_t SLAB_SIZE = SMALL_BLOCKS;
+#endif
 
 static void *allocate(void *ud, void *block, size_t old, size_t size)
 {
@@ -21,7 +31,7 @@ static void *allocate(void *ud, void *block, size_t old, size_t size)
     if (block == NULL)
         old = 0; /* then it is a type tag */
     if (size == 0) {
-        free(block);
+        slab_give(&s->slab, block, old);
         s->used -= old;
         return NULL;
     }
@@ -29,7 +39,7 @@ static void *allocate(void *ud, void *block, size_t old, size_t size)
         return NULL; /* Lua collects garbage and tries once more */
     if (size > old && size > LARGE && budget_refuses(&s->budget))
         return NULL; /* filling it may take longer than all the instructions between two looks of the hook */
-    void *moved = realloc(block, size);
+    void *moved = slab_resize(&s->slab, block, old, size);
     if (size > old) { /* some of Lua's functions do not ask again, but go on to something else */
         s->starved = s->starved || (s->refused != 0 && (moved == NULL || s->refused != size));
         s->refused = moved == NULL ? size : 0;
@@ -118,9 +128,12 @@ static int open_libraries(lua_State *L)
 int state_init(struct state *s, struct err *e)
 {
     *s = (struct state){.cap = (size_t)STATE_MEMORY_MIB << 20};
+    slab_init(&s->slab, SLAB_SIZE);
     s->L = lua_newstate(allocate, s);
-    if (s->L == NULL)
+    if (s->L == NULL) {
+        slab_fini(&s->slab);
         return err_memory(e);
+    }
     budget_open(s->L, &s->budget);
     if (state_run(s, open_libraries, NULL, 0, e) == 0)
         return 0;
@@ -133,6 +146,7 @@ void state_fini(struct state *s)
     if (s->L != NULL)
         lua_close(s->L);
     s->L = NULL;
+    slab_fini(&s->slab);
 }
 
 void state_collect_rarely(struct state *s, bool rarely)

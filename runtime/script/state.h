@@ -10,6 +10,7 @@
 #define ANZOL_SCRIPT_STATE_H
 
 #include "core/err.h"
+#include "core/slab.h"
 #include "script/budget.h"
 
 #include <lua.h>
@@ -23,6 +24,7 @@ enum { STATE_MEMORY_MIB = 256, STATE_LOAD_MS = 5000, STATE_RENDER_MS = 250 };
 
 struct state {
     lua_State *L;
+    struct slab slab;
     size_t used, cap; /* bytes */
     size_t refused;   /* the process had no memory for that many bytes; Lua collects garbage and asks again */
     bool starved;     /* nor then, since state_run() began */
