@@ -22,7 +22,8 @@ local view = require "stdlib.view"
 
 local boot = {}
 
-local decode, is_array, protected, render = native.json_decode, native.json_is_array, native.protected, request.render
+local decode, is_array, read_event = native.json_decode, native.json_is_array, native.read_event
+local protected, render = native.protected, request.render
 
 local integrations, webhooks, flows = {}, {}, {}         -- sorted by name
 local by_name, by_event = {}, {}                         -- system name -> webhook; event -> webhooks
@@ -164,33 +165,41 @@ local function key_for(f, input)
   return key
 end
 
+-- The data, name and id of an event; nil and what is wrong with it.
+local function read(raw)
+  local data, name, id = read_event(raw)
+  if data then return data, name, id end
+  local event, why = decode(raw)
+  why = event == nil and why or envelope_mistake(event)
+  if why then return nil, why end
+  return event.data or {}, event.name, event.id
+end
+
 -- Starts a run of a flow. A function of the script gets an event of its own: it may change it.
-local function start(f, event, raw)
+local function start(f, data, raw)
   local key, why
   if type(f.key) == "function" then
     key, why = key_for(f, flow.event(raw))
   elseif f.key then
-    key, why = key_for(f, (f.key.custom and decode(raw) or event).data or {})
+    key, why = key_for(f, f.key.custom and read(raw) or data)
   end
   native.emit_run(f.name, key, why)
 end
 
 -- An event: a delivery for each webhook that is `on` it, a run for each flow, and what those who wait for it know it by.
 function boot.event(raw)
-  local event, why = decode(raw)
-  if event == nil then return nil, 400, why end
-  why = envelope_mistake(event)
-  if why then return nil, 400, why end
-  native.on_event(event.name, event.id)
-  local clean = true
-  for _, r in ipairs(by_event[event.name] or {}) do
-    if not clean then event = decode(raw) end
-    clean = deliver(r, event.data or {})
+  local data, name, id = read(raw)
+  if not data then return nil, 400, name end
+  native.on_event(name, id)
+  local clean, list = true, by_event[name]
+  for i = 1, list and #list or 0 do
+    if not clean then data = read(raw) end
+    clean = deliver(list[i], data)
   end
-  local begun, lines = flows_by_event[event.name], native.forms(event.name)
-  if not clean and (begun or lines) then event = decode(raw) end
-  for _, f in ipairs(begun or {}) do start(f, event, raw) end
-  if lines then flow.announce(event.name, event.data or {}, lines) end
+  local begun, lines = flows_by_event[name], native.forms(name)
+  if not clean and (begun or lines) then data = read(raw) end
+  for _, f in ipairs(begun or {}) do start(f, data, raw) end
+  if lines then flow.announce(name, data, lines) end
   return true
 end
 
@@ -198,7 +207,7 @@ end
 function boot.start(name, raw)
   local f = flow_by_name[name]
   if not f then return nil, 404, format("no flow '%s'", name) end
-  start(f, decode(raw), raw)
+  start(f, decode(raw).data or {}, raw)
   return true
 end
 

@@ -203,10 +203,12 @@ local function heads(r, whole, integration)
     connect_ms = first(ok.connect_timeout, root.connect_timeout, CONNECT_TIMEOUT), retry = r.retry,
     judged = judge.has_rule(r),
   }
-  r.head = native.head(options)
+  local live = { r.type_at }
+  for _, header in ipairs(r.live) do live[#live + 1] = header.at end
+  r.head = native.prepare(native.head(options), r.url, r.headers, live)
   if r.body_call and not r.has_key then
     options.has_key = true
-    r.head_with_key = native.head(options)
+    r.head_with_key = native.prepare(native.head(options), r.url, r.headers, live)
   end
 end
 

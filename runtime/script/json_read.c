@@ -3,6 +3,8 @@
  * error anywhere leaks nothing. What it does not take, be it wrong or merely rare, is json_decode.c's, which knows the
  * words.
  */
+#include "script/json_reader.h"
+
 #include "script/json.h"
 
 #include "core/utf8.h"
@@ -21,24 +23,14 @@ enum {
     DIGITS_MAX = 19, /* 64 bits hold any of them */
 };
 
-struct reader {
-    lua_State *L;
-    const char *p, *end;
-    int metatable; /* of lists: its index */
-    int depth;
-    size_t seen; /* values, for the budget */
-};
-
-static bool read_value(struct reader *r);
-
-static void skip_blanks(struct reader *r)
+static void skip_blanks(struct json_reader *r)
 {
     while (r->p < r->end && (*r->p == ' ' || *r->p == '\t' || *r->p == '\n' || *r->p == '\r'))
         r->p++;
 }
 
 /* Whether that character is next; it is taken then. */
-static bool take(struct reader *r, char c)
+static bool take(struct json_reader *r, char c)
 {
     if (r->p == r->end || *r->p != c)
         return false;
@@ -153,7 +145,7 @@ static __attribute__((noinline)) bool push_unescaped(lua_State *L, struct bytes 
 }
 
 /* Behind the first quote. `name`: of a member, which can have no NUL. */
-static bool read_string(struct reader *r, bool name)
+static bool read_string(struct json_reader *r, bool name)
 {
     struct bytes text = {r->p, 0};
     bool ascii = true, escaped = false;
@@ -183,13 +175,13 @@ static bool read_string(struct reader *r, bool name)
 
 /* --- numbers and words ----------------------------------------------------------------------------------------- */
 
-static bool is_digit(const struct reader *r)
+static bool is_digit(const struct json_reader *r)
 {
     return r->p < r->end && *r->p >= '0' && *r->p <= '9';
 }
 
 /* At least one. */
-static bool skip_digits(struct reader *r)
+static bool skip_digits(struct json_reader *r)
 {
     if (!is_digit(r))
         return false;
@@ -199,7 +191,7 @@ static bool skip_digits(struct reader *r)
 }
 
 /* The rest of a number with a fraction or an exponent, or both. */
-static bool read_real(struct reader *r, const char *start)
+static bool read_real(struct json_reader *r, const char *start)
 {
     char text[REAL_MAX + 1];
     if (take(r, '.') && !skip_digits(r))
@@ -220,7 +212,7 @@ static bool read_real(struct reader *r, const char *start)
     return isfinite(n);
 }
 
-static bool read_number(struct reader *r)
+static bool read_number(struct json_reader *r)
 {
     const char *start = r->p;
     uint64_t n = 0;
@@ -239,7 +231,7 @@ static bool read_number(struct reader *r)
     return true;
 }
 
-static bool read_word(struct reader *r, const char *word, size_t len)
+static bool read_word(struct json_reader *r, const char *word, size_t len)
 {
     if ((size_t)(r->end - r->p) < len || memcmp(r->p, word, len) != 0)
         return false;
@@ -272,79 +264,77 @@ static void store_members(lua_State *L, int table)
     lua_settop(L, table);
 }
 
-/* A table in the place that was kept for it below what has gathered; once. */
-static void make_table(lua_State *L, int table, int items, int members)
+/* A table in the place that was kept for it below what has gathered; once. Returns true. */
+static bool make_table(lua_State *L, int table, int items, int members)
 {
-    if (lua_istable(L, table))
-        return;
-    lua_createtable(L, items, members);
-    lua_replace(L, table);
+    if (!lua_istable(L, table)) {
+        lua_createtable(L, items, members);
+        lua_replace(L, table);
+    }
+    return true;
 }
 
-static bool read_list(struct reader *r)
+/* Makes room when enough has gathered; how many items that were. */
+static lua_Integer store_gathered_items(lua_State *L, int table, lua_Integer count)
 {
-    lua_State *L = r->L;
-    int table = lua_gettop(L) + 1;
-    lua_Integer count = 0;
-    lua_pushnil(L);
-    skip_blanks(r);
-    if (!take(r, ']')) {
-        do {
-            if (lua_gettop(L) - table == GATHERED) {
-                make_table(L, table, GATHERED, 0);
-                store_items(L, table, count);
-                count += GATHERED;
-            }
-            if (!read_value(r))
-                return false;
-            skip_blanks(r);
-        } while (take(r, ','));
-        if (!take(r, ']'))
-            return false;
-    }
-    make_table(L, table, lua_gettop(L) - table, 0);
+    if (lua_gettop(L) - table < GATHERED)
+        return 0;
+    make_table(L, table, GATHERED, 0);
     store_items(L, table, count);
-    lua_pushvalue(L, r->metatable);
-    lua_setmetatable(L, table);
-    return true;
+    return GATHERED;
 }
 
-static bool read_member(struct reader *r)
+static bool read_items(struct json_reader *r, int table)
 {
-    skip_blanks(r);
-    if (!take(r, '"') || !read_string(r, true))
-        return false;
-    skip_blanks(r);
-    if (!take(r, ':') || !read_value(r))
-        return false;
-    skip_blanks(r);
-    return true;
-}
-
-static bool read_object(struct reader *r)
-{
-    lua_State *L = r->L;
-    int table = lua_gettop(L) + 1;
-    lua_pushnil(L);
-    skip_blanks(r);
-    if (!take(r, '}')) {
-        do {
-            if (lua_gettop(L) - table == 2 * GATHERED) {
-                make_table(L, table, 0, GATHERED);
-                store_members(L, table);
-            }
-            if (!read_member(r))
-                return false;
-        } while (take(r, ','));
-        if (!take(r, '}'))
+    lua_Integer count = 0;
+    if (json_reader_take(r, ']'))
+        return make_table(r->L, table, 0, 0);
+    do {
+        count += store_gathered_items(r->L, table, count);
+        if (!json_reader_value(r))
             return false;
-    }
-    make_table(L, table, 0, (lua_gettop(L) - table) / 2);
-    store_members(L, table);
+    } while (json_reader_take(r, ','));
+    make_table(r->L, table, lua_gettop(r->L) - table, 0);
+    store_items(r->L, table, count);
+    return take(r, ']');
+}
+
+static bool read_list(struct json_reader *r)
+{
+    int table = lua_gettop(r->L) + 1;
+    lua_pushnil(r->L);
+    if (!read_items(r, table))
+        return false;
+    lua_pushvalue(r->L, r->metatable);
+    lua_setmetatable(r->L, table);
     return true;
 }
 
-static bool read_nested(struct reader *r, char bracket)
+static void store_gathered_members(lua_State *L, int table)
+{
+    if (lua_gettop(L) - table < 2 * GATHERED)
+        return;
+    make_table(L, table, 0, GATHERED);
+    store_members(L, table);
+}
+
+static bool read_object(struct json_reader *r)
+{
+    int table = lua_gettop(r->L) + 1;
+    lua_pushnil(r->L);
+    if (json_reader_take(r, '}'))
+        return make_table(r->L, table, 0, 0);
+    do {
+        store_gathered_members(r->L, table);
+        if (!json_reader_name(r) || !json_reader_value(r))
+            return false;
+    } while (json_reader_take(r, ','));
+    make_table(r->L, table, 0, (lua_gettop(r->L) - table) / 2);
+    store_members(r->L, table);
+    return take(r, '}');
+}
+
+static bool read_nested(struct json_reader *r, char bracket)
 {
     if (r->depth == JSON_DEPTH_MAX)
         return false;
@@ -356,7 +346,7 @@ static bool read_nested(struct reader *r, char bracket)
 }
 
 /* Pushes one value, and anything when it returns false. */
-static bool read_value(struct reader *r)
+bool json_reader_value(struct json_reader *r)
 {
     budget_check_some(r->L, r->seen++);
     skip_blanks(r);
@@ -380,12 +370,35 @@ static bool read_value(struct reader *r)
     }
 }
 
+bool json_reader_take(struct json_reader *r, char c)
+{
+    skip_blanks(r);
+    return take(r, c);
+}
+
+bool json_reader_name(struct json_reader *r)
+{
+    return json_reader_take(r, '"') && read_string(r, true) && json_reader_take(r, ':');
+}
+
+bool json_reader_end(struct json_reader *r)
+{
+    skip_blanks(r);
+    return r->p == r->end;
+}
+
+bool json_reader_begin(struct json_reader *r, lua_State *L, struct bytes text, int metatable)
+{
+    *r = (struct json_reader){.L = L, .p = text.data, .end = text.data + text.len, .metatable = metatable};
+    luaL_checkstack(L, STACK_ROOM, "JSON");
+    return text.len <= TEXT_MAX;
+}
+
 bool json_read(lua_State *L, struct bytes text, int metatable)
 {
-    struct reader r = {.L = L, .p = text.data, .end = text.data + text.len, .metatable = metatable};
+    struct json_reader r;
     int top = lua_gettop(L);
-    luaL_checkstack(L, STACK_ROOM, "JSON");
-    if (text.len <= TEXT_MAX && read_value(&r) && (skip_blanks(&r), r.p == r.end))
+    if (json_reader_begin(&r, L, text, metatable) && json_reader_value(&r) && json_reader_end(&r))
         return true;
     lua_settop(L, top);
     return false;

@@ -151,6 +151,7 @@ void native_push(lua_State *L, struct native *n)
         lua_pushlightuserdata(L, n);
         luaL_setfuncs(L, all[i], 1);
     }
+    native_open_event(L, n);
     native_open_write(L, n);
 }
 

@@ -79,6 +79,7 @@ extern const struct luaL_Reg native_emit_functions[];    /* native_emit.c: deliv
 extern const struct luaL_Reg native_code_functions[];    /* native_code.c: loading and running Lua */
 extern const struct luaL_Reg native_flow_functions[];    /* native_flow.c: runs, their steps, events waited for */
 extern const struct luaL_Reg native_console_functions[]; /* native_console.c: lines of a console */
+void native_open_event(lua_State *L, struct native *n);  /* native_event.c: envelopes */
 void native_open_write(lua_State *L, struct native *n);  /* native_write.c: the writing of templates */
 int native_l_log(lua_State *L);                          /* native_log.c */
 

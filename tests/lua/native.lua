@@ -39,6 +39,7 @@ function module.new(options)
   for _, list in ipairs { "emitted", "failed", "events", "logged", "runs", "keys", "steps", "shown", "waited" } do n[list] = {} end
   for name, f in pairs(real) do n[name] = f end
   n.where, n.head, n.protected, n.patient = where, real.json_encode, protected, protected
+  function n.prepare(head) return head end
   function n.secret(name) return (options.secrets or {})[name] == true end
   function n.env(name) return (options.env or {})[name] end
   function n.log(level, message, fields) n.logged[#n.logged + 1] = { level = level, message = message, fields = fields } end

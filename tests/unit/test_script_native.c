@@ -720,6 +720,60 @@ static void dots_in_a_path_may_be(void **state)
     buf_fini(&s.request);
 }
 
+static int emit_with(const char *head, const char *url, const char *headers, struct seen *s)
+{
+    char script[1024];
+    snprintf(script, sizeof script,
+             "local head, url, headers = " HEAD ", %s, %s\nlocal made = %s\n"
+             "function event() native.emit('w', 'i', made, url, headers, '{}') return true end",
+             url, headers, head);
+    struct generation *g = load(script);
+    int rc = run_event(g, "{}", s);
+    generation_unref(g);
+    return rc;
+}
+
+#define SIGNED_URL   "{'https://h/?t=', {secret = 'T', encoding = 'url'}, '&x=1'}"
+#define SOME_HEADERS "{'A', 'b', 'C', {'Bearer ', {secret = 'S', encoding = 'raw'}}, 'D', ''}"
+
+static void a_prepared_request_is_the_same(void **state)
+{
+    static const char *const prepared[] = {
+        "native.prepare(head, nil, headers, {})",  "native.prepare(head, nil, headers, {2, 4, 6})",
+        "native.prepare(head, nil, headers, {4})", "native.prepare(head, url, headers, {})",
+        "native.prepare(head, url, headers, {2})", "native.prepare(head, url, headers, {6, 4})",
+    };
+    struct seen whole = {.events = 0}, s = {.events = 0};
+    (void)state;
+    assert_int_equal(emit_with("head", SIGNED_URL, SOME_HEADERS, &whole), 0);
+    for (size_t i = 0; i < sizeof prepared / sizeof *prepared; i++) {
+        assert_int_equal(emit_with(prepared[i], SIGNED_URL, SOME_HEADERS, &s), 0);
+        assert_true(bytes_equal(buf_view(&s.request), buf_view(&whole.request)));
+    }
+    assert_int_equal(emit_with("native.prepare(head, url, headers, {})", "'https://h/'", "{}", &s), 0);
+    assert_int_equal(emit_with("head", "'https://h/'", "{}", &whole), 0);
+    assert_true(bytes_equal(buf_view(&s.request), buf_view(&whole.request)));
+    buf_fini(&whole.request);
+    buf_fini(&s.request);
+}
+
+static void a_mistake_in_what_is_prepared_is_of_each_delivery(void **state)
+{
+    static const char *const cases[][3] = {
+        {"'https://h/a b'", "{}", "the URL has a space"},
+        {"'https://h/a/%2E.'", "{}", "'.' or '..' for a segment"},
+        {"'/'", "{'A', 'b', 'A b', 'x'}", "a header's name"},
+        {"'/'", "{'A', 'x\\r\\nB: y', 'B', 'c'}", "the value of the header 'A' has a line break"},
+    };
+    struct seen s = {.events = 0};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(emit_with("native.prepare(head, url, headers, {})", cases[i][0], cases[i][1], &s), -1);
+        assert_non_null(strstr(e.message, cases[i][2]));
+    }
+    assert_int_equal(s.deliveries, 0);
+}
+
 /* The C side of a judgement: what boot says in words becomes numbers. */
 static void a_judgement_is_read(void **state)
 {
@@ -812,6 +866,8 @@ int main(void)
         cmocka_unit_test(an_id_serves_one_delivery),
         cmocka_unit_test(what_http_cannot_carry_is_refused),
         cmocka_unit_test(dots_in_a_path_may_be),
+        cmocka_unit_test(a_prepared_request_is_the_same),
+        cmocka_unit_test(a_mistake_in_what_is_prepared_is_of_each_delivery),
         cmocka_unit_test(a_judgement_is_read),
         cmocka_unit_test(a_head_is_checked),
     };
