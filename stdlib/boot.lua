@@ -23,7 +23,7 @@ local view = require "stdlib.view"
 local boot = {}
 
 local decode, is_array, read_event = native.json_decode, native.json_is_array, native.read_event
-local protected, render = native.protected, request.render
+local protected, straight, render = native.protected, native.straight, request.render
 
 local integrations, webhooks, flows = {}, {}, {}         -- sorted by name
 local by_name, by_event = {}, {}                         -- system name -> webhook; event -> webhooks
@@ -117,7 +117,8 @@ end
 
 -- Renders and emits one delivery; false: the data may have been changed by a function of the script.
 local function deliver(r, data)
-  local ok, why = protected(send, r, data, native.new_id(r.name))
+  local guard = r.loops and protected or straight
+  local ok, why = guard(send, r, data, native.new_id(r.name))
   if not ok then native.emit_failed(r.name, r.integration, message_of(why, r)) end
   return not r.may_change
 end
@@ -188,6 +189,7 @@ end
 
 -- An event: a delivery for each webhook that is `on` it, a run for each flow, and what those who wait for it know it by.
 function boot.event(raw)
+  native.unhook() -- what may run long is in C, or protected
   local data, name, id = read(raw)
   if not data then return nil, 400, name end
   native.on_event(name, id)

@@ -79,9 +79,10 @@ local function own_segments(whole)
   return segs
 end
 
--- What a part of the request uses: the id; functions of scripts, which may change the data.
+-- What a part of the request uses: the id; loops; functions of scripts, which may change the data.
 local function note_use(r, compiled)
   r.has_key = r.has_key or compiled.has_key
+  r.loops = r.loops or compiled.loops
   r.may_change = r.may_change or compiled.custom
 end
 
@@ -169,7 +170,7 @@ local function compile_body(r, whole)
   if value == nil then return end
   r.has_body = true
   if type(value) == "function" then
-    r.body_call, r.may_change = value, true
+    r.body_call, r.loops, r.may_change = value, true, true
     return
   end
   local compiled

@@ -42,10 +42,16 @@ static void describe(struct budget *b, const char *place)
 
 static void on_count(lua_State *L, lua_Debug *ar);
 
+/* 0: no hook. */
 static void set_hook(lua_State *L, int every)
 {
     if (lua_gethookcount(L) != every)
-        lua_sethook(L, on_count, LUA_MASKCOUNT, every);
+        lua_sethook(L, on_count, every == 0 ? 0 : LUA_MASKCOUNT, every);
+}
+
+static int usual_hook(const struct budget *b)
+{
+    return b->straight ? 0 : EVERY;
 }
 
 static bool is_spent(struct budget *b)
@@ -111,7 +117,7 @@ void budget_check(lua_State *L)
     }
     if (b->over || b->refused || is_spent(b))
         budget_raise(L);
-    set_hook(L, EVERY); /* it may be 1 still */
+    set_hook(L, usual_hook(b)); /* it may be 1 still */
 }
 
 /* Inside a sort, or whatever else is C, it cannot be stopped: there the budget is the bound. */
@@ -166,13 +172,23 @@ void budget_open(lua_State *L, struct budget *b)
     set_hook(L, EVERY);
 }
 
-void budget_begin(lua_State *L, int64_t limit_ms, struct budget *outer)
+void budget_begin(lua_State *L, int64_t limit_ms, bool straight, struct budget *outer)
 {
     struct budget *b = budget_of(L);
     *outer = *b;
     b->limit_ms = limit_ms;
+    b->straight = straight;
     b->start_ns = -1;
     b->over = b->refused = false;
+    set_hook(L, usual_hook(b));
+}
+
+void budget_unhook(lua_State *L)
+{
+    struct budget *b = budget_of(L);
+    b->straight = true;
+    if (!b->over)
+        set_hook(L, 0);
 }
 
 bool budget_end(lua_State *L, const struct budget *outer, char message[256])
@@ -184,12 +200,12 @@ bool budget_end(lua_State *L, const struct budget *outer, char message[256])
     if (over)
         memcpy(message, b->message, sizeof b->message);
     b->limit_ms = outer->limit_ms;
+    b->straight = outer->straight;
     b->over = outer->over;
     b->refused = outer->refused;
     b->start_ns = -1;
     if (outer->over)
         memcpy(b->message, outer->message, sizeof b->message);
-    else
-        set_hook(L, EVERY);
+    set_hook(L, outer->over ? 1 : usual_hook(b));
     return over;
 }

@@ -1,4 +1,5 @@
 /* native: loading and running Lua. */
+#include "script/budget.h"
 #include "script/load.h"
 #include "script/native.h"
 #include "script/state.h"
@@ -114,12 +115,15 @@ static int l_compile(lua_State *L)
     return 1;
 }
 
+/* budget_ms 0: of code that needs no hook. */
 static int run_protected(lua_State *L, int64_t budget_ms)
 {
     struct native *n = native_self(L);
     size_t mark = n->text.len;
     luaL_checkany(L, 1);
-    bool good = state_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, budget_ms) == LUA_OK;
+    int nargs = lua_gettop(L) - 1;
+    bool good = (budget_ms == 0 ? state_pcall_straight(L, nargs, LUA_MULTRET)
+                                : state_pcall(L, nargs, LUA_MULTRET, budget_ms)) == LUA_OK;
     if (n->text.len > mark)
         n->text.len = mark; /* what a template that failed had written */
     luaL_checkstack(L, 1, NULL);
@@ -139,6 +143,18 @@ static int l_patient(lua_State *L)
     return run_protected(L, 8 * STATE_RENDER_MS);
 }
 
+/* The same as protected(), for what has no loop in Lua. */
+static int l_straight(lua_State *L)
+{
+    return run_protected(L, 0);
+}
+
+static int l_unhook(lua_State *L)
+{
+    budget_unhook(L);
+    return 0;
+}
+
 /* call_plain(f, ...): f's first result. Across this call nothing can yield. */
 static int l_call_plain(lua_State *L)
 {
@@ -147,6 +163,8 @@ static int l_call_plain(lua_State *L)
     return 1;
 }
 
-const struct luaL_Reg native_code_functions[] = {
-    {"readfile", l_readfile},   {"where", l_where},     {"closure", l_closure},       {"compile", l_compile},
-    {"protected", l_protected}, {"patient", l_patient}, {"call_plain", l_call_plain}, {NULL, NULL}};
+const struct luaL_Reg native_code_functions[] = {{"readfile", l_readfile},     {"where", l_where},
+                                                 {"closure", l_closure},       {"compile", l_compile},
+                                                 {"protected", l_protected},   {"patient", l_patient},
+                                                 {"straight", l_straight},     {"unhook", l_unhook},
+                                                 {"call_plain", l_call_plain}, {NULL, NULL}};

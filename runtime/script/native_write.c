@@ -4,11 +4,13 @@
  *
  * A mark is the length of the buffer where a rendering begins: renderings may nest, in one piece each.
  */
+#include "script/budget.h"
 #include "script/native.h"
 #include "script/state.h"
 
 #include "core/json_write.h"
 
+#include <ctype.h>
 #include <string.h>
 
 enum { TEXT_MAX = 64 << 20, KEEP_MAX = 1 << 20, UP_RUN = 1, UP_FAIL, UP_ENCODE, UP_COUNT = UP_ENCODE };
@@ -259,6 +261,38 @@ static int l_object(lua_State *L)
     return 1;
 }
 
+static bool is_other_case(struct bytes a, struct bytes b)
+{
+    for (size_t i = 0; i < a.len; i++)
+        if (tolower((unsigned char)a.data[i]) != tolower((unsigned char)b.data[i]))
+            return false;
+    return true;
+}
+
+/* other_case(t, name) */
+static int l_other_case(lua_State *L)
+{
+    struct bytes wanted = native_check_bytes(L, 2), found = {NULL, 0};
+    size_t seen = 0;
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 2);
+    lua_pushnil(L); /* the one found: its value */
+    for (lua_pushnil(L); lua_next(L, 1) != 0; lua_pop(L, 1)) {
+        budget_check_some(L, seen++);
+        if (lua_type(L, -2) != LUA_TSTRING)
+            return 0;
+        struct bytes key = native_string_at(L, -2);
+        if (key.len != wanted.len || !is_other_case(key, wanted) ||
+            (found.data != NULL && bytes_compare(found, key) < 0))
+            continue;
+        found = key;
+        lua_pushvalue(L, -1);
+        lua_replace(L, 3);
+    }
+    lua_settop(L, 3);
+    return 1;
+}
+
 /* --- writers --------------------------------------------------------------------------------------------------- */
 
 /* The item at the top: a text, or {place}. */
@@ -309,6 +343,8 @@ void native_open_write(lua_State *L, struct native *n)
     lua_setfield(L, -2, "writer");
     lua_pushcfunction(L, l_object);
     lua_setfield(L, -2, "object");
+    lua_pushcfunction(L, l_other_case);
+    lua_setfield(L, -2, "other_case");
     static const struct luaL_Reg functions[] = {{"mark", l_mark}, {"take", l_take}, {NULL, NULL}};
     lua_pushlightuserdata(L, n);
     luaL_setfuncs(L, functions, 1);

@@ -167,14 +167,14 @@ static void explain(lua_State *L, int status, bool over, const char *message)
     }
 }
 
-int state_pcall(lua_State *L, int nargs, int nresults, int64_t budget_ms)
+static int pcall_within(lua_State *L, int nargs, int nresults, int64_t budget_ms, bool straight)
 {
     struct budget outer;
     char message[256];
     int handler = lua_gettop(L) - nargs;
     lua_pushcfunction(L, trace_handler);
     lua_insert(L, handler);
-    budget_begin(L, budget_ms, &outer);
+    budget_begin(L, budget_ms, straight, &outer);
     int status = lua_pcall(L, nargs, nresults, handler);
     bool over = budget_end(L, &outer, message);
     lua_remove(L, handler);
@@ -183,6 +183,16 @@ int state_pcall(lua_State *L, int nargs, int nresults, int64_t budget_ms)
     if (over && status == LUA_ERRMEM)
         status = LUA_ERRRUN; /* there is memory; it was refused for the time it would have taken */
     return status;
+}
+
+int state_pcall(lua_State *L, int nargs, int nresults, int64_t budget_ms)
+{
+    return pcall_within(L, nargs, nresults, budget_ms, false);
+}
+
+int state_pcall_straight(lua_State *L, int nargs, int nresults)
+{
+    return pcall_within(L, nargs, nresults, STATE_RENDER_MS, true);
 }
 
 struct run {

@@ -60,5 +60,7 @@ int state_error(lua_State *L, int index, enum err_domain domain, int code, struc
  * was raised.
  */
 int state_pcall(lua_State *L, int nargs, int nresults, int64_t budget_ms);
+/* The same within STATE_RENDER_MS, after budget_unhook(). */
+int state_pcall_straight(lua_State *L, int nargs, int nresults);
 
 #endif

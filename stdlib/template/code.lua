@@ -380,6 +380,7 @@ end
 -- object.name(constants): a function of the data, or one of the language that gets the object first.
 local function method(c, node)
   local parts = {}
+  c.loops = true
   for i = 2, #node.args do
     local arg = node.args[i]
     local _, is_constant = constant(arg)
@@ -403,6 +404,7 @@ local function call(c, node)
     return "nil"
   end
   if entry.custom then c.custom = true end
+  if not entry.straight then c.loops = true end
   if entry.lazy == "raw" then
     report(c, node, "'raw' can only be the last filter of an output")
     return "nil"

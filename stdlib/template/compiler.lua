@@ -168,7 +168,7 @@ end
 
 local function loop(c, node)
   flush(c)
-  c.dynamic, c.buffered = true, true
+  c.dynamic, c.buffered, c.loops = true, true, true
   local l, n, i, v = fresh(c, "l"), fresh(c, "n"), fresh(c, "i"), fresh(c, "v")
   line(c, "do local %s = %s; local %s = #%s", l, code.list(c, node.e), n, l)
   line(c, "for %s = 1, %s do local %s = %s[%s]", i, n, v, l, i)
@@ -320,7 +320,7 @@ local function chunk_of(text)
 end
 
 -- Compiles a block: {static = text} or {render = function(data, id)}; both with `has_key` (it uses the transactional id),
--- `custom` (it calls functions of scripts) and `slots` (the result is pieces). `report(origin, at, message)` hears of each
+-- `custom` (it calls functions of scripts), `loops` (how long it runs depends on the data) and `slots` (the result is pieces). `report(origin, at, message)` hears of each
 -- mistake. `options.methods`: the data may hold functions; `shown`: people see the result, which can have no secret.
 function compiler.compile(nodes, json, report, options)
   local set_names, calculated = look_at_sets(nodes)
@@ -332,7 +332,7 @@ function compiler.compile(nodes, json, report, options)
     root = root, frame = root, set_names = set_names, was_set = {}, calculated = calculated,
   }
   block(c, nodes)
-  local compiled = { has_key = c.has_key or false, custom = c.custom or false, slots = #c.slots > 0 }
+  local compiled = { has_key = c.has_key or false, custom = c.custom or false, slots = #c.slots > 0, loops = c.loops or false }
   compiled.static = static_result(c)
   if compiled.static then return compiled end
   local chunk, why = chunk_of(source(c))

@@ -34,5 +34,5 @@ return {
   part("getMonth", 2),
   part("getDay", 3),
   { name = "toUnixTimeStamp", args = { "date" }, result = "number", call = date.unix },
-  { name = "now", args = {}, result = "string", call = now },
+  { name = "now", args = {}, straight = true, result = "string", call = now },
 }

@@ -1,7 +1,7 @@
 -- functions: the functions of the template language, by name. An entry: `name`; `args`, the types of its arguments (see
 -- arguments.lua), the last for all that follow when `rest`; `min`, the least number (else all); `result`, what comes out,
--- where that is known; `call`, which gets the values, `placed`: behind the place for messages. `lazy` ones are the
--- compiler's own.
+-- where that is known; `call`, which gets the values, `placed`: behind the place for messages. `straight`: it has no loop in
+-- Lua that the data could make long. `lazy` ones are the compiler's own.
 
 local concat, format, ipairs, lower, sort, unpack = table.concat, string.format, ipairs, string.lower, table.sort, table.unpack
 

@@ -41,7 +41,7 @@ local function table_rows(list, size)
 end
 
 return {
-  { name = "count", args = { "list" }, result = "number", call = function(list) return #list end },
+  { name = "count", args = { "list" }, straight = true, result = "number", call = function(list) return #list end },
   { name = "join", args = { "list", "text" }, result = "string", placed = true, call = join },
   { name = "tableRows", args = { "list", "size" }, result = "list", call = table_rows },
 }

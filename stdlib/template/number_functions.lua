@@ -24,8 +24,8 @@ local plain = decimal.compile ""
 local FORMS = { "number", "text", "text", "text" }
 
 return {
-  { name = "floor", args = { "number" }, result = "number", call = floor },
-  { name = "ceiling", args = { "number" }, result = "number", call = ceil },
+  { name = "floor", args = { "number" }, straight = true, result = "number", call = floor },
+  { name = "ceiling", args = { "number" }, straight = true, result = "number", call = ceil },
   { name = "forms", args = FORMS, result = "string", call = function(n, ...) return forms(whole_of(n), ...) end },
   { name = "appendForms", args = FORMS, result = "string",
     call = function(n, ...) return decimal.write(n, plain) .. " " .. forms(whole_of(n), ...) end },

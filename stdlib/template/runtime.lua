@@ -2,12 +2,13 @@
 -- place of an expression, its node (expression.lua), for the message when it cannot be had.
 
 local abs, floor, math_type, tointeger = math.abs, math.floor, math.type, math.tointeger
-local error, find, format, gsub, lower, next, sub, tonumber =
-  error, string.find, string.format, string.gsub, string.lower, next, string.sub, tonumber
+local error, find, format, gsub, next, sub, tonumber =
+  error, string.find, string.format, string.gsub, next, string.sub, tonumber
 local type = type
 
 local native = require "stdlib.native"
-local null, is_array, same_letters = native.json_null, native.json_is_array, native.same_letters
+local null, is_array, other_case, same_letters =
+  native.json_null, native.json_is_array, native.other_case, native.same_letters
 
 local call_plain = native.call_plain
 
@@ -51,21 +52,11 @@ function runtime.expected(p, v, what)
 end
 local expected = runtime.expected
 
--- A field whose name differs in case; the first in order when several do.
-local function search(o, name)
-  local wanted, hit = lower(name), nil
-  for key in next, o do
-    if type(key) ~= "string" then return nil end
-    if #key == #wanted and lower(key) == wanted and (not hit or key < hit) then hit = key end
-  end
-  return hit and o[hit]
-end
-
 -- Of a table that has no exact `name`: the field in another case. Also for what is `false`.
 function runtime.field(o, name)
   local v = o[name]
   if v ~= nil then return v end
-  return search(o, name)
+  return other_case(o, name)
 end
 local field = runtime.field
 
@@ -76,7 +67,7 @@ local empty = runtime.empty
 -- The object that is the field `name` of `o` in another case; else what has no fields.
 function runtime.other_object(o, name)
   local v = o[name]
-  if v == nil then v = search(o, name) end
+  if v == nil then v = other_case(o, name) end
   return type(v) == "table" and v or empty
 end
 

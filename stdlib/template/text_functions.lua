@@ -102,7 +102,7 @@ local function hmac(s, key, form)
 end
 
 local function of_text(name, call)
-  return { name = name, args = { "text" }, result = "string", call = call }
+  return { name = name, args = { "text" }, result = "string", straight = true, call = call }
 end
 
 local function json(v)
@@ -113,7 +113,7 @@ end
 return {
   of_text("toUpper", upper),
   of_text("toLower", native.lower),
-  of_text("capitalize", capitalize),
+  { name = "capitalize", args = { "text" }, result = "string", call = capitalize },
   of_text("capitalizeAllWords", native.title),
   of_text("trim", trim),
   of_text("urlEncode", native.percent_encode),
@@ -123,18 +123,18 @@ return {
   of_text("sha512", hash "sha512"),
   of_text("toBase64", native.base64),
   of_text("toHexadecimal", hex),
-  { name = "hmacSha256", args = { "text", "text", "mac_form" }, min = 2, result = "string", call = hmac },
-  { name = "isEmpty", args = { "maybe" }, result = "boolean", call = is_empty },
-  { name = "replaceIfEmpty", args = { "maybe", "maybe" }, call = replace_if_empty },
-  { name = "default", args = { "maybe", "maybe" }, lazy = "default" },
-  { name = "if", args = { "maybe", "maybe", "maybe" }, lazy = "if" },
-  { name = "length", args = { "text_or_list" }, result = "number", call = length },
+  { name = "hmacSha256", args = { "text", "text", "mac_form" }, straight = true, min = 2, result = "string", call = hmac },
+  { name = "isEmpty", args = { "maybe" }, straight = true, result = "boolean", call = is_empty },
+  { name = "replaceIfEmpty", args = { "maybe", "maybe" }, straight = true, call = replace_if_empty },
+  { name = "default", args = { "maybe", "maybe" }, straight = true, lazy = "default" },
+  { name = "if", args = { "maybe", "maybe", "maybe" }, straight = true, lazy = "if" },
+  { name = "length", args = { "text_or_list" }, straight = true, result = "number", call = length },
   { name = "substring", args = { "text", "position", "count" }, min = 2, result = "string", call = substring },
   { name = "truncate", args = { "text", "limit" }, result = "string", call = truncate },
   { name = "chooseRandomText", args = { "text" }, rest = true, result = "string", call = choose },
   { name = "replace", args = { "text", "filled", "text" }, result = "string", call = replace },
   { name = "split", args = { "text", "filled" }, result = "list", call = split },
-  { name = "json", args = { "maybe" }, result = "string", call = json },
-  { name = "raw", args = { "maybe" }, lazy = "raw" },
-  { name = "uuid", args = {}, result = "string", call = function() return deterministic.uuid() end },
+  { name = "json", args = { "maybe" }, straight = true, result = "string", call = json },
+  { name = "raw", args = { "maybe" }, straight = true, lazy = "raw" },
+  { name = "uuid", args = {}, straight = true, result = "string", call = function() return deterministic.uuid() end },
 }

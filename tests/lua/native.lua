@@ -38,7 +38,7 @@ function module.new(options)
   local n = { ids = 0, time = 1700000000000 }
   for _, list in ipairs { "emitted", "failed", "events", "logged", "runs", "keys", "steps", "shown", "waited" } do n[list] = {} end
   for name, f in pairs(real) do n[name] = f end
-  n.where, n.head, n.protected, n.patient = where, real.json_encode, protected, protected
+  n.where, n.head, n.protected, n.patient, n.straight = where, real.json_encode, protected, protected, protected
   function n.prepare(head) return head end
   function n.secret(name) return (options.secrets or {})[name] == true end
   function n.env(name) return (options.env or {})[name] end
