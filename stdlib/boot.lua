@@ -22,8 +22,10 @@ local view = require "stdlib.view"
 
 local boot = {}
 
-local decode, is_array, read_event = native.json_decode, native.json_is_array, native.read_event
-local protected, straight, render = native.protected, native.straight, request.render
+local decode, is_array = native.json_decode, native.json_is_array
+local emit, forms, new_id, on_event, protected, read_event, straight, unhook = native.emit, native.forms, native.new_id,
+  native.on_event, native.protected, native.read_event, native.straight, native.unhook
+local render = request.render
 
 local integrations, webhooks, flows = {}, {}, {}         -- sorted by name
 local by_name, by_event = {}, {}                         -- system name -> webhook; event -> webhooks
@@ -112,13 +114,13 @@ local function message_of(e, r)
 end
 
 local function send(r, data, id)
-  native.emit(r.name, r.integration, render(r, data, id))
+  emit(r.name, r.integration, render(r, data, id))
 end
 
 -- Renders and emits one delivery; false: the data may have been changed by a function of the script.
 local function deliver(r, data)
   local guard = r.loops and protected or straight
-  local ok, why = guard(send, r, data, native.new_id(r.name))
+  local ok, why = guard(send, r, data, new_id(r.name))
   if not ok then native.emit_failed(r.name, r.integration, message_of(why, r)) end
   return not r.may_change
 end
@@ -189,18 +191,18 @@ end
 
 -- An event: a delivery for each webhook that is `on` it, a run for each flow, and what those who wait for it know it by.
 function boot.event(raw)
-  native.unhook() -- what may run long is in C, or protected
+  unhook() -- what may run long is in C, or protected
   local data, name, id = read(raw)
   if not data then return nil, 400, name end
-  native.on_event(name, id)
+  on_event(name, id)
   local clean, list = true, by_event[name]
   for i = 1, list and #list or 0 do
     if not clean then data = read(raw) end
     clean = deliver(list[i], data)
   end
-  local begun, lines = flows_by_event[name], native.forms(name)
+  local begun, lines = flows_by_event[name], forms(name)
   if not clean and (begun or lines) then data = read(raw) end
-  for _, f in ipairs(begun or {}) do start(f, data, raw) end
+  for i = 1, begun and #begun or 0 do start(begun[i], data, raw) end
   if lines then flow.announce(name, data, lines) end
   return true
 end

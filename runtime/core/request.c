@@ -283,6 +283,13 @@ static int damaged(struct err *e)
     return err_set(e, ERR_STORE, 0, "a stored request is damaged, or was written by a newer version");
 }
 
+uint8_t request_flags(struct bytes stored)
+{
+    struct reader r = reader_of(stored);
+    uint8_t format = get_u8(&r), flags = get_u8(&r);
+    return format == FORMAT ? flags : 0;
+}
+
 int request_options_read(struct request_options *o, struct bytes stored, struct err *e)
 {
     struct reader r = reader_of(stored);

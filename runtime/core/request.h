@@ -94,6 +94,8 @@ struct request_view {
 
 /* 0, or -1: the bytes are damaged or of a format this version does not know. Every length is checked. */
 int request_view_read(struct request_view *v, struct bytes stored, struct err *e);
+/* Its flags, or none when the first bytes are damaged already. */
+uint8_t request_flags(struct bytes stored);
 /* The options alone, cheaply. */
 int request_options_read(struct request_options *o, struct bytes stored, struct err *e);
 

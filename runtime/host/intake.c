@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { NAMES_MAX = 2 * 255 /* bytes of an event's name and key */, FEW = 8 };
+
 /* One event or call on its way into the store. */
 struct admission {
     struct store_accept accept;
@@ -20,7 +22,8 @@ struct admission {
     struct bytes *keys;    /* allocated, each */
     size_t key_cap;
     bool no_memory;
-    char *text; /* key, name and envelope of the event; the envelope of a restart */
+    size_t names; /* bytes of room for them */
+    char text[];  /* the envelope, and room for name and key of the event */
 };
 
 static void run_fini(struct store_run *r)
@@ -39,7 +42,6 @@ static void admission_free(struct admission *a)
         free((char *)a->keys[i].data);
     free(a->runs);
     free(a->keys);
-    free(a->text);
     buf_fini(&a->accept.first_ids);
     buf_fini(&a->accept.first_runs);
     buf_fini(&a->accept.woken);
@@ -127,28 +129,24 @@ static void on_key(void *ud, struct bytes key)
         a->no_memory = true;
 }
 
-/* The event's texts are copied behind the envelope, which stands in a->text already. */
+/* The texts stand in the envelope too, and never shorter: there is room for them behind it. */
 static void on_event(void *ud, const struct event_head *h)
 {
     struct admission *a = ud;
     size_t body_len = a->event.body.len;
-    char *text = realloc(a->text, body_len + h->name.len + h->key.len + 1);
-    if (text == NULL) {
+    if (h->name.len + h->key.len > a->names) {
         a->no_memory = true;
         return;
     }
-    memcpy(text + body_len, h->name.data, h->name.len);
+    char *name = a->text + body_len, *key = name + h->name.len;
+    memcpy(name, h->name.data, h->name.len);
     if (h->key.len > 0)
-        memcpy(text + body_len + h->name.len, h->key.data, h->key.len);
-    a->text = text;
-    a->event = (struct store_event){
-        .seq = env_new_seq(a->intake->env),
-        .id = env_new_id(a->intake->env),
-        .name = {text + body_len, h->name.len},
-        .key = {text + body_len + h->name.len, h->key.len},
-        .body = {text, body_len},
-        .received_ms = a->outbox.now_ms,
-    };
+        memcpy(key, h->key.data, h->key.len);
+    a->event.seq = env_new_seq(a->intake->env);
+    a->event.id = env_new_id(a->intake->env);
+    a->event.name = (struct bytes){name, h->name.len};
+    a->event.key = (struct bytes){key, h->key.len};
+    a->event.received_ms = a->outbox.now_ms;
     a->outbox.event_seq = a->event.seq;
     a->accept.event = &a->event;
 }
@@ -178,33 +176,42 @@ static void tell_duplicate(struct admission *a)
     a->done(a->ud, &r, NULL);
 }
 
+/* Of its deliveries, and their seqs, then of its runs. */
+static void put_ids(const struct admission *a, struct uuid *ids, int64_t *seqs)
+{
+    size_t count = a->outbox.count;
+    for (size_t i = 0; i < count; i++) {
+        ids[i] = a->outbox.rows[i].id;
+        seqs[i] = a->outbox.rows[i].seq;
+    }
+    for (size_t i = 0; i < a->accept.run_count; i++)
+        ids[count + i] = a->runs[i].id;
+}
+
 static int tell_accepted(struct admission *a)
 {
-    size_t count = a->outbox.count, run_count = a->accept.run_count;
-    struct uuid *ids = calloc(count + run_count + 1, sizeof *ids);
-    int64_t *seqs = calloc(count + 1, sizeof *seqs);
-    int rc = -1;
-    if (ids != NULL && seqs != NULL) {
-        for (size_t i = 0; i < count; i++) {
-            ids[i] = a->outbox.rows[i].id;
-            seqs[i] = a->outbox.rows[i].seq;
-        }
-        for (size_t i = 0; i < run_count; i++)
-            ids[count + i] = a->runs[i].id;
-        struct intake_result r = {.event = a->event.id,
-                                  .ids = ids,
-                                  .seqs = seqs,
-                                  .count = count,
-                                  .runs = ids + count,
-                                  .run_count = run_count,
-                                  .run_state = run_count > 0 ? a->runs[0].state : RUN_READY,
-                                  .woken = a->accept.woken.len / sizeof(struct store_woken)};
-        a->done(a->ud, &r, NULL);
-        rc = 0;
+    size_t count = a->outbox.count, run_count = a->accept.run_count, all = count + run_count;
+    struct uuid few_ids[FEW], *ids = few_ids;
+    int64_t few_seqs[FEW], *seqs = few_seqs;
+    if (all > FEW) {
+        ids = calloc(all, sizeof *ids + sizeof *seqs);
+        if (ids == NULL)
+            return -1;
+        seqs = (int64_t *)(ids + all);
     }
-    free(ids);
-    free(seqs);
-    return rc;
+    put_ids(a, ids, seqs);
+    struct intake_result r = {.event = a->event.id,
+                              .ids = ids,
+                              .seqs = seqs,
+                              .count = count,
+                              .runs = ids + count,
+                              .run_count = run_count,
+                              .run_state = run_count > 0 ? a->runs[0].state : RUN_READY,
+                              .woken = a->accept.woken.len / sizeof(struct store_woken)};
+    a->done(a->ud, &r, NULL);
+    if (ids != few_ids)
+        free(ids);
+    return 0;
 }
 
 static void wake_runs(struct admission *a)
@@ -253,28 +260,20 @@ static void on_committed(struct store_write *w, const struct err *failure)
 
 /* --- the ways in ------------------------------------------------------------------------------------------------ */
 
-static struct admission *admission_new(struct intake *in, intake_done *done, void *ud)
+/* `envelope`: it is copied; empty for none. */
+static struct admission *admission_new(struct intake *in, struct bytes envelope, intake_done *done, void *ud)
 {
-    struct admission *a = calloc(1, sizeof *a);
+    size_t names = envelope.len < NAMES_MAX ? envelope.len : NAMES_MAX;
+    struct admission *a = malloc(sizeof *a + envelope.len + names);
     if (a == NULL)
         return NULL;
-    a->intake = in;
-    a->done = done;
-    a->ud = ud;
-    outbox_init(&a->outbox, in->dispatch);
-    a->accept.base = (struct store_write){.kind = STORE_ACCEPT, .done = on_committed};
-    return a;
-}
-
-static int take_envelope(struct admission *a, struct bytes envelope, struct err *e)
-{
-    a->text = malloc(envelope.len + 1);
-    if (a->text == NULL)
-        return err_memory(e);
+    *a = (struct admission){.intake = in, .done = done, .ud = ud, .names = names};
     if (envelope.len > 0)
         memcpy(a->text, envelope.data, envelope.len);
     a->event.body = (struct bytes){a->text, envelope.len};
-    return 0;
+    outbox_init(&a->outbox, in->dispatch);
+    a->accept.base = (struct store_write){.kind = STORE_ACCEPT, .done = on_committed};
+    return a;
 }
 
 static int submit(struct admission *a, int rc, struct err *e)
@@ -301,18 +300,16 @@ static struct render_sink sink_of(struct admission *a)
 
 int intake_event(struct intake *in, struct bytes envelope, intake_done *done, void *ud, struct err *e)
 {
-    struct admission *a = admission_new(in, done, ud);
+    struct admission *a = admission_new(in, envelope, done, ud);
     if (a == NULL)
         return err_memory(e);
-    if (take_envelope(a, envelope, e) != 0)
-        return submit(a, -1, e);
     struct render_sink sink = sink_of(a);
     return submit(a, generation_event(in->scripts->current, envelope, &sink, e), e);
 }
 
 int intake_call(struct intake *in, const char *webhook, struct bytes data, intake_done *done, void *ud, struct err *e)
 {
-    struct admission *a = admission_new(in, done, ud);
+    struct admission *a = admission_new(in, (struct bytes){0}, done, ud);
     if (a == NULL)
         return err_memory(e);
     struct render_sink sink = sink_of(a);
@@ -322,11 +319,9 @@ int intake_call(struct intake *in, const char *webhook, struct bytes data, intak
 int intake_restart(struct intake *in, const struct store_run *old, const struct uuid *as, intake_done *done, void *ud,
                    struct err *e)
 {
-    struct admission *a = admission_new(in, done, ud);
+    struct admission *a = admission_new(in, old->input, done, ud);
     if (a == NULL)
         return err_memory(e);
-    if (take_envelope(a, old->input, e) != 0)
-        return submit(a, -1, e);
     a->event.seq = old->event_seq;
     a->event.id = old->event_id;
     a->as = as;

@@ -7,21 +7,19 @@
 
 struct live *live_new(const struct uuid *id, int64_t seq, struct bytes webhook, struct bytes request)
 {
-    struct live *l = calloc(1, sizeof *l + webhook.len + request.len);
+    struct live *l = malloc(sizeof *l + webhook.len + request.len);
     if (l == NULL)
         return NULL;
-    l->id = *id;
-    l->seq = seq;
+    *l = (struct live){.id = *id, .seq = seq};
     if (webhook.len > 0)
         memcpy(l->text, webhook.data, webhook.len);
     if (request.len > 0)
         memcpy(l->text + webhook.len, request.data, request.len);
     l->webhook = (struct bytes){l->text, webhook.len};
     l->request = (struct bytes){l->text + webhook.len, request.len};
-    struct request_options options;
-    bool readable = request_options_read(&options, l->request, NULL) == 0;
-    l->has_key = readable && (options.flags & REQUEST_HAS_KEY) != 0;
-    l->judged = readable && (options.flags & REQUEST_JUDGED) != 0;
+    uint8_t flags = request_flags(l->request);
+    l->has_key = (flags & REQUEST_HAS_KEY) != 0;
+    l->judged = (flags & REQUEST_JUDGED) != 0;
     return l;
 }
 

@@ -11,29 +11,27 @@ void outbox_init(struct outbox *o, struct dispatch *d)
 void outbox_fini(struct outbox *o)
 {
     for (size_t i = 0; i < o->count; i++) {
-        live_free(o->lives[i]);
-        if (o->lives[i] == NULL)
+        live_free(o->ways[i].live);
+        if (o->ways[i].live == NULL)
             free((char *)o->rows[i].webhook.data);
     }
     free(o->rows);
-    free(o->lives);
-    free(o->lanes);
 }
 
 static int grow(struct outbox *o)
 {
     size_t cap = o->cap == 0 ? 2 : o->cap * 2;
-    struct store_delivery *rows = realloc(o->rows, cap * sizeof *rows);
-    if (rows != NULL)
-        o->rows = rows;
-    struct live **lives = realloc(o->lives, cap * sizeof(struct live *));
-    if (lives != NULL)
-        o->lives = lives;
-    struct lane **lanes = realloc(o->lanes, cap * sizeof(struct lane *));
-    if (lanes != NULL)
-        o->lanes = lanes;
-    if (rows == NULL || lives == NULL || lanes == NULL)
+    struct store_delivery *rows = malloc(cap * (sizeof *rows + sizeof *o->ways));
+    if (rows == NULL)
         return -1;
+    struct outbox_way *ways = (struct outbox_way *)(rows + cap);
+    if (o->count > 0) {
+        memcpy(rows, o->rows, o->count * sizeof *rows);
+        memcpy(ways, o->ways, o->count * sizeof *ways);
+    }
+    free(o->rows);
+    o->rows = rows;
+    o->ways = ways;
     o->cap = cap;
     return 0;
 }
@@ -53,7 +51,7 @@ static int add_failed(struct outbox *o, struct store_delivery *row, const struct
     row->state = DELIVERY_FAILED;
     row->error = ATTEMPT_RENDER;
     row->finished_ms = o->now_ms;
-    o->lives[o->count] = NULL;
+    o->ways[o->count].live = NULL;
     return 0;
 }
 
@@ -68,7 +66,7 @@ static int add_queued(struct outbox *o, struct store_delivery *row, const struct
     row->webhook = l->webhook;
     row->request = l->request;
     row->state = DELIVERY_QUEUED;
-    o->lives[o->count] = l;
+    o->ways[o->count].live = l;
     return 0;
 }
 
@@ -86,7 +84,7 @@ int outbox_add(struct outbox *o, const struct rendered *r)
         .created_ms = o->now_ms,
         .integration = bytes_of(lane->name),
     };
-    o->lanes[o->count] = lane;
+    o->ways[o->count].lane = lane;
     if ((r->error != NULL ? add_failed(o, row, r) : add_queued(o, row, r)) != 0)
         return -1;
     o->count++;
@@ -98,7 +96,7 @@ static void tell_failed(struct outbox *o, size_t i)
     struct env *env = o->dispatch->env;
     env->counters.render_errors++;
     env->counters.failed++;
-    log_line(env->log, LOG_ERROR, "delivery.failed", LOG_STR("integration", o->lanes[i]->name),
+    log_line(env->log, LOG_ERROR, "delivery.failed", LOG_STR("integration", o->ways[i].lane->name),
              LOG_BYTES("webhook", o->rows[i].webhook), LOG_UUID("delivery", &o->rows[i].id),
              LOG_STR("error", attempt_error_name(ATTEMPT_RENDER)), LOG_BYTES("message", o->rows[i].message));
 }
@@ -107,7 +105,7 @@ void outbox_offer(struct outbox *o)
 {
     o->dispatch->env->counters.deliveries += o->count;
     for (size_t i = 0; i < o->count; i++) {
-        struct live *l = o->lives[i];
+        struct live *l = o->ways[i].live;
         if (l == NULL) {
             tell_failed(o, i);
             free((char *)o->rows[i].webhook.data);
@@ -115,7 +113,7 @@ void outbox_offer(struct outbox *o)
         }
         l->step = o->rows[i].step;
         /* From here it is the lane's; the row's texts, in the same memory, are needed no more. */
-        lane_offer(o->lanes[i], l);
+        lane_offer(o->ways[i].lane, l);
     }
     o->count = 0;
 }

@@ -8,6 +8,11 @@
 #include "host/dispatch.h"
 #include "script/generation.h"
 
+struct outbox_way {
+    struct live *live; /* NULL for one that failed to render */
+    struct lane *lane;
+};
+
 struct outbox {
     struct dispatch *dispatch;
     int64_t now_ms;    /* they are accepted at */
@@ -15,8 +20,7 @@ struct outbox {
     int64_t run;       /* … by this run, … */
     int64_t script;    /* … under these scripts; 0: none */
     struct store_delivery *rows;
-    struct live **lives; /* NULL for one that failed to render */
-    struct lane **lanes;
+    struct outbox_way *ways; /* of each row; in the same memory */
     size_t count, cap;
 };
 

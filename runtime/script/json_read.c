@@ -25,8 +25,10 @@ enum {
 
 static void skip_blanks(struct json_reader *r)
 {
-    while (r->p < r->end && (*r->p == ' ' || *r->p == '\t' || *r->p == '\n' || *r->p == '\r'))
-        r->p++;
+    const char *p = r->p;
+    while (p < r->end && (unsigned char)*p <= ' ' && (*p == ' ' || *p == '\t' || *p == '\n' || *p == '\r'))
+        p++;
+    r->p = p;
 }
 
 /* Whether that character is next; it is taken then. */
@@ -50,12 +52,17 @@ static bool holds_special(uint64_t eight)
     return (found & EACH(0x80)) != 0;
 }
 
+static bool is_plain(char c)
+{
+    return (signed char)c >= 0x20 && c != '"' && c != '\\'; /* what is no ASCII is negative */
+}
+
 static const char *skip_plain(const char *p, const char *end)
 {
     uint64_t eight;
     while (end - p >= (ptrdiff_t)sizeof eight && (memcpy(&eight, p, sizeof eight), !holds_special(eight)))
         p += sizeof eight;
-    while (p < end && *p != '"' && *p != '\\' && (unsigned char)*p >= 0x20 && (unsigned char)*p < 0x80)
+    while (p < end && is_plain(*p))
         p++;
     return p;
 }
@@ -144,11 +151,12 @@ static __attribute__((noinline)) bool push_unescaped(lua_State *L, struct bytes 
     return stop != NULL;
 }
 
-/* Behind the first quote. `name`: of a member, which can have no NUL. */
-static bool read_string(struct json_reader *r, bool name)
+/* What stands between the quotes, behind the first: *escaped tells that it has escapes. False: it is no string. */
+static bool scan_string(struct json_reader *r, struct bytes *text, bool *escaped)
 {
-    struct bytes text = {r->p, 0};
-    bool ascii = true, escaped = false;
+    bool ascii = true;
+    *escaped = false;
+    text->data = r->p;
     for (;; r->p++) {
         r->p = skip_plain(r->p, r->end);
         if (r->p == r->end || (unsigned char)*r->p < 0x20)
@@ -157,11 +165,19 @@ static bool read_string(struct json_reader *r, bool name)
             break;
         if ((unsigned char)*r->p >= 0x80)
             ascii = false;
-        else if (escaped = true, ++r->p == r->end)
+        else if (*escaped = true, ++r->p == r->end)
             return false;
     }
-    text.len = (size_t)(r->p++ - text.data);
-    if (!ascii && utf8_valid_prefix(text) != text.len)
+    text->len = (size_t)(r->p++ - text->data);
+    return ascii || utf8_valid_prefix(*text) == text->len;
+}
+
+/* `name`: of a member, which can have no NUL. */
+static bool read_string(struct json_reader *r, bool name)
+{
+    struct bytes text;
+    bool escaped;
+    if (!scan_string(r, &text, &escaped))
         return false;
     if (!escaped) {
         lua_pushlstring(r->L, text.data, text.len);
@@ -310,6 +326,11 @@ static bool read_list(struct json_reader *r)
     return true;
 }
 
+static bool read_name(struct json_reader *r)
+{
+    return json_reader_take(r, '"') && read_string(r, true) && json_reader_take(r, ':');
+}
+
 static void store_gathered_members(lua_State *L, int table)
 {
     if (lua_gettop(L) - table < 2 * GATHERED)
@@ -326,7 +347,7 @@ static bool read_object(struct json_reader *r)
         return make_table(r->L, table, 0, 0);
     do {
         store_gathered_members(r->L, table);
-        if (!json_reader_name(r) || !json_reader_value(r))
+        if (!read_name(r) || !json_reader_value(r))
             return false;
     } while (json_reader_take(r, ','));
     make_table(r->L, table, 0, (lua_gettop(r->L) - table) / 2);
@@ -376,9 +397,10 @@ bool json_reader_take(struct json_reader *r, char c)
     return take(r, c);
 }
 
-bool json_reader_name(struct json_reader *r)
+bool json_reader_name(struct json_reader *r, struct bytes *name)
 {
-    return json_reader_take(r, '"') && read_string(r, true) && json_reader_take(r, ':');
+    bool escaped;
+    return json_reader_take(r, '"') && scan_string(r, name, &escaped) && !escaped && json_reader_take(r, ':');
 }
 
 bool json_reader_end(struct json_reader *r)

@@ -23,8 +23,8 @@ struct json_reader {
 bool json_reader_begin(struct json_reader *r, lua_State *L, struct bytes text, int metatable);
 bool json_reader_take(struct json_reader *r, char c);
 bool json_reader_value(struct json_reader *r);
-/* The name of a member, pushed, and the colon behind it. */
-bool json_reader_name(struct json_reader *r);
+/* The name of a member, a view into the text, and the colon behind it; false of one with an escape. */
+bool json_reader_name(struct json_reader *r, struct bytes *name);
 bool json_reader_end(struct json_reader *r);
 
 #endif

@@ -19,14 +19,14 @@ static int place_of(struct bytes name)
 
 static bool read_members(lua_State *L, struct json_reader *r)
 {
+    struct bytes name;
     do {
-        if (!json_reader_name(r))
+        if (!json_reader_name(r, &name))
             return false;
-        int place = place_of(native_string_at(L, -1));
+        int place = place_of(name);
         if (place == 0 || !json_reader_value(r))
             return false;
         lua_replace(L, place);
-        lua_settop(L, ID);
     } while (json_reader_take(r, ','));
     return true;
 }
