@@ -7,7 +7,6 @@
 
 #include "script/json.h"
 
-#include "core/utf8.h"
 #include "script/budget.h"
 
 #include <lauxlib.h>
@@ -20,7 +19,8 @@ enum {
     GATHERED = 32,      /* on the stack before a table is made, so that most get their size at once */
     STACK_ROOM = 2 * GATHERED + 8,
     REAL_MAX = 63,
-    DIGITS_MAX = 19, /* 64 bits hold any of them */
+    DIGITS_MAX = 19,   /* 64 bits hold any of them */
+    EXACT_DIGITS = 15, /* a double holds any of them */
 };
 
 static void skip_blanks(struct json_reader *r)
@@ -40,155 +40,6 @@ static bool take(struct json_reader *r, char c)
     return true;
 }
 
-/* --- strings --------------------------------------------------------------------------------------------------- */
-
-#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
-
-/* Whether one of eight bytes is a quote, a backslash, a control character or no ASCII. */
-static bool holds_special(uint64_t eight)
-{
-    uint64_t quote = eight ^ EACH('"'), backslash = eight ^ EACH('\\');
-    uint64_t found = ((quote - EACH(1)) & ~quote) | ((backslash - EACH(1)) & ~backslash) | (eight - EACH(0x20)) | eight;
-    return (found & EACH(0x80)) != 0;
-}
-
-static bool is_plain(char c)
-{
-    return (signed char)c >= 0x20 && c != '"' && c != '\\'; /* what is no ASCII is negative */
-}
-
-static const char *skip_plain(const char *p, const char *end)
-{
-    uint64_t eight;
-    while (end - p >= (ptrdiff_t)sizeof eight && (memcpy(&eight, p, sizeof eight), !holds_special(eight)))
-        p += sizeof eight;
-    while (p < end && is_plain(*p))
-        p++;
-    return p;
-}
-
-/* Four hexadecimal digits; -1: they are none. */
-static int32_t read_unit(const char *p, const char *end)
-{
-    int32_t unit = 0;
-    if (end - p < 4)
-        return -1;
-    for (int i = 0; i < 4; i++) {
-        int digit = hex_digit(p[i]);
-        if (digit < 0)
-            return -1;
-        unit = unit << 4 | digit;
-    }
-    return unit;
-}
-
-/* What stands behind "\u" at *p, which is moved behind it; -1: no character. */
-static int32_t read_code_point(const char **p, const char *end)
-{
-    int32_t high = read_unit(*p, end), low;
-    if (high < 0 || (high & 0xFC00) == 0xDC00)
-        return -1;
-    *p += 4;
-    if ((high & 0xFC00) != 0xD800)
-        return high;
-    if (end - *p < 6 || (*p)[0] != '\\' || (*p)[1] != 'u' || (low = read_unit(*p + 2, end)) < 0 ||
-        (low & 0xFC00) != 0xDC00)
-        return -1;
-    *p += 6;
-    return 0x10000 + ((high & 0x3FF) << 10 | (low & 0x3FF));
-}
-
-static char *put_code_point(char *out, uint32_t c)
-{
-    if (c < 0x80) {
-        *out++ = (char)c;
-        return out;
-    }
-    int more = c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
-    static const unsigned lead[] = {0, 0xC0, 0xE0, 0xF0};
-    *out++ = (char)(lead[more] | c >> (6 * more));
-    while (more-- > 0)
-        *out++ = (char)(0x80 | (c >> (6 * more) & 0x3F));
-    return out;
-}
-
-/* The character that an escape of one letter means; 0: none. */
-static char unescaped(char c)
-{
-    static const char letters[] = "\"\\/bfnrt", meant[] = "\"\\/\b\f\n\r\t";
-    const char *at = c == '\0' ? NULL : strchr(letters, c);
-    return at == NULL ? '\0' : meant[at - letters];
-}
-
-/* The text between two quotes without its escapes, into as much room; NULL: an escape that is none. */
-static char *unescape(char *out, const char *p, const char *end)
-{
-    while (p < end) {
-        const char *backslash = memchr(p, '\\', (size_t)(end - p));
-        size_t len = (size_t)((backslash == NULL ? end : backslash) - p);
-        memcpy(out, p, len);
-        out += len;
-        if (backslash == NULL)
-            break;
-        p = backslash + 2;
-        if (backslash[1] == 'u') {
-            int32_t c = read_code_point(&p, end);
-            if (c < 0)
-                return NULL;
-            out = put_code_point(out, (uint32_t)c);
-        } else if ((*out++ = unescaped(backslash[1])) == '\0')
-            return NULL;
-    }
-    return out;
-}
-
-/* Kept out of the way of those who call themselves: the buffer is large. */
-static __attribute__((noinline)) bool push_unescaped(lua_State *L, struct bytes text)
-{
-    luaL_Buffer b;
-    char *start = luaL_buffinitsize(L, &b, text.len), *stop = unescape(start, text.data, text.data + text.len);
-    luaL_pushresultsize(&b, stop == NULL ? 0 : (size_t)(stop - start));
-    return stop != NULL;
-}
-
-/* What stands between the quotes, behind the first: *escaped tells that it has escapes. False: it is no string. */
-static bool scan_string(struct json_reader *r, struct bytes *text, bool *escaped)
-{
-    bool ascii = true;
-    *escaped = false;
-    text->data = r->p;
-    for (;; r->p++) {
-        r->p = skip_plain(r->p, r->end);
-        if (r->p == r->end || (unsigned char)*r->p < 0x20)
-            return false;
-        if (*r->p == '"')
-            break;
-        if ((unsigned char)*r->p >= 0x80)
-            ascii = false;
-        else if (*escaped = true, ++r->p == r->end)
-            return false;
-    }
-    text->len = (size_t)(r->p++ - text->data);
-    return ascii || utf8_valid_prefix(*text) == text->len;
-}
-
-/* `name`: of a member, which can have no NUL. */
-static bool read_string(struct json_reader *r, bool name)
-{
-    struct bytes text;
-    bool escaped;
-    if (!scan_string(r, &text, &escaped))
-        return false;
-    if (!escaped) {
-        lua_pushlstring(r->L, text.data, text.len);
-        return true;
-    }
-    if (!push_unescaped(r->L, text))
-        return false;
-    text.data = lua_tolstring(r->L, -1, &text.len);
-    return !name || memchr(text.data, '\0', text.len) == NULL;
-}
-
 /* --- numbers and words ----------------------------------------------------------------------------------------- */
 
 static bool is_digit(const struct json_reader *r)
@@ -206,18 +57,27 @@ static bool skip_digits(struct json_reader *r)
     return true;
 }
 
-/* The rest of a number with a fraction or an exponent, or both. */
-static bool read_real(struct json_reader *r, const char *start)
+/* A number as it is written: `value` is that of its digits, without sign and point. */
+struct number {
+    const char *start;
+    bool negative;
+    uint64_t value;
+    ptrdiff_t digits, behind_point;
+};
+
+static void read_digits(struct json_reader *r, struct number *n)
+{
+    const char *start = r->p;
+    uint64_t value = n->value;
+    for (; is_digit(r); r->p++)
+        value = value * 10 + (uint64_t)(*r->p - '0');
+    n->value = value;
+    n->digits += r->p - start;
+}
+
+static bool push_text_as_real(struct json_reader *r, const char *start)
 {
     char text[REAL_MAX + 1];
-    if (take(r, '.') && !skip_digits(r))
-        return false;
-    if (take(r, 'e') || take(r, 'E')) {
-        if (!take(r, '+'))
-            take(r, '-');
-        if (!skip_digits(r))
-            return false;
-    }
     size_t len = (size_t)(r->p - start);
     if (len > REAL_MAX)
         return false;
@@ -228,22 +88,44 @@ static bool read_real(struct json_reader *r, const char *start)
     return isfinite(n);
 }
 
+/* The rest of a number with a fraction or an exponent, or both. A few digits are exact in a double, as such a power of
+ * ten is, and one division rounds once, as strtod() does. */
+static bool read_real(struct json_reader *r, struct number *n)
+{
+    static const double tens[EXACT_DIGITS + 1] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                                  1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+    if (take(r, '.')) {
+        ptrdiff_t before = n->digits;
+        read_digits(r, n);
+        n->behind_point = n->digits - before;
+        if (n->behind_point == 0)
+            return false;
+    }
+    if (take(r, 'e') || take(r, 'E')) {
+        if (!take(r, '+'))
+            take(r, '-');
+        return skip_digits(r) && push_text_as_real(r, n->start);
+    }
+    if (n->digits > EXACT_DIGITS)
+        return push_text_as_real(r, n->start);
+    double value = (double)n->value / tens[n->behind_point];
+    lua_pushnumber(r->L, n->negative ? -value : value);
+    return true;
+}
+
 static bool read_number(struct json_reader *r)
 {
-    const char *start = r->p;
-    uint64_t n = 0;
-    bool negative = take(r, '-');
+    struct number n = {.start = r->p};
+    n.negative = take(r, '-');
     const char *digits = r->p;
-    for (; is_digit(r); r->p++)
-        n = n * 10 + (uint64_t)(*r->p - '0');
-    ptrdiff_t count = r->p - digits;
-    if (count == 0 || (count > 1 && *digits == '0'))
+    read_digits(r, &n);
+    if (n.digits == 0 || (n.digits > 1 && *digits == '0'))
         return false;
     if (r->p < r->end && (*r->p == '.' || *r->p == 'e' || *r->p == 'E'))
-        return read_real(r, start);
-    if (count > DIGITS_MAX || n > (uint64_t)INT64_MAX + negative)
+        return read_real(r, &n);
+    if (n.digits > DIGITS_MAX || n.value > (uint64_t)INT64_MAX + n.negative)
         return false;
-    lua_pushinteger(r->L, (lua_Integer)(negative ? 0 - n : n));
+    lua_pushinteger(r->L, (lua_Integer)(n.negative ? 0 - n.value : n.value));
     return true;
 }
 
@@ -328,7 +210,7 @@ static bool read_list(struct json_reader *r)
 
 static bool read_name(struct json_reader *r)
 {
-    return json_reader_take(r, '"') && read_string(r, true) && json_reader_take(r, ':');
+    return json_reader_take(r, '"') && json_reader_string(r, true) && json_reader_take(r, ':');
 }
 
 static void store_gathered_members(lua_State *L, int table)
@@ -376,7 +258,7 @@ bool json_reader_value(struct json_reader *r)
     switch (*r->p) {
     case '"':
         r->p++;
-        return read_string(r, false);
+        return json_reader_string(r, false);
     case '{':
     case '[':
         return read_nested(r, *r->p++);
@@ -400,7 +282,7 @@ bool json_reader_take(struct json_reader *r, char c)
 bool json_reader_name(struct json_reader *r, struct bytes *name)
 {
     bool escaped;
-    return json_reader_take(r, '"') && scan_string(r, name, &escaped) && !escaped && json_reader_take(r, ':');
+    return json_reader_take(r, '"') && json_reader_scan(r, name, &escaped) && !escaped && json_reader_take(r, ':');
 }
 
 bool json_reader_end(struct json_reader *r)

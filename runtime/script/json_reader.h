@@ -27,4 +27,9 @@ bool json_reader_value(struct json_reader *r);
 bool json_reader_name(struct json_reader *r, struct bytes *name);
 bool json_reader_end(struct json_reader *r);
 
+/* For json_read.c. What stands between the quotes, behind the first; *escaped: there are escapes in it. */
+bool json_reader_scan(struct json_reader *r, struct bytes *text, bool *escaped);
+/* The same, pushed as a value. `name`: of a member, which can have no NUL. */
+bool json_reader_string(struct json_reader *r, bool name);
+
 #endif
