@@ -117,10 +117,15 @@ local function send(r, data, id)
   emit(r.name, r.integration, render(r, data, id))
 end
 
--- Renders and emits one delivery; false: the data may have been changed by a function of the script.
-local function deliver(r, data)
+-- Renders and emits one delivery: true, or false and why not.
+local function try(r, data)
   local guard = r.loops and protected or straight
-  local ok, why = guard(send, r, data, new_id(r.name))
+  return guard(send, r, data, new_id(r.name))
+end
+
+-- The same for one of an event; false: the data may have been changed by a function of the script.
+local function deliver(r, data)
+  local ok, why = try(r, data)
   if not ok then native.emit_failed(r.name, r.integration, message_of(why, r)) end
   return not r.may_change
 end
@@ -241,9 +246,10 @@ end
 
 -- One delivery of one webhook.
 function boot.call(name, raw)
+  unhook() -- as above
   local r, data, why = prepare(name, raw)
   if not r then return nil, data, why end
-  local ok, bad = protected(send, r, data, native.new_id(r.name))
+  local ok, bad = try(r, data)
   if not ok then return nil, 422, message_of(bad, r) end
   return true
 end

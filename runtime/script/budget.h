@@ -5,8 +5,8 @@
  * long (library.h, json.h). Past the limit every further instruction raises, so that no pcall in a script can go on.
  * Who looks at the clock also looks whether the watchdog of the loop (core/pulse.h) wants to know the line, and tells
  * it. The CPU clock costs a system call: it is read when a coarse clock, which costs none, has moved on since the last
- * time, so that the many short renderings do not pay for it. The hook itself costs Lua half of its speed: code that has
- * no loop, and calls none in Lua, goes without it.
+ * time, so that the many short renderings do not pay for it. The hook itself costs more than what it counts: code whose
+ * loops in Lua look at the clock themselves (templates: stdlib/template/compiler.lua) goes without it.
  */
 #ifndef ANZOL_SCRIPT_BUDGET_H
 #define ANZOL_SCRIPT_BUDGET_H
@@ -19,7 +19,7 @@ struct budget {
     int64_t limit_ms; /* 0: none */
     int64_t start_ns; /* of the thread's CPU clock; -1: not read yet */
     int64_t tick;     /* of the coarse clock, when the CPU clock was read last */
-    bool straight;    /* no hook: what runs has no loop */
+    bool straight;    /* no hook: what runs looks at the clock itself */
     bool over;
     bool refused;      /* over, and as yet only told by budget_refuses() */
     lua_State *sliced; /* the coroutine that may be stopped in between; NULL: none */
@@ -32,8 +32,8 @@ struct budget {
 void budget_open(lua_State *L, struct budget *b);
 /* Starts a span with its own limit; `outer` keeps the one that was running. */
 void budget_begin(lua_State *L, int64_t limit_ms, bool straight, struct budget *outer);
-/* From here to the end of the span there is no loop in Lua, but for those of a few turns: nothing counts instructions.
- * `straight` says so of a whole span. */
+/* From here to the end of the span nothing counts instructions: there is no loop in Lua, but for those that look at the
+ * clock and those of a few turns. `straight` says so of a whole span. */
 void budget_unhook(lua_State *L);
 /* Ends it. True when it went over; then `message` (256 bytes) says so. The outer span starts afresh. */
 bool budget_end(lua_State *L, const struct budget *outer, char message[256]);

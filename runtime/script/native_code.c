@@ -143,7 +143,7 @@ static int l_patient(lua_State *L)
     return run_protected(L, 8 * STATE_RENDER_MS);
 }
 
-/* The same as protected(), for what has no loop in Lua. */
+/* The same as protected(), for what looks at the clock itself. */
 static int l_straight(lua_State *L)
 {
     return run_protected(L, 0);

@@ -28,7 +28,8 @@ struct op {
 /* A userdata: what one call writes. */
 struct run {
     struct buf *out;
-    int number; /* of the template's runs */
+    int number;   /* of the template's runs */
+    size_t calls; /* so far */
     size_t op_count;
     struct op ops[];
 };
@@ -200,9 +201,10 @@ static void refuse(lua_State *L, const struct run *run, const struct op *op, int
 
 static struct buf *write_run(lua_State *L)
 {
-    const struct run *run = lua_touserdata(L, lua_upvalueindex(UP_RUN));
+    struct run *run = lua_touserdata(L, lua_upvalueindex(UP_RUN));
     struct buf *b = run->out;
     int value = 0;
+    budget_check_some(L, run->calls++); /* it may be in a loop that no hook looks at */
     for (const struct op *op = run->ops, *end = op + run->op_count; op != end && b->len <= TEXT_MAX; op++)
         if (op->place == LITERAL)
             buf_append_bytes(b, op->literal);
@@ -249,6 +251,13 @@ static int l_take(lua_State *L)
     struct buf *b = text_of(L);
     luaL_argcheck(L, mark >= 0 && (size_t)mark <= b->len, 1, "no mark of the text");
     return take(L, b, (size_t)mark);
+}
+
+/* look(): whether the time is up. */
+static int l_look(lua_State *L)
+{
+    budget_check(L);
+    return 0;
 }
 
 /* object(v): v when it is a table, else false; cheaper than type(). */
@@ -343,6 +352,8 @@ void native_open_write(lua_State *L, struct native *n)
     lua_setfield(L, -2, "writer");
     lua_pushcfunction(L, l_object);
     lua_setfield(L, -2, "object");
+    lua_pushcfunction(L, l_look);
+    lua_setfield(L, -2, "look");
     lua_pushcfunction(L, l_other_case);
     lua_setfield(L, -2, "other_case");
     static const struct luaL_Reg functions[] = {{"mark", l_mark}, {"take", l_take}, {NULL, NULL}};

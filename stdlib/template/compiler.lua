@@ -166,15 +166,24 @@ local function variable(c, node)
   if code.reserved(node.key) then code.report(c, node, "'%s' cannot be a variable", node.var) end
 end
 
+-- Whether each turn of a loop writes: who writes looks at the clock, too.
+local function writes(nodes)
+  for _, node in ipairs(nodes) do
+    if node.k == "out" or node.k == "between" or node.k == "text" and node.s ~= "" then return true end
+  end
+  return false
+end
+
 local function loop(c, node)
   flush(c)
-  c.dynamic, c.buffered, c.loops = true, true, true
+  c.dynamic, c.buffered = true, true
   local l, n, i, v = fresh(c, "l"), fresh(c, "n"), fresh(c, "i"), fresh(c, "v")
   line(c, "do local %s = %s; local %s = #%s", l, code.list(c, node.e), n, l)
   line(c, "for %s = 1, %s do local %s = %s[%s]", i, n, v, l, i)
   local frame = scope.new(c.frame, { i = i, n = n })
   scope.declare(frame, node.key, v).element = true
   variable(c, node)
+  if not writes(node.body) then line(c, "B()") end
   in_frame(c, frame, node.body)
   line(c, "end end")
   scope.close(frame, node.key)
@@ -283,7 +292,7 @@ local function source(c)
     body[5] = #c.slots > 0 and code.helper(c, "R", "piece") .. "(o, T(m)) return o" or "return T(m)"
   end
   body[#body + 1] = "end"
-  return "local R, E, C, F, A, P, K, NULL, W, M, T, O = ...\n" .. concat(c.head, "\n") .. "\n" .. concat(body, "\n")
+  return "local R, E, C, F, A, P, K, NULL, W, M, T, O, B = ...\n" .. concat(c.head, "\n") .. "\n" .. concat(body, "\n")
 end
 
 local calls = setmetatable({}, { __index = function(_, key) return functions.find(key).call end })
@@ -320,8 +329,9 @@ local function chunk_of(text)
 end
 
 -- Compiles a block: {static = text} or {render = function(data, id)}; both with `has_key` (it uses the transactional id),
--- `custom` (it calls functions of scripts), `loops` (how long it runs depends on the data) and `slots` (the result is pieces). `report(origin, at, message)` hears of each
--- mistake. `options.methods`: the data may hold functions; `shown`: people see the result, which can have no secret.
+-- `custom` (it calls functions of scripts), `loops` (there are loops in Lua that do not look at the clock) and `slots` (the
+-- result is pieces). `report(origin, at, message)` hears of each mistake. `options.methods`: the data may hold functions;
+-- `shown`: people see the result, which can have no secret.
 function compiler.compile(nodes, json, report, options)
   local set_names, calculated = look_at_sets(nodes)
   local root = scope.new()
@@ -343,7 +353,7 @@ function compiler.compile(nodes, json, report, options)
     return compiled
   end
   compiled.render = chunk(runtime, escape, arguments, calls, c.constants, c.places, c.slots, runtime.null, writers(c),
-    native.mark, native.take, native.object)
+    native.mark, native.take, native.object, native.look)
   return compiled
 end
 

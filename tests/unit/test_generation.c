@@ -539,6 +539,39 @@ static void a_failed_rendering_stands_alone(void **state)
     generation_unref(g);
 }
 
+/* No hook counts the instructions of templates: their loops look at the clock. */
+static void a_template_that_loops_too_long_stands_alone(void **state)
+{
+    enum { ITEMS = 3000 };
+    static const char *const bodies[] = {"x", "@{ set z = c }", "@{ if c = a }${c}@{ end if }",
+                                         "@{ if c = a }@{ end if }"};
+    struct buf script, event;
+    (void)state;
+    buf_init(&script);
+    buf_init(&event);
+    buf_append_str(&script, "integration 's' { url = 'https://h.test/' }\n");
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++)
+        buf_printf(&script,
+                   "webhook 'loop%zu' { integration = 's', on = 'e', body = '@{ for a in L }@{ for b in L }"
+                   "@{ for c in L }%s@{ end for }@{ end for }@{ end for }' }\n",
+                   i, bodies[i]);
+    buf_append_str(&script, "webhook 'sound' { integration = 's', on = 'e', body = '${ L | count }' }\n");
+    buf_append_str(&event, "{\"name\":\"e\",\"data\":{\"L\":[0");
+    for (int i = 1; i < ITEMS; i++)
+        buf_printf(&event, ",%d", i);
+    buf_append_str(&event, "]}}");
+    struct generation *g = load(buf_cstr(&script));
+    assert_int_equal(run_event(g, buf_cstr(&event)), 0);
+    assert_int_equal(seen.count, 5);
+    for (int i = 0; i < 4; i++)
+        assert_non_null(strstr(seen.list[i].error, "': ran longer than 250 ms of CPU"));
+    struct request_view v = view_of(4);
+    assert_string_equal(part(v.body), "3000");
+    generation_unref(g);
+    buf_fini(&script);
+    buf_fini(&event);
+}
+
 static void a_generation_survives_its_failures(void **state)
 {
     (void)state;
@@ -706,6 +739,7 @@ int main(void)
         cmocka_unit_test(one_mistake_is_the_summary),
         cmocka_unit_test(an_endless_script_is_stopped),
         cmocka_unit_test(a_failed_rendering_stands_alone),
+        cmocka_unit_test(a_template_that_loops_too_long_stands_alone),
         cmocka_unit_test(a_generation_survives_its_failures),
         cmocka_unit_test(scripts_reach_nothing_dangerous),
         cmocka_unit_test(scripts_cannot_break_the_library),
