@@ -127,7 +127,7 @@ $(PRELOADS): $(BUILD)/%.so: tests/e2e/%.c
 
 # Lets each allocation fail once: see tests/alloc/README.md.
 $(BUILD)/alloc: $(wildcard tests/alloc/*.[ch]) $(LEAVING) tests/send_all.h $(BUILD)/libanzol.a
-	$(call say,cc  )$(CC) $(ALL_CFLAGS) -Itests -o $@ $(filter %.c %.a,$^) $(LIBS)
+	$(call say,cc  )$(CC) $(ALL_CFLAGS) -Itests -Wl,--wrap=slab_init -o $@ $(filter %.c %.a,$^) $(LIBS)
 
 -include $(OBJECTS:.o=.d) $(SIM:.o=.d) $(BUILD)/main.d $(UNIT:=.d)
 
