@@ -40,6 +40,17 @@ static bool dash_before(int byte)
     return byte == 4 || byte == 6 || byte == 8 || byte == 10;
 }
 
+void uuid_follow(struct uuid_source *s, const struct uuid *last)
+{
+    int64_t ms = 0;
+    for (int i = 0; i < 6; i++)
+        ms = ms << 8 | last->b[i];
+    if (last->b[6] >> 4 != 7 || ms < s->last_ms || ms == TIME_MAX)
+        return;
+    s->last_ms = ms;
+    s->counter = COUNTER_MAX; /* the next is one of the next millisecond */
+}
+
 static char *put_hex(char *out, const uint8_t *bytes, int count, char after)
 {
     static const char digits[] = "0123456789abcdef";

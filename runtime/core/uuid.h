@@ -20,6 +20,8 @@ struct uuid_source {
 
 /* `random` supplies the 62 random bits (taken from its low end) and, on a new millisecond, the counter's start. */
 struct uuid uuid_next(struct uuid_source *s, int64_t wall_ms, const uint8_t random[10]);
+/* From here on only ids above `last`, a version 7 UUID, however the clock stands. */
+void uuid_follow(struct uuid_source *s, const struct uuid *last);
 /* Lower-case 8-4-4-4-12 and a NUL. */
 void uuid_format(const struct uuid *u, char out[UUID_TEXT_SIZE]);
 /* 0, or -1 when `text` is not a UUID in the 36-character form (either case). */

@@ -209,6 +209,8 @@ static int start_store(struct host *h, const struct host_options *o, struct err 
     if (h->env.store == NULL)
         return -1;
     h->env.last_seq = store_last_seq(h->env.store);
+    struct uuid last = store_last_id(h->env.store);
+    uuid_follow(&h->env.ids, &last);
     return 0;
 }
 

@@ -26,6 +26,10 @@ static int prepare(struct apply *a, struct err *e)
 int apply_prepare(struct apply *a, struct sqlite *c, struct err *e)
 {
     a->c = c;
+    a->stale = true;
+    if (ids_prepare(&a->delivery_ids, c, e) != 0 || ids_prepare_add(&a->delivery_ids, c, e) != 0 ||
+        shelf_prepare(&a->shelf, c, e) != 0)
+        return -1;
     if (prepare(a, e) != 0 || apply_delivery_prepare(a, e) != 0 || apply_run_prepare(a, e) != 0)
         return -1;
     if (apply_wait_prepare(a, e) != 0 || apply_form_prepare(a, e) != 0 || apply_advance_prepare(a, e) != 0)
@@ -41,6 +45,27 @@ void apply_fini(struct apply *a)
     buf_fini(&a->result);
     buf_fini(&a->key);
     buf_fini(&a->place);
+}
+
+int apply_begin(struct apply *a)
+{
+    if (!a->stale)
+        return SQLITE_OK;
+    int rc = shelf_load(&a->shelf);
+    if (rc == SQLITE_OK)
+        rc = ids_load(&a->delivery_ids);
+    a->stale = rc != SQLITE_OK;
+    return rc;
+}
+
+int apply_end(struct apply *a, int64_t now_ns)
+{
+    return shelf_follow(&a->shelf, now_ns);
+}
+
+void apply_undone(struct apply *a)
+{
+    a->stale = true;
 }
 
 void apply_gone(struct store_write *w, const char *what, int64_t seq)

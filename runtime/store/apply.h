@@ -11,18 +11,22 @@
 #ifndef ANZOL_STORE_APPLY_H
 #define ANZOL_STORE_APPLY_H
 
-#include "store/sqlite.h"
+#include "store/ids.h"
+#include "store/shelf.h"
 #include "store/store.h"
 
 struct apply {
     struct sqlite *c;
+    struct ids delivery_ids;
+    struct shelf shelf;
+    bool stale;              /* what these two know of the database was rolled back */
     struct buf ids, run_ids; /* scratch: of an event's deliveries and runs, each in one piece */
     struct buf waits;        /* scratch: keys of steps */
     struct buf result;       /* scratch: of a wait */
     struct buf key, place;   /* scratch: of an event in a form */
     sqlite3_stmt *add_event, *find_event, *release_key;
     /* apply_delivery */
-    sqlite3_stmt *add_delivery, *add_delivery_again, *add_request, *update, *add_attempt;
+    sqlite3_stmt *add_fresh, *add_delivery, *add_delivery_again, *add_request, *succeed, *update, *add_attempt;
     /* apply_run */
     sqlite3_stmt *add_run, *add_input, *find_run, *key_taken, *first_of_key, *set_state, *wake_run;
     sqlite3_stmt *end_call, *find_step, *close_waits;
@@ -39,6 +43,11 @@ struct apply {
 /* Prepares the statements; they end with the connection. */
 int apply_prepare(struct apply *a, struct sqlite *c, struct err *e);
 void apply_fini(struct apply *a);
+/* At the beginning of a transaction, or when part of one was undone; and at its end. rc. */
+int apply_begin(struct apply *a);
+int apply_end(struct apply *a, int64_t now_ns);
+/* What has been applied since the beginning is not so. */
+void apply_undone(struct apply *a);
 /*
  * rc: SQLITE_OK, or why it failed, in which case the transaction may hold a part of it. Sets the write's results, and
  * the failure of one whose row is gone (which is no reason to stop). `now_ms`: the wall clock, for the age of

@@ -20,6 +20,7 @@ struct store {
     int lock_fd;
     /* The loop's alone. */
     int64_t last_seq;
+    struct uuid last_id; /* when it was opened */
     size_t pending, pending_bytes;
 
     pthread_mutex_t mutex; /* guards what follows, up to the threads */

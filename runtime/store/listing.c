@@ -3,6 +3,7 @@
 #include "store/page.h"
 #include "store/row_run.h"
 #include "store/schema.h"
+#include "store/shelf.h"
 
 #define FROM     "SELECT " SCHEMA_ROW " FROM deliveries d "
 #define PAGE     "d.seq < ?1 AND d.seq >= ?2 ORDER BY d.seq DESC"
@@ -10,22 +11,25 @@
 #define RUN_PAGE "r.seq < ?1 AND r.seq >= ?2 ORDER BY r.seq DESC"
 
 /*
- * The lowest queued delivery: the first of each integration, found by stepping through the index from one integration
- * to the next. It ends a search for queued ones at once when there are none.
+ * From where on deliveries may be queued: the first of each integration that is on its shelf, found by stepping through
+ * the index from one integration to the next, or the mark above which they are on none. A search for queued ones ends
+ * there.
  */
 static const char FIRST_QUEUED[] =
     "WITH RECURSIVE names(name) AS ("
     "  SELECT min(integration) FROM deliveries WHERE " SCHEMA_PENDING "  UNION ALL"
     "  SELECT (SELECT min(integration) FROM deliveries WHERE " SCHEMA_PENDING " AND integration > name) FROM names"
     "  WHERE name IS NOT NULL) "
-    "SELECT min((SELECT min(seq) FROM deliveries WHERE " SCHEMA_PENDING
-    "  AND state = 0 AND due_ms = 0 AND integration = name)) FROM names WHERE name IS NOT NULL";
+    "SELECT min(seq) FROM ("
+    "  SELECT (SELECT min(seq) FROM deliveries WHERE " SCHEMA_PENDING
+    "    AND shelf = 1 AND due_ms = 0 AND integration = name) AS seq FROM names WHERE name IS NOT NULL"
+    "  UNION ALL SELECT above + 1 FROM fresh WHERE one = 1)";
 
 int listing_prepare(struct reader *rd, struct err *e)
 {
     const struct sqlite_text texts[] = {
         {&rd->list, FROM "WHERE " PAGE},
-        {&rd->list_state, FROM "INDEXED BY deliveries_notable WHERE d." SCHEMA_NOTABLE " AND d.state = ?3 AND " PAGE},
+        {&rd->list_state, FROM "INDEXED BY deliveries_notable WHERE d." SCHEMA_NOTABLE " AND d.shelf = ?3 AND " PAGE},
         {&rd->first_queued, FIRST_QUEUED},
         {&rd->first_from, "SELECT seq, created_ms FROM deliveries WHERE seq >= ?1 ORDER BY seq LIMIT 1"},
         {&rd->last, "SELECT seq FROM deliveries ORDER BY seq DESC LIMIT 1"},
@@ -86,9 +90,7 @@ static int narrow_queued(struct reader *rd, struct page *p)
 {
     int64_t seq;
     int rc = page_first(rd->first_queued, &seq, NULL);
-    if (seq == 0)
-        p->before = 0;
-    else if (seq > p->low)
+    if (seq > p->low)
         p->low = seq;
     return rc;
 }
@@ -101,7 +103,7 @@ int listing_run(struct reader *rd, struct store_read *r)
         .rows = has_index(f->state) ? rd->list_state : rd->list,
         .first_from = rd->first_from,
         .last = rd->last,
-        .state = has_index(f->state) ? f->state : -1,
+        .state = has_index(f->state) ? (int)shelf_of((enum delivery_state)f->state) : -1,
         .room = room(r->limit),
         .wanted = delivery_wanted,
         .take = take_delivery,

@@ -40,6 +40,8 @@ int purge_prepare(struct purge *p, struct sqlite *c, struct err *e)
                    "AND (run = 0 OR NOT EXISTS (SELECT 1 FROM runs r WHERE r.seq = deliveries.run)) "
                    "FROM deliveries WHERE seq > ?1 ORDER BY seq"},
         {&p->drop_delivery, "DELETE FROM deliveries WHERE seq = ?1"},
+        {&p->has_strays, "SELECT max(id) IS NOT NULL FROM strays"},
+        {&p->drop_stray, "DELETE FROM strays WHERE id = (SELECT id FROM deliveries WHERE seq = ?1) AND seq = ?1"},
         {&p->drop_request, "DELETE FROM requests WHERE seq = ?1"},
         {&p->drop_attempts, "DELETE FROM attempts WHERE key >= ?1 AND key < ?2"},
         {&p->walk_events, "SELECT seq, received_ms, received_ms < ?2 FROM events WHERE seq > ?1 ORDER BY seq"},
@@ -114,7 +116,9 @@ static int drop_run(struct purge *p, int64_t seq)
 
 static int drop_delivery(struct purge *p, int64_t seq)
 {
-    int rc = run_on(p->drop_delivery, seq);
+    int rc = p->strays ? run_on(p->drop_stray, seq) : SQLITE_OK;
+    if (rc == SQLITE_OK)
+        rc = run_on(p->drop_delivery, seq);
     if (rc == SQLITE_OK)
         rc = run_on(p->drop_request, seq);
     return rc == SQLITE_OK ? run_on_its(p->drop_attempts, seq) : rc;
@@ -177,6 +181,7 @@ static int drop_all(struct purge *p, struct doomed *d, int (*drop)(struct purge 
     int rc = sqlite3_exec(p->c->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
     if (rc == SQLITE_OK)
         rc = run_on(p->keep_seq, d->seqs[d->count - 1]);
+    p->strays = first_value(p->has_strays) != 0;
     if (rc == SQLITE_OK)
         rc = drop_some(p, d, drop);
     if (rc == SQLITE_OK)

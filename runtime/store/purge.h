@@ -23,8 +23,9 @@ struct purge {
     int64_t next_ns; /* no step before (monotonic); INT64_MAX: never */
     int stage;       /* of the round: which table is walked */
     int64_t cursor;  /* its rows up to here have been looked at in this round */
+    bool strays;     /* there are any */
     sqlite3_stmt *walk_runs, *drop_run, *drop_input, *drop_steps;
-    sqlite3_stmt *walk, *drop_delivery, *drop_request, *drop_attempts;
+    sqlite3_stmt *walk, *drop_delivery, *has_strays, *drop_stray, *drop_request, *drop_attempts;
     sqlite3_stmt *walk_events, *drop_event, *drop_arrivals;
     sqlite3_stmt *walk_scripts, *drop_script;
     sqlite3_stmt *keep_seq;

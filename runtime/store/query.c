@@ -1,9 +1,9 @@
 #include "store/query.h"
 
+#include "store/page.h"
 #include "store/row.h"
 #include "store/schema.h"
-
-#include <stdlib.h>
+#include "store/shelf.h"
 
 /* The request is joined, not in the row (schema.c). */
 #define ITS_RUN(column)  "(SELECT " column " FROM runs WHERE seq = d.run)"
@@ -16,22 +16,23 @@
 int query_prepare(struct reader *rd, struct err *e)
 {
     const struct sqlite_text texts[] = {
+        {&rd->begin, "BEGIN"},
+        {&rd->mark, "SELECT above FROM fresh WHERE one = 1"},
         {&rd->ready,
          "SELECT " ROW_WITH_REQUEST "INDEXED BY deliveries_pending" JOIN_REQUEST "WHERE d.integration = ?1 AND" PENDING
-         "AND d.state = 0 AND d.due_ms = 0 AND d.seq > ?2 ORDER BY d.seq"},
+         "AND d.shelf = 1 AND d.due_ms = 0 AND d.seq > ?2 AND d.seq <= ?3 ORDER BY d.seq"},
+        {&rd->ready_fresh, "SELECT " ROW_WITH_REQUEST "NOT INDEXED" JOIN_REQUEST
+                           "WHERE d.seq > ?2 AND d.state = 0 AND d.integration = ?1 ORDER BY d.seq"},
         {&rd->due, "SELECT " ROW_WITH_REQUEST "INDEXED BY deliveries_pending" JOIN_REQUEST
-                   "WHERE d.integration = ?1 AND" PENDING "AND d.state = 2 AND d.due_ms > 0 ORDER BY d.due_ms, d.seq"},
-        {&rd->backlog, "SELECT d.integration, d.state, count(*), min(d.due_ms) "
-                       "FROM deliveries d INDEXED BY deliveries_pending WHERE" PENDING
-                       "GROUP BY d.integration, d.state ORDER BY d.integration, d.state"},
+                   "WHERE d.integration = ?1 AND" PENDING "AND d.shelf = 2 AND d.due_ms > 0 ORDER BY d.due_ms, d.seq"},
         {&rd->one, "SELECT " SCHEMA_ROW ", r.request, " ITS_RUN("script") ", " ITS_RUN(
-                       "id") " FROM deliveries d "
-                             "INDEXED BY deliveries_id" JOIN_REQUEST "WHERE d.id = ?1"},
+                       "id") " FROM deliveries d" JOIN_REQUEST "WHERE d.seq = ?1"},
         {&rd->attempts, "SELECT " SCHEMA_ATTEMPT " FROM attempts a WHERE a.key >= ?1 AND a.key < ?2 ORDER BY a.key"},
         {&rd->event, "SELECT seq, id, key, name, received_ms, body FROM events WHERE seq = ?1"},
         {NULL, NULL},
     };
-    return sqlite_prepare(&rd->c, texts, e);
+    _Static_assert(SHELF_QUEUED == 1 && SHELF_WAITING == 2, "as the texts have it");
+    return ids_prepare(&rd->delivery_ids, &rd->c, e) == 0 ? sqlite_prepare(&rd->c, texts, e) : -1;
 }
 
 /* --- deliveries to send --------------------------------------------------------------------------------------- */
@@ -53,73 +54,63 @@ bool query_takes(struct store_read *r, size_t count, size_t bytes, int64_t due_m
     return false;
 }
 
+/* What has been taken of an answer. */
+struct taken {
+    size_t cap, bytes;
+};
+
 /* Rows until the limits, or the first that is due after `until_ms`, whose time is told. */
-static int take_rows(sqlite3_stmt *st, struct store_read *r, int64_t until_ms)
+static int take_rows(sqlite3_stmt *st, struct store_read *r, struct taken *t, int64_t until_ms)
 {
-    size_t cap = 0, bytes = 0;
     int rc;
     while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
-        if (!query_takes(r, r->count, bytes, sqlite3_column_int64(st, ROW_DUE), until_ms))
+        if (!query_takes(r, r->count, t->bytes, sqlite3_column_int64(st, ROW_DUE), until_ms))
             break;
-        if ((rc = row_add(st, r, &cap)) != SQLITE_OK)
+        if ((rc = row_add(st, r, &t->cap)) != SQLITE_OK)
             break;
-        bytes += r->rows[r->count - 1].request.len;
+        t->bytes += r->rows[r->count - 1].request.len;
     }
     sqlite_done(st);
     return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
+static int take_ready(sqlite3_stmt *st, struct store_read *r, struct taken *t, int64_t after, int64_t up_to)
+{
+    sqlite_bind_bytes(st, 1, r->integration);
+    sqlite3_bind_int64(st, 2, after);
+    if (up_to != 0)
+        sqlite3_bind_int64(st, 3, up_to);
+    return take_rows(st, r, t, 0);
+}
+
+/* Up to the mark those on the shelf, above it all that are queued. */
+static int read_ready(struct reader *rd, struct store_read *r)
+{
+    struct taken t = {0};
+    int64_t mark;
+    int rc = page_first(rd->mark, &mark, NULL);
+    if (rc == SQLITE_OK && r->after_seq < mark)
+        rc = take_ready(rd->ready, r, &t, r->after_seq, mark);
+    if (rc == SQLITE_OK && !r->more)
+        rc = take_ready(rd->ready_fresh, r, &t, r->after_seq > mark ? r->after_seq : mark, 0);
+    return rc;
+}
+
+/* Of one moment: the mark moves. */
 int query_ready(struct reader *rd, struct store_read *r)
 {
-    sqlite_bind_bytes(rd->ready, 1, r->integration);
-    sqlite3_bind_int64(rd->ready, 2, r->after_seq);
-    return take_rows(rd->ready, r, 0);
+    int rc = sqlite_run(rd->begin);
+    if (rc == SQLITE_OK)
+        rc = read_ready(rd, r);
+    sqlite_rollback(&rd->c);
+    return rc;
 }
 
 int query_due(struct reader *rd, struct store_read *r)
 {
+    struct taken t = {0};
     sqlite_bind_bytes(rd->due, 1, r->integration);
-    return take_rows(rd->due, r, r->now_ms);
-}
-
-/* --- backlog -------------------------------------------------------------------------------------------------- */
-
-static int backlog_of(sqlite3_stmt *st, struct store_read *r, size_t *cap, struct store_backlog **out)
-{
-    struct store_backlog *last = r->backlog_count > 0 ? &r->backlogs[r->backlog_count - 1] : NULL;
-    if (last != NULL && bytes_equal(last->integration, row_bytes(st, 0))) {
-        *out = last;
-        return SQLITE_OK;
-    }
-    void *items = r->backlogs;
-    int rc = row_grow(&items, r->backlog_count, cap, sizeof *r->backlogs);
-    r->backlogs = items;
-    if (rc != SQLITE_OK)
-        return rc;
-    *out = &r->backlogs[r->backlog_count];
-    **out = (struct store_backlog){0};
-    if (row_copy(st, 0, &r->arena, &(*out)->integration) != 0)
-        rc = SQLITE_NOMEM;
-    r->backlog_count++;
-    return rc;
-}
-
-int query_backlog(struct reader *rd, struct store_read *r)
-{
-    sqlite3_stmt *st = rd->backlog;
-    struct store_backlog *b;
-    size_t cap = 0;
-    int rc;
-    while ((rc = sqlite3_step(st)) == SQLITE_ROW && (rc = backlog_of(st, r, &cap, &b)) == SQLITE_OK) {
-        if (sqlite3_column_int(st, 1) == DELIVERY_QUEUED)
-            b->queued = sqlite3_column_int64(st, 2);
-        else {
-            b->waiting = sqlite3_column_int64(st, 2);
-            b->first_due_ms = sqlite3_column_int64(st, 3);
-        }
-    }
-    sqlite_done(st);
-    return rc == SQLITE_DONE ? SQLITE_OK : rc;
+    return take_rows(rd->due, r, &t, r->now_ms);
 }
 
 /* --- one ------------------------------------------------------------------------------------------------------ */
@@ -170,8 +161,12 @@ static int read_parts(struct reader *rd, struct store_read *r)
 int query_one(struct reader *rd, struct store_read *r)
 {
     size_t cap = 0;
-    sqlite_bind_blob(rd->one, 1, r->id.b, UUID_SIZE);
-    int rc = sqlite3_step(rd->one); /* left open: row, attempts and event are of one moment */
+    int64_t seq;
+    int rc = ids_find(&rd->delivery_ids, &r->id, &seq);
+    if (rc != SQLITE_OK || seq == 0)
+        return rc;
+    sqlite3_bind_int64(rd->one, 1, seq);
+    rc = sqlite3_step(rd->one); /* left open: row, attempts and event are of one moment */
     if (rc == SQLITE_ROW && (rc = row_add(rd->one, r, &cap)) == SQLITE_OK) {
         r->run_id = row_uuid(rd->one, ROW_ITS_ID);
         rc = read_parts(rd, r);

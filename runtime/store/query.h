@@ -1,5 +1,6 @@
 /*
- * query: the reads of store.h as SQL, but for the list (listing.h) and those of runs (query_run.h). Each fills what its
+ * query: the reads of store.h as SQL, but for the list (listing.h), what is pending in all (backlog.h)
+ * and those of runs (query_run.h). Each fills what its
  * kind answers; rc: SQLITE_OK, or why not.
  */
 #ifndef ANZOL_STORE_QUERY_H
@@ -11,7 +12,6 @@
 int query_prepare(struct reader *rd, struct err *e);
 int query_ready(struct reader *rd, struct store_read *r);
 int query_due(struct reader *rd, struct store_read *r);
-int query_backlog(struct reader *rd, struct store_read *r);
 int query_one(struct reader *rd, struct store_read *r);
 /* Whether another row belongs to what is read, which has `count` and `bytes` of them; if not, says so in `r`: more, and
  * the time of the first that is not due by `until_ms`. */

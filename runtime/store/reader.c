@@ -1,5 +1,6 @@
 #include "store/reader.h"
 
+#include "store/backlog.h"
 #include "store/failure.h"
 #include "store/internal.h"
 #include "store/listing.h"
@@ -11,7 +12,8 @@ static int connect(struct reader *rd, struct err *e)
 {
     if (sqlite_open(&rd->c, SQLITE_READER, e) != 0)
         return -1;
-    if (query_prepare(rd, e) == 0 && query_run_prepare(rd, e) == 0 && listing_prepare(rd, e) == 0)
+    if (query_prepare(rd, e) == 0 && backlog_prepare(rd, e) == 0 && query_run_prepare(rd, e) == 0 &&
+        listing_prepare(rd, e) == 0)
         return 0;
     sqlite_close(&rd->c);
     return -1;
@@ -56,7 +58,7 @@ static int run_kind(struct reader *rd, struct store_read *r)
     case STORE_READ_ONE:
         return query_one(rd, r);
     case STORE_READ_BACKLOG:
-        return query_backlog(rd, r);
+        return backlog_count(rd, r);
     case STORE_READ_RUNS:
         return query_run_load(rd, (struct store_read_runs *)r);
     case STORE_READ_RUN_LIST:

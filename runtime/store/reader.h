@@ -7,7 +7,7 @@
 #ifndef ANZOL_STORE_READER_H
 #define ANZOL_STORE_READER_H
 
-#include "store/sqlite.h"
+#include "store/ids.h"
 #include "store/store.h"
 
 #include <pthread.h>
@@ -18,7 +18,9 @@ struct reader {
     struct sqlite c;
     bool stale;    /* the connection has failed: a new one before the next query */
     bool hot_last; /* whose turn it was: cold ones must not starve */
-    sqlite3_stmt *ready, *due, *backlog;
+    struct ids delivery_ids;
+    sqlite3_stmt *begin, *mark, *ready, *ready_fresh, *due;
+    sqlite3_stmt *lanes, *backlog;
     sqlite3_stmt *one, *attempts, *event;
     sqlite3_stmt *list, *list_state, *first_queued, *first_from, *last;
     sqlite3_stmt *these_runs, *ready_runs, *due_runs, *one_run, *steps, *script, *newest_script, *forms;

@@ -14,9 +14,10 @@ static const char MESSAGE[] = "the runtime died while the request was in flight:
 static int find(struct sqlite *c, struct store_read *r, struct err *e)
 {
     sqlite3_stmt *st = NULL;
+    _Static_assert(SHELF_SENDING == 3, "as the text has it");
     const struct sqlite_text texts[] = {
         {&st, "SELECT " SCHEMA_ROW " FROM deliveries d INDEXED BY deliveries_notable "
-              "WHERE d." SCHEMA_NOTABLE " AND d.state = 1 ORDER BY d.seq"},
+              "WHERE d." SCHEMA_NOTABLE " AND d.shelf = 3 ORDER BY d.seq"},
         {NULL, NULL},
     };
     if (sqlite_prepare(c, texts, e) != 0)

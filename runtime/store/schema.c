@@ -28,8 +28,8 @@ static const char VERSION_1[] =
     "  message TEXT NOT NULL"
     ");"
     "CREATE UNIQUE INDEX deliveries_id ON deliveries(id);"
-    "CREATE INDEX deliveries_pending ON deliveries(integration, state, due_ms) WHERE " SCHEMA_PENDING ";"
-    "CREATE INDEX deliveries_notable ON deliveries(state) WHERE " SCHEMA_NOTABLE ";"
+    "CREATE INDEX deliveries_pending ON deliveries(integration, state, due_ms) WHERE state IN (0, 2);"
+    "CREATE INDEX deliveries_notable ON deliveries(state) WHERE state NOT IN (0, 3);"
     "CREATE TABLE requests (seq INTEGER PRIMARY KEY, request BLOB NOT NULL);"
     "CREATE TABLE attempts ("
     "  key INTEGER PRIMARY KEY," /* delivery * 65536 + number */
@@ -116,8 +116,30 @@ static const char VERSION_2[] =
 static const char VERSION_3[] = "CREATE TABLE purged (one INTEGER PRIMARY KEY, seq INTEGER NOT NULL);"
                                 "INSERT INTO purged(one, seq) VALUES (1, 0);";
 
+/*
+ * What a delivery that is accepted, sent and done costs: no index holds it (shelf.h), nor its id (ids.h). On an old
+ * database what is pending or notable gets its place, all rows stand below the mark, and those are strays whose numbers
+ * are higher than that of a higher id.
+ */
+static const char VERSION_4[] =
+    "ALTER TABLE deliveries ADD COLUMN shelf INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE deliveries INDEXED BY deliveries_pending SET shelf = iif(state = 0, 1, 2) WHERE state IN (0, 2);"
+    "UPDATE deliveries INDEXED BY deliveries_notable SET shelf = iif(state = 1, 3, state) WHERE state NOT IN (0, 3);"
+    "CREATE TABLE strays (id BLOB PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;"
+    "INSERT INTO strays(id, seq) SELECT id, seq FROM ("
+    "  SELECT id, seq, min(seq) OVER (ORDER BY id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS above"
+    "  FROM deliveries INDEXED BY deliveries_id) WHERE above < seq;"
+    "DROP INDEX deliveries_id;"
+    "DROP INDEX deliveries_pending;"
+    "DROP INDEX deliveries_notable;"
+    "CREATE INDEX deliveries_pending ON deliveries(integration, shelf, due_ms) WHERE " SCHEMA_PENDING ";"
+    "CREATE INDEX deliveries_notable ON deliveries(shelf) WHERE " SCHEMA_NOTABLE ";"
+    /* One row: the deliveries up to `above` have their place on a shelf. */
+    "CREATE TABLE fresh (one INTEGER PRIMARY KEY, above INTEGER NOT NULL);"
+    "INSERT INTO fresh(one, above) SELECT 1, ifnull(max(seq), 0) FROM deliveries;";
+
 /* Step n makes version n + 1 of version n. Append only: a released step never changes. */
-static const char *const STEPS[] = {VERSION_1, VERSION_2, VERSION_3};
+static const char *const STEPS[] = {VERSION_1, VERSION_2, VERSION_3, VERSION_4};
 enum { VERSION = sizeof STEPS / sizeof STEPS[0] };
 
 static int refuse_stranger(struct sqlite *c, int64_t version, struct err *e)

@@ -29,8 +29,8 @@
  * The conditions of the partial indexes: a query must repeat one word by word for the index to serve it. Lists of two
  * values are compared in place; longer ones would make SQLite build a temporary table each time a row is written.
  */
-#define SCHEMA_PENDING "state IN (0, 2)"
-#define SCHEMA_NOTABLE "state NOT IN (0, 3)"
+#define SCHEMA_PENDING "shelf IN (1, 2)"
+#define SCHEMA_NOTABLE "shelf > 1"
 
 #define SCHEMA_RUN_READY   "state = 0"
 #define SCHEMA_RUN_DUE     "due_ms > 0"

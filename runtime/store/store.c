@@ -77,6 +77,10 @@ static int open_files(struct store *s, struct err *e)
     struct sqlite *c = &s->writer.c;
     if (recover_sending(c, &s->o, store_wall_ms(s), e) != 0 || recover_last_seq(c, &s->last_seq, e) != 0)
         return -1;
+    int rc = apply_begin(&s->writer.apply);
+    if (rc != SQLITE_OK)
+        return sqlite_fail(c, rc, e);
+    s->last_id = s->writer.apply.delivery_ids.top;
     return reader_open(&s->reader, s, e);
 }
 
@@ -140,6 +144,11 @@ void store_close(struct store *s)
 int64_t store_last_seq(const struct store *s)
 {
     return s->last_seq;
+}
+
+struct uuid store_last_id(const struct store *s)
+{
+    return s->last_id;
 }
 
 static void note(struct store *s, int64_t seq)

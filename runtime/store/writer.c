@@ -76,6 +76,9 @@ static int apply_carefully(struct writer *w, struct store_write *wr, int64_t now
         sqlite_fail(&w->c, rc, &e);
         failure_set(&wr->failure, failure_new(&e));
         rc = sqlite_run(w->undo);
+        apply_undone(&w->apply);
+        if (rc == SQLITE_OK)
+            rc = apply_begin(&w->apply);
     }
     return rc == SQLITE_OK ? sqlite_run(w->release) : rc;
 }
@@ -84,9 +87,19 @@ static int transact(struct writer *w, const struct write_list *batch, bool caref
 {
     int64_t now_ms = store_wall_ms(w->s);
     int rc = sqlite_run(w->begin);
+    if (rc == SQLITE_OK)
+        rc = apply_begin(&w->apply);
     for (struct store_write *wr = batch->head; rc == SQLITE_OK && wr != NULL; wr = wr->next)
         rc = carefully ? apply_carefully(w, wr, now_ms) : apply_write(&w->apply, wr, now_ms);
+    if (rc == SQLITE_OK)
+        rc = apply_end(&w->apply, thread_mono_ns());
     return rc == SQLITE_OK ? sqlite_run(w->commit) : rc;
+}
+
+static void roll_back(struct writer *w)
+{
+    sqlite_rollback(&w->c);
+    apply_undone(&w->apply);
 }
 
 static int commit(struct writer *w, const struct write_list *batch, struct err *e)
@@ -95,13 +108,13 @@ static int commit(struct writer *w, const struct write_list *batch, struct err *
         return -1;
     int rc = batch->head == NULL ? schema_touch(&w->c) : transact(w, batch, false);
     if (sqlite_own_fault(rc)) {
-        sqlite_rollback(&w->c);
+        roll_back(w);
         rc = transact(w, batch, true);
     }
     if (rc == SQLITE_OK)
         return 0;
     sqlite_fail(&w->c, rc, e);
-    sqlite_rollback(&w->c);
+    roll_back(w);
     if (sqlite_reopen_after(rc))
         sqlite_close(&w->c);
     return -1;

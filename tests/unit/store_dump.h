@@ -32,24 +32,29 @@ struct store_dump {
 
 /* `open`: the rows that no crash touches; `settled`: the same rows, where ?1 is when the others were settled. */
 struct dumped {
-    const char *table, *open, *settled;
+    const char *table, *columns, *open, *settled;
 };
+
+/* Which shelf a delivery is on is a matter of time. */
+#define DELIVERY                                                                                                       \
+    "seq, id, event, state, attempts, tries, created_ms, first_ms, due_ms, finished_ms, status, error, message, "      \
+    "webhook, integration, run, step"
 
 #define IN_FLIGHT "SELECT 1 FROM deliveries d WHERE d.state = 1 AND "
 
 static const struct dumped DUMPED[] = {
-    {"deliveries ORDER BY seq", "state <> 1", "finished_ms <> ?1"},
-    {"requests ORDER BY seq", "1", "1"},
-    {"attempts ORDER BY key", "1", "started_ms <> ?1"},
-    {"events ORDER BY seq", "1", "1"},
-    {"runs ORDER BY seq", "NOT EXISTS (" IN_FLIGHT "d.run = t.seq)",
+    {"deliveries ORDER BY seq", DELIVERY, "state <> 1", "finished_ms <> ?1"},
+    {"requests ORDER BY seq", "*", "1", "1"},
+    {"attempts ORDER BY key", "*", "1", "started_ms <> ?1"},
+    {"events ORDER BY seq", "*", "1", "1"},
+    {"runs ORDER BY seq", "*", "NOT EXISTS (" IN_FLIGHT "d.run = t.seq)",
      "NOT EXISTS (SELECT 1 FROM steps s WHERE s.ended_ms = ?1 AND s.key / 65536 = t.seq)"},
-    {"inputs ORDER BY run", "1", "1"},
-    {"steps ORDER BY key", "NOT EXISTS (" IN_FLIGHT "d.run * 65536 + d.step = t.key)", "ended_ms <> ?1"},
-    {"arrivals ORDER BY key, event", "1", "1"},
-    {"forms ORDER BY name, form", "1", "1"},
-    {"scripts ORDER BY seq", "1", "1"},
-    {"purged ORDER BY one", "1", "1"},
+    {"inputs ORDER BY run", "*", "1", "1"},
+    {"steps ORDER BY key", "*", "NOT EXISTS (" IN_FLIGHT "d.run * 65536 + d.step = t.key)", "ended_ms <> ?1"},
+    {"arrivals ORDER BY key, event", "*", "1", "1"},
+    {"forms ORDER BY name, form", "*", "1", "1"},
+    {"scripts ORDER BY seq", "*", "1", "1"},
+    {"purged ORDER BY one", "*", "1", "1"},
 };
 
 static inline void dump_add(uint64_t *hash, const void *data, size_t len)
@@ -99,9 +104,9 @@ static inline int dump_tables(sqlite3 *db, int64_t settled_ms, uint64_t *hash)
 {
     int rc = dump_query(db, "SELECT type, name, sql FROM sqlite_schema ORDER BY name", settled_ms, hash);
     for (size_t i = 0; rc == SQLITE_OK && i < sizeof DUMPED / sizeof *DUMPED; i++) {
-        char sql[512];
+        char sql[640];
         int name = (int)strcspn(DUMPED[i].table, " ");
-        snprintf(sql, sizeof sql, "SELECT * FROM %.*s AS t WHERE %s %s", name, DUMPED[i].table,
+        snprintf(sql, sizeof sql, "SELECT %s FROM %.*s AS t WHERE %s %s", DUMPED[i].columns, name, DUMPED[i].table,
                  settled_ms != 0 ? DUMPED[i].settled : DUMPED[i].open, DUMPED[i].table + name);
         rc = dump_query(db, sql, settled_ms, hash);
     }

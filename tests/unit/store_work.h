@@ -319,7 +319,13 @@ static const char WORK_HALF[] =
     "   AND r.woken = 0) "
     "+ (SELECT count(*) FROM arrivals WHERE event NOT IN (SELECT seq FROM events)) "
     "+ (SELECT count(*) FROM events WHERE length(deliveries) > 0 AND seq NOT IN (SELECT event FROM deliveries) "
-    "   AND NOT EXISTS (SELECT 1 FROM deliveries WHERE seq = 900))";
+    "   AND NOT EXISTS (SELECT 1 FROM deliveries WHERE seq = 900)) "
+    /* Each is on its shelf, unless it is fresh; and each is found by its id. */
+    "+ (SELECT count(*) FROM deliveries d, fresh f WHERE NOT (d.state = 0 AND d.shelf = 0 AND d.seq > f.above) "
+    "   AND d.shelf <> CASE d.state WHEN 0 THEN 1 WHEN 1 THEN 3 WHEN 3 THEN 0 ELSE d.state END) "
+    "+ (SELECT count(*) FROM strays s LEFT JOIN deliveries d ON d.seq = s.seq AND d.id = s.id WHERE d.seq IS NULL) "
+    "+ (SELECT count(*) FROM (SELECT id, lag(id) OVER (ORDER BY seq) AS before FROM deliveries "
+    "   WHERE seq NOT IN (SELECT seq FROM strays)) WHERE before >= id)";
 
 /* Turns meanwhile: the purge itself tells nobody. */
 static inline void work_until(struct fixture *f, const char *query)

@@ -385,4 +385,12 @@ static inline void expect_soon(struct fixture *f, const char *query, int64_t wan
             fail_msg("\"%s\" does not say \"%s\"", (e).message, (text));                                               \
     } while (0)
 
+static inline void sql(struct fixture *f, const char *text)
+{
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open(fixture_path(f, "anzol.db"), &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
 #endif

@@ -115,14 +115,6 @@ static void test_damaged_header(void **state)
     assert_says(e, "backup");
 }
 
-static void sql(struct fixture *f, const char *text)
-{
-    sqlite3 *db;
-    assert_int_equal(sqlite3_open(fixture_path(f, "anzol.db"), &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
-    sqlite3_close(db);
-}
-
 static void test_newer_schema(void **state)
 {
     struct fixture *f = *state;

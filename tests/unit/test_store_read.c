@@ -1,5 +1,6 @@
 #include "store/listing.h"
 #include "store/query.h"
+#include "store/shelf.h"
 #include "test_store.h"
 
 /* --- ready ---------------------------------------------------------------------------------------------------- */
@@ -319,17 +320,21 @@ static void test_queries_use_indexes(void **state)
     accept_many(f, 1, 300, "shop");
     for (int64_t seq = 1; seq <= 10; seq++)
         update_one(f, seq, DELIVERY_WAITING);
+    fixture_close(f);
+    sql(f, "UPDATE deliveries SET shelf = 1 WHERE state = 0; UPDATE fresh SET above = 300"); /* as time does */
+    fixture_open(f);
     assert_int_equal(sqlite_open(&rd.c, SQLITE_READER, &e), 0);
     assert_int_equal(query_prepare(&rd, &e), 0);
     assert_int_equal(listing_prepare(&rd, &e), 0);
     sqlite_bind_bytes(rd.ready, 1, bytes_of("shop"));
     sqlite3_bind_int64(rd.ready, 2, 0);
+    sqlite3_bind_int64(rd.ready, 3, 300);
     expect_index(rd.ready);
     sqlite_bind_bytes(rd.due, 1, bytes_of("shop"));
     expect_index(rd.due);
     sqlite3_bind_int64(rd.list_state, 1, INT64_MAX);
     sqlite3_bind_int64(rd.list_state, 2, 0);
-    sqlite3_bind_int64(rd.list_state, 3, DELIVERY_WAITING);
+    sqlite3_bind_int64(rd.list_state, 3, SHELF_WAITING);
     expect_index(rd.list_state);
     sqlite3_stmt_status(rd.first_queued, SQLITE_STMTSTATUS_VM_STEP, 1);
     assert_int_equal(sqlite3_step(rd.first_queued), SQLITE_ROW);

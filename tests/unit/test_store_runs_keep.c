@@ -29,7 +29,9 @@ static const char VERSION_1[] =
     "  x'616e7a6f6c7473740000000000000002', '{}');"
     "INSERT INTO deliveries VALUES (2, x'616e7a6f6c7473740000000000000002', 1, 0, 0, 0, 1700000000000, 0, 0, 0, 0, 0,"
     "  'order_paid', 'shop', ''),"
-    "  (3, x'616e7a6f6c7473740000000000000003', 0, 1, 0, 0, 1700000000000, 0, 0, 0, 0, 0, 'order_paid', 'shop', '');"
+    "  (3, x'616e7a6f6c7473740000000000000003', 0, 1, 0, 0, 1700000000000, 0, 0, 0, 0, 0, 'order_paid', 'shop', ''),"
+    /* The clock was set back. */
+    "  (4, x'616e7a6f6c7473740000000000000001', 0, 2, 1, 1, 1700000000000, 1, 9, 0, 503, 0, 'order_paid', 'shop', '');"
     "INSERT INTO requests VALUES (2, 'the request');"
     "PRAGMA user_version = 1; PRAGMA application_id = 1634630252;";
 
@@ -42,7 +44,7 @@ static void test_migration(void **state)
         fail_msg("%s", sqlite3_errmsg(db));
     sqlite3_close(db);
     fixture_open(f);
-    assert_int_equal(number(f, "PRAGMA user_version"), 3);
+    assert_int_equal(number(f, "PRAGMA user_version"), 4);
     struct asked a;
     struct store_read *r = answer_one(f, &a, 2);
     assert_int_equal(r->rows[0].state, DELIVERY_QUEUED);
@@ -53,6 +55,9 @@ static void test_migration(void **state)
     assert_bytes(r->event.name, "order.paid");
     store_read_fini(r);
     assert_int_equal(state_of(f, 3), DELIVERY_UNKNOWN); /* settled as ever */
+    assert_int_equal(state_of(f, 1), DELIVERY_WAITING); /* by the id of number 4 */
+    assert_int_equal(number(f, "SELECT count(*) FROM strays"), 1);
+    assert_int_equal(number(f, "SELECT group_concat(shelf, '') FROM deliveries"), 152);
 
     struct written w; /* its event is still known, and made no run */
     prepare_event(&w, 5, "k");

@@ -74,6 +74,23 @@ static void text_reads_back(void **state)
     assert_int_equal(v.b[15], 0xFF);
 }
 
+/* Another source's last one: the clock has been set back since. */
+static void it_follows_another(void **state)
+{
+    struct uuid_source a = {0}, b = {0}, c = {0};
+    (void)state;
+    struct uuid last = uuid_next(&a, 2000, ones), none = {{0}};
+    uuid_follow(&b, &last);
+    struct uuid u = uuid_next(&b, 1000, zeros);
+    assert_true(memcmp(&u, &last, sizeof u) > 0);
+    uuid_follow(&c, &none);
+    u = uuid_next(&c, 1000, zeros);
+    assert_true(memcmp(&u, &last, sizeof u) < 0);
+    uuid_follow(&b, &u); /* is below it already */
+    u = uuid_next(&b, 1000, zeros);
+    assert_true(memcmp(&u, &last, sizeof u) > 0);
+}
+
 static void other_text_is_refused(void **state)
 {
     static const char *const bad[] = {
@@ -97,7 +114,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(layout_is_version_7),      cmocka_unit_test(it_only_goes_up),
         cmocka_unit_test(absurd_clocks_do_no_harm), cmocka_unit_test(text_reads_back),
-        cmocka_unit_test(other_text_is_refused),
+        cmocka_unit_test(other_text_is_refused),    cmocka_unit_test(it_follows_another),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
