@@ -113,6 +113,15 @@ static void print_runs(const struct render *r, const json_t *runs)
     fputc('\n', r->out);
 }
 
+/* Null while what was pending at the start is being counted. */
+static void add_total(struct table *t, const json_t *lane, const char *key)
+{
+    if (json_is_integer(json_object_get(lane, key)))
+        table_add(t, STYLE_PLAIN, "%" JSON_INTEGER_FORMAT, int_at(lane, key));
+    else
+        table_add(t, STYLE_DIM, "?");
+}
+
 static void add_lane(struct table *t, const struct render *r, const json_t *lane)
 {
     char paused[RENDER_TIME_SIZE];
@@ -120,9 +129,9 @@ static void add_lane(struct table *t, const struct render *r, const json_t *lane
     render_time_text(r, ask_text(lane, "paused_until"), paused);
     table_add(t, STYLE_PLAIN, "%s%s", ask_text(lane, "name"),
               json_is_true(json_object_get(lane, "removed")) ? " (removed)" : "");
-    table_add(t, STYLE_PLAIN, "%" JSON_INTEGER_FORMAT, int_at(lane, "queued"));
+    add_total(t, lane, "queued");
     table_add(t, STYLE_PLAIN, "%" JSON_INTEGER_FORMAT, int_at(lane, "in_flight"));
-    table_add(t, STYLE_PLAIN, "%" JSON_INTEGER_FORMAT, int_at(lane, "waiting"));
+    add_total(t, lane, "waiting");
     if (json_is_number(rate))
         table_add(t, STYLE_PLAIN, "%.6g/s", json_number_value(rate));
     else

@@ -4,6 +4,7 @@
 #include "core/secrets.h"
 #include "core/units.h"
 #include "host/api.h"
+#include "host/backlog.h"
 #include "host/folder.h"
 #include "host/loop.h"
 #include "host/manage.h"
@@ -29,6 +30,7 @@ struct host {
     struct timers timers;
     struct env env;
     struct dispatch dispatch;
+    struct backlog backlog;
     struct builder *builder;
     struct scripts scripts;
     struct runs runs;
@@ -235,7 +237,10 @@ static int start_recalled(struct host *h, struct err *e)
     runs_init(&h->runs, &h->env, &h->dispatch, &h->scripts);
     h->runs.manage = on_manage;
     h->runs.ud = h;
-    return recall(&r, e) != 0 ? -1 : scripts_keep(&h->scripts, e);
+    if (recall(&r, e) != 0)
+        return -1;
+    backlog_ask(&h->backlog, &h->dispatch);
+    return scripts_keep(&h->scripts, e);
 }
 
 static int start_server(struct host *h, const struct host_options *o, struct err *e)

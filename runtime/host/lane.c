@@ -105,7 +105,8 @@ bool lane_is_idle(const struct lane *lane)
 
 bool lane_is_empty(const struct lane *lane)
 {
-    return lane->queued_total == 0 && lane->waiting_total == 0 && lane_is_idle(lane) && lane->recording == 0;
+    return !lane->uncounted && lane->queued_total == 0 && lane->waiting_total == 0 && lane_is_idle(lane) &&
+           lane->recording == 0;
 }
 
 /* Keeps `l` in memory, known by its seq. -1: memory is short; it is freed and stays in the store. */
@@ -354,14 +355,20 @@ static void on_due(struct timer *t, int64_t now_ns)
     store_query(lane->env->store, &lane->due_read);
 }
 
-void lane_set_backlog(struct lane *lane, int64_t queued, int64_t waiting, int64_t first_due_ms)
+void lane_set_backlog(struct lane *lane, bool queued, int64_t first_due_ms)
 {
-    lane->queued_total = queued;
-    lane->waiting_total = waiting;
+    lane->uncounted = true;
     lane->next_due_ms = first_due_ms;
     arm_due(lane);
-    if (queued > 0) {
+    if (queued) {
         spill(lane, lane->env->last_seq);
         refill(lane);
     }
+}
+
+void lane_counted(struct lane *lane, int64_t queued, int64_t waiting)
+{
+    lane->queued_total += queued;
+    lane->waiting_total += waiting;
+    lane->uncounted = false;
 }

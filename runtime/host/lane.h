@@ -49,7 +49,8 @@ struct lane {
     struct live_queue settled; /* recorded while a read was under way, whose answer may still show them as pending */
     size_t bytes;              /* of what the queues hold */
     int marking, in_flight, recording;
-    int64_t queued_total, waiting_total; /* pending in all, memory and store */
+    int64_t queued_total, waiting_total; /* pending in all, memory and store, … */
+    bool uncounted;                      /* … but for how many there were at the start: not known yet */
 
     bool spilled;
     int64_t cursor;     /* every queued delivery up to here has been in memory */
@@ -79,8 +80,10 @@ void lane_resume(struct lane *l);
 bool lane_is_idle(const struct lane *l);
 /* Nothing of it is pending either. */
 bool lane_is_empty(const struct lane *l);
-/* What the store holds of this lane when the host starts. */
-void lane_set_backlog(struct lane *l, int64_t queued, int64_t waiting, int64_t first_due_ms);
+/* The store holds something of this lane when the host starts: queued or not; and the first of what waits, 0: none. */
+void lane_set_backlog(struct lane *l, bool queued, int64_t first_due_ms);
+/* How many these were. */
+void lane_counted(struct lane *l, int64_t queued, int64_t waiting);
 
 /* A committed delivery, fresh (l->retry false). Takes ownership: it is queued, or freed and left in the store. */
 void lane_offer(struct lane *lane, struct live *l);

@@ -31,35 +31,32 @@ static void ended(struct awaited *a, const struct err *failure)
 
 /* --- what is pending --------------------------------------------------------------------------------------------- */
 
-struct backlog_read {
+struct lanes_read {
     struct store_read read;
     struct awaited awaited;
 };
 
-static int take_backlog(const struct recall *r, const struct store_backlog *b, struct err *e)
+static int take_lane(const struct recall *r, const struct store_backlog *b, struct err *e)
 {
     struct lane *lane = dispatch_lane(r->dispatch, b->integration);
     if (lane == NULL)
         return err_memory(e);
-    log_line(r->env->log, LOG_INFO, "backlog", LOG_STR("integration", lane->name), LOG_INT("queued", b->queued),
-             LOG_INT("waiting", b->waiting));
-    lane_set_backlog(lane, b->queued, b->waiting, b->first_due_ms);
+    lane_set_backlog(lane, b->queued > 0, b->first_due_ms);
     return 0;
 }
 
-static void on_backlog(struct store_read *r, const struct err *failure)
+static void on_lanes(struct store_read *r, const struct err *failure)
 {
-    struct awaited *a = &((struct backlog_read *)r)->awaited;
+    struct awaited *a = &((struct lanes_read *)r)->awaited;
     ended(a, failure);
     for (size_t i = 0; a->rc == 0 && i < r->backlog_count; i++)
-        a->rc = take_backlog(a->recall, &r->backlogs[i], a->e);
+        a->rc = take_lane(a->recall, &r->backlogs[i], a->e);
     store_read_fini(r);
 }
 
-static int read_backlog(const struct recall *r, struct err *e)
+static int read_lanes(const struct recall *r, struct err *e)
 {
-    struct backlog_read b = {.read = {.kind = STORE_READ_BACKLOG, .done = on_backlog},
-                             .awaited = {.recall = r, .e = e}};
+    struct lanes_read b = {.read = {.kind = STORE_READ_LANES, .done = on_lanes}, .awaited = {.recall = r, .e = e}};
     return await(&b.awaited, &b.read);
 }
 
@@ -111,7 +108,7 @@ static int read_forms(const struct recall *r, struct err *e)
 
 int recall(const struct recall *r, struct err *e)
 {
-    if (read_backlog(r, e) != 0 || read_scripts(r, e) != 0)
+    if (read_lanes(r, e) != 0 || read_scripts(r, e) != 0)
         return -1;
     return read_forms(r, e);
 }

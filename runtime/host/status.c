@@ -35,13 +35,22 @@ static void put_runs(struct json_write *w, const struct runs *r)
     json_write_end(w);
 }
 
+/* null until the backlog is counted. */
+static void put_total(struct json_write *w, const char *key, const struct lane *lane, int64_t total)
+{
+    if (lane->uncounted)
+        json_write_null(w, key);
+    else
+        json_write_int(w, key, total);
+}
+
 /* What a lane is doing: the members of an object. */
 static void put_state(struct json_write *w, const struct lane *lane)
 {
     int64_t now_ns = lane->env->mono_ns(), pause_ns = limiter_pause_left(&lane->limiter, now_ns);
     json_write_bool(w, "removed", lane->removed);
-    json_write_int(w, "queued", lane->queued_total);
-    json_write_int(w, "waiting", lane->waiting_total);
+    put_total(w, "queued", lane, lane->queued_total);
+    put_total(w, "waiting", lane, lane->waiting_total);
     json_write_int(w, "in_flight", lane->in_flight);
     json_write_int(w, "used", meter_read(&lane->sent, now_ns));
     json_write_bool(w, "paused", lane->paused || pause_ns > 0);
@@ -167,11 +176,14 @@ static void gauge(struct buf *out, const char *name, const char *help, uint64_t 
 }
 
 /* One gauge with a line for each lane; `field` is the offset of an int64_t, or of an int when `wide` is false. */
+/* `wide`: a total, which is left out as long as it is not known. */
 static void lane_gauge(struct buf *out, const struct dispatch *d, const char *name, const char *help, size_t field,
                        bool wide)
 {
     head(out, name, help, "gauge");
     for (const struct lane *lane = d->lanes; lane != NULL; lane = lane->next) {
+        if (wide && lane->uncounted)
+            continue;
         const char *at = (const char *)lane + field;
         int64_t value = wide ? *(const int64_t *)(const void *)at : *(const int *)(const void *)at;
         buf_printf(out, "anzol_%s{integration=\"", name);

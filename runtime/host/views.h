@@ -30,7 +30,8 @@ void view_run(struct buf *out, const struct store_read_runs *r);
  * "changed", "removed"}, …}, "warnings"}: what a reload has put in force. */
 void view_loaded(struct buf *out, const struct scripts *s, const struct reload_result *r);
 
-/* {"integration", "queued", "waiting", "in_flight", "used", "paused", "paused_until"}: how it stands with one. */
+/* {"integration", "queued", "waiting", "in_flight", "used", "paused", "paused_until"}: how it stands with one.
+ * "queued" and "waiting" are null until what was pending at the start is counted. */
 void view_integration(struct buf *out, const struct lane *lane);
 
 struct view_status {

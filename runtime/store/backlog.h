@@ -1,6 +1,6 @@
 /*
- * backlog: what is pending of each integration: who has any, in a few steps through the index, and how many, which
- * means counting.
+ * backlog: which integrations have anything pending: a few steps through the index, and a look through the rows that
+ * are fresh. How many they have is count.h's.
  */
 #ifndef ANZOL_STORE_BACKLOG_H
 #define ANZOL_STORE_BACKLOG_H
@@ -8,8 +8,7 @@
 #include "store/reader.h"
 
 int backlog_prepare(struct reader *rd, struct err *e);
-/* Both fill r->backlogs. rc. */
+/* Fills r->backlogs. rc. */
 int backlog_lanes(struct reader *rd, struct store_read *r);
-int backlog_count(struct reader *rd, struct store_read *r);
 
 #endif

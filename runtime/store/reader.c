@@ -21,13 +21,15 @@ static int connect(struct reader *rd, struct err *e)
 
 int reader_open(struct reader *rd, struct store *s, struct err *e)
 {
-    *rd = (struct reader){.s = s, .c = {.folder = s->folder, .path = s->path}};
-    return connect(rd, e);
+    struct sqlite c = {.folder = s->folder, .path = s->path};
+    *rd = (struct reader){.s = s, .c = c, .count = {.c = c}};
+    return connect(rd, e) != 0 || count_open(&rd->count, e) != 0 ? -1 : 0;
 }
 
 void reader_close(struct reader *rd)
 {
     sqlite_close(&rd->c);
+    count_close(&rd->count);
 }
 
 static void forget_script(struct store_read_script *q)
@@ -57,8 +59,10 @@ static int run_kind(struct reader *rd, struct store_read *r)
         return listing_run(rd, r);
     case STORE_READ_ONE:
         return query_one(rd, r);
+    case STORE_READ_LANES:
+        return backlog_lanes(rd, r);
     case STORE_READ_BACKLOG:
-        return backlog_count(rd, r);
+        break; /* serve() */
     case STORE_READ_RUNS:
         return query_run_load(rd, (struct store_read_runs *)r);
     case STORE_READ_RUN_LIST:
@@ -97,9 +101,26 @@ static void post(struct store *s, struct store_read *r)
         s->o.wake(s->o.ud);
 }
 
+static void tell_count(struct reader *rd)
+{
+    struct err e;
+    struct store_read *r = rd->count.asked;
+    if (r == NULL || !count_over(&rd->count))
+        return;
+    if (count_tell(&rd->count, r, &e) != 0)
+        failure_set(&r->failure, failure_new(&e));
+    rd->count.asked = NULL;
+    post(rd->s, r);
+}
+
 static void serve(struct reader *rd, struct store_read *r)
 {
     struct err e;
+    if (r->kind == STORE_READ_BACKLOG) {
+        rd->count.asked = r;
+        tell_count(rd);
+        return;
+    }
     if (answer(rd, r, &e) != 0)
         failure_set(&r->failure, failure_new(&e));
     post(rd->s, r);
@@ -119,18 +140,20 @@ static void stop_reading(struct store *s)
     pthread_cond_signal(&s->reader_idle);
 }
 
-/* The next query to answer; NULL: the store is closing. */
-static struct store_read *wait_for_one(struct reader *rd)
+/* The next query to answer; NULL: none, but rows to count. False: the store is closing. */
+static bool wait_for_one(struct reader *rd, struct store_read **r)
 {
     struct store *s = rd->s;
     pthread_mutex_lock(&s->mutex);
     stop_reading(s);
-    while (!s->closing && (s->hold_reads || (s->hot.head == NULL && s->cold.head == NULL)))
+    bool over = count_over(&rd->count);
+    while (!s->closing && (s->hold_reads || (over && s->hot.head == NULL && s->cold.head == NULL)))
         thread_wait(&s->to_reader, &s->mutex, INT64_MAX);
-    struct store_read *r = s->closing ? NULL : pop(rd);
-    s->reading = r != NULL;
+    bool go_on = !s->closing;
+    *r = go_on ? pop(rd) : NULL;
+    s->reading = *r != NULL;
     pthread_mutex_unlock(&s->mutex);
-    return r;
+    return go_on;
 }
 
 bool reader_yield(struct reader *rd)
@@ -151,11 +174,16 @@ bool reader_yield(struct reader *rd)
 static void *run(void *arg)
 {
     struct reader *rd = arg;
-    for (struct store_read *r; (r = wait_for_one(rd)) != NULL;) {
-        serve(rd, r);
+    for (struct store_read *r; wait_for_one(rd, &r);) {
+        if (r != NULL)
+            serve(rd, r);
         if (rd->stale)
             sqlite_close(&rd->c);
         rd->stale = false;
+        if (!count_over(&rd->count)) {
+            count_some(&rd->count);
+            tell_count(rd);
+        }
     }
     return NULL;
 }

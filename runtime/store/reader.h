@@ -2,11 +2,13 @@
  * reader: the thread that answers queries, on a connection that cannot write.
  *
  * What the dispatch and the runs wait for (ready, due, backlog, …) goes before what people ask for; a long list is read
- * in slices, between which the others get their turn and the log may be checkpointed.
+ * in slices, between which the others get their turn and the log may be checkpointed. When there is nothing else to do
+ * it counts (count.h).
  */
 #ifndef ANZOL_STORE_READER_H
 #define ANZOL_STORE_READER_H
 
+#include "store/count.h"
 #include "store/ids.h"
 #include "store/store.h"
 
@@ -20,7 +22,8 @@ struct reader {
     bool hot_last; /* whose turn it was: cold ones must not starve */
     struct ids delivery_ids;
     sqlite3_stmt *begin, *mark, *ready, *ready_fresh, *due;
-    sqlite3_stmt *lanes, *backlog;
+    sqlite3_stmt *lanes;
+    struct count count;
     sqlite3_stmt *one, *attempts, *event;
     sqlite3_stmt *list, *list_state, *first_queued, *first_from, *last;
     sqlite3_stmt *these_runs, *ready_runs, *due_runs, *one_run, *steps, *script, *newest_script, *forms;

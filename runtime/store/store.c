@@ -211,6 +211,7 @@ static bool is_hot(const struct store_read *r)
         return false;
     case STORE_READ_READY:
     case STORE_READ_DUE:
+    case STORE_READ_LANES:
     case STORE_READ_BACKLOG:
     case STORE_READ_RUNS:
     case STORE_READ_SCRIPT:

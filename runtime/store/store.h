@@ -105,7 +105,10 @@ enum store_read_kind {
     STORE_READ_DUE,     /* waiting deliveries of an integration that are due, in order of due time */
     STORE_READ_LIST,    /* the log, newest first */
     STORE_READ_ONE,     /* a delivery with its attempts and its event */
-    STORE_READ_BACKLOG, /* per integration: how many are pending, and when the first waiting one is due */
+    STORE_READ_LANES,   /* integrations with something pending: whether any is queued, any waits (0 or 1), and when the
+                           first is due */
+    STORE_READ_BACKLOG, /* per integration: how many were pending when the store was opened. To be asked once; answered
+                           when they are counted, while all else goes on */
     STORE_READ_RUNS,    /* this and the following: runs.h */
     STORE_READ_RUN_LIST,
     STORE_READ_RUN,
