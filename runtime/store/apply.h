@@ -26,7 +26,8 @@ struct apply {
     struct buf key, place;   /* scratch: of an event in a form */
     sqlite3_stmt *add_event, *find_event, *release_key;
     /* apply_delivery */
-    sqlite3_stmt *add_fresh, *add_delivery, *add_delivery_again, *add_request, *succeed, *update, *add_attempt;
+    sqlite3_stmt *add_fresh, *add_delivery, *add_delivery_again, *add_request, *succeed, *update, *add_answered,
+        *add_attempt;
     /* apply_run */
     sqlite3_stmt *add_run, *add_input, *find_run, *key_taken, *first_of_key, *set_state, *wake_run;
     sqlite3_stmt *end_call, *find_step, *close_waits;

@@ -3,28 +3,36 @@
 #include "store/apply_run.h"
 #include "store/schema.h"
 
+/* State, status, and when it began and ended: 1 + 2 + 6 + 6 bytes. */
+#define ROOM "x'000000000000000000000000000000'"
 #define COLUMNS                                                                                                        \
     "INSERT INTO deliveries(seq, id, event, state, attempts, tries, created_ms, first_ms, due_ms, finished_ms, "       \
-    "status, error, message, webhook, integration, run, step, shelf) "
-#define INSERT COLUMNS "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)"
+    "status, error, message, webhook, integration, run, step, shelf, room) "
+#define INSERT COLUMNS "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, x'')"
+#define ATTEMPT                                                                                                        \
+    "INSERT OR REPLACE INTO attempts(key, started_ms, duration_us, status, error, class, truncated, message, "         \
+    "headers, body) "
 
 /*
- * What happens to most: they are accepted, and succeed while they are on no shelf. A bound value costs more than one in
- * the text, and a column that an index has costs most, even if no index has the row.
+ * What happens to most: they are accepted, answered, and succeed while they are on no shelf. A bound value costs more
+ * than one in the text, and a column that an index has costs most, even if no index has the row.
  */
 int apply_delivery_prepare(struct apply *a, struct err *e)
 {
+    _Static_assert(DELIVERY_QUEUED == 0 && DELIVERY_SUCCEEDED == 3, "as the texts have it");
+    _Static_assert(ATTEMPT_OK == 0 && ATTEMPT_ANSWERED == 0, "as the texts have it");
     const struct sqlite_text texts[] = {
-        {&a->add_fresh, COLUMNS "VALUES (?1, ?2, ?3, 0, 0, 0, ?7, 0, 0, 0, 0, 0, '', ?14, ?15, ?16, ?17, 0)"},
+        {&a->add_fresh, COLUMNS "VALUES (?1, ?2, ?3, 0, 0, 0, ?7, 0, 0, 0, 0, 0, '', ?14, ?15, ?16, ?17, 0, " ROOM ")"},
         {&a->add_delivery, INSERT},
         {&a->add_delivery_again, INSERT " ON CONFLICT(seq) DO NOTHING"},
         {&a->add_request, "INSERT INTO requests(seq, request) VALUES (?1, ?2)"},
         {&a->succeed, "UPDATE deliveries SET state = 3, attempts = ?5, tries = ?6, first_ms = ?8, finished_ms = ?10, "
-                      "status = ?11, error = 0, message = '' WHERE seq = ?1 AND shelf = 0"},
-        {&a->update, "UPDATE deliveries SET state = ?4, attempts = ?5, tries = ?6, first_ms = ?8, due_ms = ?9, "
-                     "finished_ms = ?10, status = ?11, error = ?12, message = ?13, shelf = ?18 WHERE seq = ?1"},
-        {&a->add_attempt, "INSERT OR REPLACE INTO attempts(key, started_ms, duration_us, status, error, class, "
-                          "truncated, message, headers, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"},
+                      "status = ?11, error = 0, message = '', room = x'' WHERE seq = ?1 AND shelf = 0"},
+        {&a->update,
+         "UPDATE deliveries SET state = ?4, attempts = ?5, tries = ?6, first_ms = ?8, due_ms = ?9, "
+         "finished_ms = ?10, status = ?11, error = ?12, message = ?13, shelf = ?18, room = x'' WHERE seq = ?1"},
+        {&a->add_answered, ATTEMPT "VALUES (?1, ?2, ?3, ?4, 0, 0, ?7, '', ?9, ?10)"},
+        {&a->add_attempt, ATTEMPT "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"},
         {NULL, NULL},
     };
     return sqlite_prepare(a->c, texts, e);
@@ -106,15 +114,18 @@ static int64_t attempt_key(int64_t seq, int number)
 
 static int add_attempt(struct apply *a, int64_t seq, const struct attempt *t)
 {
-    sqlite3_stmt *st = a->add_attempt;
+    bool answered = t->error == ATTEMPT_OK && t->class == ATTEMPT_ANSWERED && t->message[0] == '\0';
+    sqlite3_stmt *st = answered ? a->add_answered : a->add_attempt;
     sqlite3_bind_int64(st, 1, attempt_key(seq, t->number));
     sqlite3_bind_int64(st, 2, t->started_ms);
     sqlite3_bind_int64(st, 3, t->duration_us);
     sqlite3_bind_int(st, 4, t->status);
-    sqlite3_bind_int(st, 5, (int)t->error);
-    sqlite3_bind_int(st, 6, (int)t->class);
     sqlite3_bind_int(st, 7, t->truncated);
-    sqlite_bind_bytes(st, 8, bytes_of(t->message));
+    if (!answered) {
+        sqlite3_bind_int(st, 5, (int)t->error);
+        sqlite3_bind_int(st, 6, (int)t->class);
+        sqlite_bind_bytes(st, 8, bytes_of(t->message));
+    }
     sqlite_bind_blob(st, 9, t->headers.data, t->headers.len);
     sqlite_bind_blob(st, 10, t->body.data, t->body.len);
     return sqlite_run(st);

@@ -123,6 +123,8 @@ static const char VERSION_3[] = "CREATE TABLE purged (one INTEGER PRIMARY KEY, s
  */
 static const char VERSION_4[] =
     "ALTER TABLE deliveries ADD COLUMN shelf INTEGER NOT NULL DEFAULT 0;"
+    /* As many bytes as an attempt makes the row longer: given up then, so that it is written in its place. */
+    "ALTER TABLE deliveries ADD COLUMN room BLOB NOT NULL DEFAULT x'';"
     "UPDATE deliveries INDEXED BY deliveries_pending SET shelf = iif(state = 0, 1, 2) WHERE state IN (0, 2);"
     "UPDATE deliveries INDEXED BY deliveries_notable SET shelf = iif(state = 1, 3, state) WHERE state NOT IN (0, 3);"
     "CREATE TABLE strays (id BLOB PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;"
