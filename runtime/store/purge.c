@@ -7,8 +7,11 @@
 #include "store/thread.h"
 
 enum {
-    STEP_ROWS = 200,  /* that go */
-    LOOK_ROWS = 2000, /* that are passed: looking is cheap, and very many may stay */
+    STEP_ROWS = 200,     /* that go in a step of its own */
+    LOOK_PER_ROW = 10,   /* so many are passed for each that may go: looking is cheap, and very many may stay */
+    RANGE_ROWS = 50,     /* that go with one statement: the time is looked at in between */
+    ALONG_PER_ROW = 2,   /* that go with a commit, for each row that it writes: more than come in; … */
+    ALONG_AT_LEAST = 20, /* … and when it writes one */
     VACUUM_PAGES = 16,
     VACUUM_ABOVE = 1024, /* free pages that are kept in any case: the next rows need them again */
 };
@@ -33,25 +36,24 @@ int purge_prepare(struct purge *p, struct sqlite *c, struct err *e)
     const struct sqlite_text texts[] = {
         {&p->walk_runs, "SELECT seq, created_ms, state >= 4 AND state <> 6 AND finished_ms < ?2 FROM runs "
                         "WHERE seq > ?1 ORDER BY seq"},
-        {&p->drop_run, "DELETE FROM runs WHERE seq = ?1"},
-        {&p->drop_input, "DELETE FROM inputs WHERE run = ?1"},
+        {&p->drop_runs, "DELETE FROM runs WHERE seq >= ?1 AND seq <= ?2"},
+        {&p->drop_inputs, "DELETE FROM inputs WHERE run >= ?1 AND run <= ?2"},
         {&p->drop_steps, "DELETE FROM steps NOT INDEXED WHERE key >= ?1 AND key < ?2"},
         {&p->walk, "SELECT seq, created_ms, state >= 3 AND finished_ms < ?2 "
                    "AND (run = 0 OR NOT EXISTS (SELECT 1 FROM runs r WHERE r.seq = deliveries.run)) "
                    "FROM deliveries WHERE seq > ?1 ORDER BY seq"},
-        {&p->drop_delivery, "DELETE FROM deliveries WHERE seq = ?1"},
-        {&p->has_strays, "SELECT max(id) IS NOT NULL FROM strays"},
-        {&p->drop_stray, "DELETE FROM strays WHERE id = (SELECT id FROM deliveries WHERE seq = ?1) AND seq = ?1"},
-        {&p->drop_request, "DELETE FROM requests WHERE seq = ?1"},
+        {&p->drop_deliveries, "DELETE FROM deliveries WHERE seq >= ?1 AND seq <= ?2"},
+        {&p->drop_strays, "DELETE FROM strays INDEXED BY strays_seq WHERE seq >= ?1 AND seq <= ?2"},
+        {&p->drop_requests, "DELETE FROM requests WHERE seq >= ?1 AND seq <= ?2"},
         {&p->drop_attempts, "DELETE FROM attempts WHERE key >= ?1 AND key < ?2"},
         {&p->walk_events, "SELECT seq, received_ms, received_ms < ?2 FROM events WHERE seq > ?1 ORDER BY seq"},
-        {&p->drop_event, "DELETE FROM events WHERE seq = ?1"},
-        {&p->drop_arrivals, "DELETE FROM arrivals WHERE event = ?1"},
+        {&p->drop_events, "DELETE FROM events WHERE seq >= ?1 AND seq <= ?2"},
+        {&p->drop_arrivals, "DELETE FROM arrivals INDEXED BY arrivals_event WHERE event >= ?1 AND event <= ?2"},
         {&p->walk_scripts, "SELECT s.seq, 0, s.kept = 0 AND s.seq < (SELECT max(seq) FROM scripts) "
                            "AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.seq > s.seq "
                            "AND r.seq < (SELECT min(n.seq) FROM scripts n WHERE n.seq > s.seq)) "
                            "FROM scripts s WHERE s.seq > ?1 ORDER BY s.seq"},
-        {&p->drop_script, "DELETE FROM scripts WHERE seq = ?1"},
+        {&p->drop_scripts, "DELETE FROM scripts WHERE seq >= ?1 AND seq <= ?2"},
         {&p->keep_seq, "UPDATE purged SET seq = ?1 WHERE one = 1 AND seq < ?1"},
         {&p->page_count, "PRAGMA page_count"},
         {&p->free_count, "PRAGMA freelist_count"},
@@ -64,26 +66,48 @@ int purge_prepare(struct purge *p, struct sqlite *c, struct err *e)
     return sqlite_prepare(c, texts, e);
 }
 
+/* Rows of the table that is walked, without one between them that stays. */
+struct range {
+    int64_t first, last;
+    int rows;
+};
+
 /* What one step found. */
 struct doomed {
-    int64_t seqs[STEP_ROWS];
-    size_t count;
+    struct range ranges[STEP_ROWS];
+    int count;
     bool over; /* nothing above can be old enough */
 };
 
+static void add_row(struct doomed *d, int64_t seq, bool behind_last)
+{
+    struct range *last = d->count > 0 ? &d->ranges[d->count - 1] : NULL;
+    if (behind_last && last != NULL && last->rows < RANGE_ROWS) {
+        last->last = seq;
+        last->rows++;
+    } else
+        d->ranges[d->count++] = (struct range){seq, seq, 1};
+}
+
 /* A row created after the cutoff cannot have finished before it, nor can those above. */
-static int find(struct purge *p, sqlite3_stmt *walk, int64_t cutoff_ms, struct doomed *d)
+static int find(struct purge *p, sqlite3_stmt *walk, int64_t cutoff_ms, int room, struct doomed *d)
 {
     int rc = SQLITE_OK;
+    bool behind_last = false;
+    int look = room * LOOK_PER_ROW;
     sqlite3_bind_int64(walk, 1, p->cursor);
     sqlite3_bind_int64(walk, 2, cutoff_ms);
-    for (int i = 0; i < LOOK_ROWS && d->count < STEP_ROWS && (rc = sqlite3_step(walk)) == SQLITE_ROW; i++) {
+    while (look-- > 0 && room > 0 && (rc = sqlite3_step(walk)) == SQLITE_ROW) {
         d->over = sqlite3_column_int64(walk, 1) >= cutoff_ms;
         if (d->over)
             break;
         p->cursor = sqlite3_column_int64(walk, 0);
-        if (sqlite3_column_int(walk, 2) != 0)
-            d->seqs[d->count++] = p->cursor;
+        bool goes = sqlite3_column_int(walk, 2) != 0;
+        if (goes) {
+            add_row(d, p->cursor, behind_last);
+            room--;
+        }
+        behind_last = goes;
     }
     sqlite3_reset(walk);
     d->over = d->over || rc == SQLITE_DONE;
@@ -92,47 +116,48 @@ static int find(struct purge *p, sqlite3_stmt *walk, int64_t cutoff_ms, struct d
 
 /* --- what goes ------------------------------------------------------------------------------------------------ */
 
-static int run_on(sqlite3_stmt *st, int64_t seq)
+static int run_on(sqlite3_stmt *st, const struct range *r)
 {
-    sqlite3_bind_int64(st, 1, seq);
+    sqlite3_bind_int64(st, 1, r->first);
+    sqlite3_bind_int64(st, 2, r->last);
     return sqlite_run(st);
 }
 
 /* Rows whose keys are seq * 65536 and a number. */
-static int run_on_its(sqlite3_stmt *st, int64_t seq)
+static int run_on_its(sqlite3_stmt *st, const struct range *r)
 {
     _Static_assert(SCHEMA_STEPS_PER_RUN == SCHEMA_ATTEMPTS_PER_DELIVERY, "one rule for both");
-    sqlite3_bind_int64(st, 2, (seq + 1) * SCHEMA_STEPS_PER_RUN);
-    return run_on(st, seq * SCHEMA_STEPS_PER_RUN);
+    const struct range keys = {r->first * SCHEMA_STEPS_PER_RUN, (r->last + 1) * SCHEMA_STEPS_PER_RUN, 0};
+    return run_on(st, &keys);
 }
 
-static int drop_run(struct purge *p, int64_t seq)
+static int drop_runs(struct purge *p, const struct range *r)
 {
-    int rc = run_on(p->drop_run, seq);
+    int rc = run_on(p->drop_runs, r);
     if (rc == SQLITE_OK)
-        rc = run_on(p->drop_input, seq);
-    return rc == SQLITE_OK ? run_on_its(p->drop_steps, seq) : rc;
+        rc = run_on(p->drop_inputs, r);
+    return rc == SQLITE_OK ? run_on_its(p->drop_steps, r) : rc;
 }
 
-static int drop_delivery(struct purge *p, int64_t seq)
+static int drop_deliveries(struct purge *p, const struct range *r)
 {
-    int rc = p->strays ? run_on(p->drop_stray, seq) : SQLITE_OK;
+    int rc = run_on(p->drop_strays, r);
     if (rc == SQLITE_OK)
-        rc = run_on(p->drop_delivery, seq);
+        rc = run_on(p->drop_deliveries, r);
     if (rc == SQLITE_OK)
-        rc = run_on(p->drop_request, seq);
-    return rc == SQLITE_OK ? run_on_its(p->drop_attempts, seq) : rc;
+        rc = run_on(p->drop_requests, r);
+    return rc == SQLITE_OK ? run_on_its(p->drop_attempts, r) : rc;
 }
 
-static int drop_event(struct purge *p, int64_t seq)
+static int drop_events(struct purge *p, const struct range *r)
 {
-    int rc = run_on(p->drop_event, seq);
-    return rc == SQLITE_OK ? run_on(p->drop_arrivals, seq) : rc;
+    int rc = run_on(p->drop_events, r);
+    return rc == SQLITE_OK ? run_on(p->drop_arrivals, r) : rc;
 }
 
-static int drop_script(struct purge *p, int64_t seq)
+static int drop_scripts(struct purge *p, const struct range *r)
 {
-    return run_on(p->drop_script, seq);
+    return run_on(p->drop_scripts, r);
 }
 
 static int64_t first_value(sqlite3_stmt *st)
@@ -159,31 +184,34 @@ static int give_back(struct purge *p, bool *better)
     return rc;
 }
 
-/* As many as the time allows; `drop` a row at a time. */
-static int drop_some(struct purge *p, struct doomed *d, int (*drop)(struct purge *, int64_t))
+/* As many as the time allows. */
+static int drop_some(struct purge *p, struct doomed *d, int (*drop)(struct purge *, const struct range *))
 {
     int64_t until_ns = thread_mono_ns() + STEP_NS;
-    int rc = SQLITE_OK;
-    size_t i = 0;
+    int rc = SQLITE_OK, i = 0;
     while (rc == SQLITE_OK && i < d->count && (i == 0 || thread_mono_ns() < until_ns))
-        rc = drop(p, d->seqs[i++]);
+        rc = drop(p, &d->ranges[i++]);
     if (i < d->count) {
         d->over = false;
-        p->cursor = d->seqs[i - 1];
+        p->cursor = d->ranges[i - 1].last;
     }
     return rc;
 }
 
-static int drop_all(struct purge *p, struct doomed *d, int (*drop)(struct purge *, int64_t))
+/* Within the transaction of the writer, or in one of its own. */
+static int drop_all(struct purge *p, struct doomed *d, int (*drop)(struct purge *, const struct range *))
 {
+    bool own = sqlite3_get_autocommit(p->c->db) != 0;
     if (d->count == 0)
         return SQLITE_OK;
-    int rc = sqlite3_exec(p->c->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+    int rc = own ? sqlite3_exec(p->c->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) : SQLITE_OK;
+    sqlite3_bind_int64(p->keep_seq, 1, d->ranges[d->count - 1].last);
     if (rc == SQLITE_OK)
-        rc = run_on(p->keep_seq, d->seqs[d->count - 1]);
-    p->strays = first_value(p->has_strays) != 0;
+        rc = sqlite_run(p->keep_seq);
     if (rc == SQLITE_OK)
         rc = drop_some(p, d, drop);
+    if (!own)
+        return rc;
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(p->c->db, "COMMIT", NULL, NULL, NULL);
     sqlite_rollback(p->c);
@@ -200,36 +228,31 @@ static int64_t round_ns(const struct purge *p)
 
 enum { STAGE_RUNS, STAGE_DELIVERIES, STAGE_EVENTS, STAGE_SCRIPTS, STAGE_COUNT };
 
-static int step_stage(struct purge *p, int64_t now_ms, struct doomed *d)
+static int step_stage(struct purge *p, int64_t now_ms, int room, struct doomed *d)
 {
     int64_t cutoff_ms = now_ms - p->keep_ms, event_ms = now_ms - (p->keep_ms > EVENTS_MS ? p->keep_ms : EVENTS_MS);
     const struct {
         sqlite3_stmt *walk;
         int64_t cutoff_ms;
-        int (*drop)(struct purge *, int64_t);
+        int (*drop)(struct purge *, const struct range *);
     } stages[STAGE_COUNT] = {
-        [STAGE_RUNS] = {p->walk_runs, cutoff_ms, drop_run},
-        [STAGE_DELIVERIES] = {p->walk, cutoff_ms, drop_delivery},
-        [STAGE_EVENTS] = {p->walk_events, event_ms, drop_event},
-        [STAGE_SCRIPTS] = {p->walk_scripts, INT64_MAX, drop_script},
+        [STAGE_RUNS] = {p->walk_runs, cutoff_ms, drop_runs},
+        [STAGE_DELIVERIES] = {p->walk, cutoff_ms, drop_deliveries},
+        [STAGE_EVENTS] = {p->walk_events, event_ms, drop_events},
+        [STAGE_SCRIPTS] = {p->walk_scripts, INT64_MAX, drop_scripts},
     };
-    int rc = find(p, stages[p->stage].walk, stages[p->stage].cutoff_ms, d);
+    int rc = find(p, stages[p->stage].walk, stages[p->stage].cutoff_ms, room, d);
     return rc == SQLITE_OK ? drop_all(p, d, stages[p->stage].drop) : rc;
 }
 
-/* Stages that have nothing to remove cost no step of their own. Behind the last, pages are given back. */
-static int step(struct purge *p, int64_t now_ms, bool *round_over)
+/* Stages that have nothing to remove cost no step of their own. *over: they are all behind. */
+static int step_stages(struct purge *p, int64_t now_ms, int room, bool *over)
 {
-    struct doomed d;
-    int rc = SQLITE_OK;
-    bool better = true;
-    if (p->stage == STAGE_COUNT)
-        rc = give_back(p, &better);
-    if (rc != SQLITE_OK)
-        return rc;
     while (p->stage < STAGE_COUNT) {
-        d = (struct doomed){.count = 0};
-        rc = step_stage(p, now_ms, &d);
+        struct doomed d;
+        d.count = 0;
+        d.over = false;
+        int rc = step_stage(p, now_ms, room, &d);
         if (rc != SQLITE_OK || !d.over)
             return rc;
         p->cursor = 0;
@@ -237,19 +260,49 @@ static int step(struct purge *p, int64_t now_ms, bool *round_over)
         if (d.count > 0)
             break;
     }
-    *round_over = p->stage == STAGE_COUNT && (!better || !has_many_free_pages(p));
+    *over = p->stage == STAGE_COUNT;
     return SQLITE_OK;
 }
 
-int purge_step(struct purge *p, int64_t now_ns, int64_t now_ms)
+/* Behind the last stage, pages are given back. */
+static int step(struct purge *p, int64_t now_ms, bool *over)
 {
-    bool round_over = false;
-    int rc = step(p, now_ms, &round_over);
-    bool again = rc != SQLITE_OK || round_over;
+    bool better = true;
+    int rc = SQLITE_OK;
+    if (p->stage == STAGE_COUNT)
+        rc = give_back(p, &better);
+    else
+        rc = step_stages(p, now_ms, STEP_ROWS, over);
+    *over = p->stage == STAGE_COUNT && (!better || !has_many_free_pages(p));
+    return rc;
+}
+
+/* `over`: the round. */
+static int end_step(struct purge *p, int rc, bool over, int64_t now_ns, int64_t pace_ns)
+{
+    bool again = rc != SQLITE_OK || over;
     if (again) {
         p->cursor = 0;
         p->stage = STAGE_RUNS;
     }
-    p->next_ns = now_ns + (again ? round_ns(p) : PACE_NS);
+    p->next_ns = now_ns + (again ? round_ns(p) : pace_ns);
     return rc;
+}
+
+int purge_step(struct purge *p, int64_t now_ns, int64_t now_ms)
+{
+    bool over = false;
+    int rc = step(p, now_ms, &over);
+    return end_step(p, rc, over, now_ns, PACE_NS);
+}
+
+/* Pages stay: the next rows take them. */
+int purge_along(struct purge *p, int64_t now_ns, int64_t now_ms, size_t rows)
+{
+    bool over = p->stage == STAGE_COUNT;
+    size_t room = ALONG_AT_LEAST + rows * ALONG_PER_ROW;
+    if (now_ns < p->next_ns)
+        return SQLITE_OK;
+    int rc = over ? SQLITE_OK : step_stages(p, now_ms, room < STEP_ROWS ? (int)room : STEP_ROWS, &over);
+    return end_step(p, rc, over, now_ns, 0);
 }

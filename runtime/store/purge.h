@@ -1,5 +1,6 @@
 /*
- * purge: retention. Removes what is finished and old, some rows a step, between the writer's commits.
+ * purge: retention. Removes what is finished and old, some rows a step: while there is nothing else to write in a
+ * transaction of its own, under load along with what a commit writes, for a sync more would cost more than the rows.
  *
  * A round walks the runs, the deliveries, the events and the scripts, each from the lowest seq up to those too young to
  * be old. No index is needed: all are in order of time already. A walk goes on from where the last step ended, so that
@@ -23,11 +24,10 @@ struct purge {
     int64_t next_ns; /* no step before (monotonic); INT64_MAX: never */
     int stage;       /* of the round: which table is walked */
     int64_t cursor;  /* its rows up to here have been looked at in this round */
-    bool strays;     /* there are any */
-    sqlite3_stmt *walk_runs, *drop_run, *drop_input, *drop_steps;
-    sqlite3_stmt *walk, *drop_delivery, *has_strays, *drop_stray, *drop_request, *drop_attempts;
-    sqlite3_stmt *walk_events, *drop_event, *drop_arrivals;
-    sqlite3_stmt *walk_scripts, *drop_script;
+    sqlite3_stmt *walk_runs, *drop_runs, *drop_inputs, *drop_steps;
+    sqlite3_stmt *walk, *drop_deliveries, *drop_strays, *drop_requests, *drop_attempts;
+    sqlite3_stmt *walk_events, *drop_events, *drop_arrivals;
+    sqlite3_stmt *walk_scripts, *drop_scripts;
     sqlite3_stmt *keep_seq;
     sqlite3_stmt *page_count, *free_count, *vacuum;
 };
@@ -40,5 +40,10 @@ int purge_prepare(struct purge *p, struct sqlite *c, struct err *e);
  * rolled back, and tried again with the next round.
  */
 int purge_step(struct purge *p, int64_t now_ns, int64_t now_ms);
+/*
+ * In the transaction that is open, which writes `rows` rows: about twice as many go, if there are any and it is time.
+ * rc. When it is rolled back they are found again in the next round.
+ */
+int purge_along(struct purge *p, int64_t now_ns, int64_t now_ms, size_t rows);
 
 #endif

@@ -128,6 +128,7 @@ static const char VERSION_4[] =
     "UPDATE deliveries INDEXED BY deliveries_pending SET shelf = iif(state = 0, 1, 2) WHERE state IN (0, 2);"
     "UPDATE deliveries INDEXED BY deliveries_notable SET shelf = iif(state = 1, 3, state) WHERE state NOT IN (0, 3);"
     "CREATE TABLE strays (id BLOB PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE INDEX strays_seq ON strays(seq);" /* they go with their rows */
     "INSERT INTO strays(id, seq) SELECT id, seq FROM ("
     "  SELECT id, seq, min(seq) OVER (ORDER BY id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS above"
     "  FROM deliveries INDEXED BY deliveries_id) WHERE above < seq;"

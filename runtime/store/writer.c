@@ -9,7 +9,6 @@
 enum {
     COMMIT_ROWS = 256, /* enough to commit at once */
     BATCH_ROWS = 1024, /* the most in one transaction, unless one write brings more */
-    PURGE_COMMITS = 8, /* a step of the purge comes at least that often under load */
 };
 static const int64_t GATHER_NS = NS_PER_MS;
 static const int64_t RETRY_NS = 250 * NS_PER_MS;
@@ -91,8 +90,11 @@ static int transact(struct writer *w, const struct write_list *batch, bool caref
         rc = apply_begin(&w->apply);
     for (struct store_write *wr = batch->head; rc == SQLITE_OK && wr != NULL; wr = wr->next)
         rc = carefully ? apply_carefully(w, wr, now_ms) : apply_write(&w->apply, wr, now_ms);
+    int64_t now_ns = thread_mono_ns();
     if (rc == SQLITE_OK)
-        rc = apply_end(&w->apply, thread_mono_ns());
+        rc = purge_along(&w->purge, now_ns, now_ms, batch->rows);
+    if (rc == SQLITE_OK)
+        rc = apply_end(&w->apply, now_ns);
     return rc == SQLITE_OK ? sqlite_run(w->commit) : rc;
 }
 
@@ -220,7 +222,6 @@ static void committed(struct writer *w, struct write_list *batch)
 {
     set_health(w, NULL);
     post(w->s, batch);
-    w->commits++;
 }
 
 /* --- the thread ----------------------------------------------------------------------------------------------- */
@@ -253,10 +254,8 @@ static void keep_house(struct writer *w, bool idle)
         return;
     checkpoint_if_due(w);
     int64_t now_ns = thread_mono_ns();
-    if (now_ns < w->purge.next_ns || (!idle && w->commits < PURGE_COMMITS))
-        return;
-    w->commits = 0;
-    (void)purge_step(&w->purge, now_ns, store_wall_ms(w->s));
+    if (idle && now_ns >= w->purge.next_ns)
+        (void)purge_step(&w->purge, now_ns, store_wall_ms(w->s));
 }
 
 static bool finished(const struct writer *w)

@@ -30,7 +30,6 @@ struct writer {
     int wal_pages;        /* in the log after the last commit */
     int checkpoint_pages; /* how many make the next checkpoint */
     int moved_pages;      /* in the log at the last one; fewer now: the log has started over */
-    int commits;          /* since the last step of the purge */
 };
 
 /* Opens the connection, migrates. On the caller's thread; `s->folder`, `path` and `o` are set. */
