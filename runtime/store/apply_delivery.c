@@ -138,9 +138,11 @@ static int update_row(struct apply *a, const struct store_delivery *d)
     return sqlite_run(a->update);
 }
 
-/* Of one that is on no shelf: *done, or else it has to be taken off. */
+/* Of one that is on no shelf: *done, or else it has to be taken off. Below the mark it is on one. */
 static int succeed(struct apply *a, const struct store_delivery *d, bool *done)
 {
+    if (d->seq <= a->shelf.above)
+        return SQLITE_OK;
     sqlite3_stmt *st = a->succeed;
     sqlite3_bind_int64(st, 1, d->seq);
     sqlite3_bind_int(st, 5, d->attempts);
