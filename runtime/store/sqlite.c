@@ -55,8 +55,11 @@ static int setup(struct sqlite *c, enum sqlite_role role, struct err *e)
 {
     sqlite3_extended_result_codes(c->db, 1);
     sqlite3_busy_timeout(c->db, SQLITE_BUSY_MS);
-    if (role == SQLITE_READER)
+    if (role == SQLITE_READER) {
+        /* One that closes would try for the whole file, to empty the log, and others find it locked just then. */
+        sqlite3_db_config(c->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
         return sqlite_exec(c, READER_SETUP, e);
+    }
     int64_t pages;
     if (refuse_readonly(c, e) != 0 || sqlite_number(c, "PRAGMA page_count", &pages, e) != 0)
         return -1;
