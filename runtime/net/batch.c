@@ -6,7 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { UNANSWERED_MAX = 1024, REJECTED_SHOWN = 1000 };
+enum {
+    UNANSWERED_MAX = 1024,
+    REJECTED_SHOWN = 1000,
+    /* Of all batches in one turn of the loop. Deliveries end in the same turn, so what comes in does not run far ahead
+     * of what goes out, where it would have to be read from the store again. */
+    LINES_A_TURN = 64,
+};
 
 struct rejected {
     uint64_t line;
@@ -269,26 +275,52 @@ static void take_with_beginning(struct api_batch *b, const char *data, size_t le
     buf_clear(&b->line);
 }
 
+static bool turn_is_over(const struct api_batch *b)
+{
+    return b->server->lines >= LINES_A_TURN && !b->server->stopping;
+}
+
+static void count_line(struct server *s)
+{
+    if (s->lines++ == 0)
+        ev_idle_start(s->httpd.loop, &s->next_turn);
+}
+
+/* False: the batch is too long, and ends here. */
+static bool take_line(struct api_batch *b, const char *data, size_t len)
+{
+    b->total += len + 1;
+    if (b->total > b->server->options.batch_max) {
+        b->cut = CUT_LENGTH;
+        return false;
+    }
+    take_with_beginning(b, data, len);
+    count_line(b->call->server);
+    return true;
+}
+
+static void keep_rest(struct api_batch *b, const char *data, size_t len)
+{
+    b->total += len;
+    if (b->total > b->server->options.batch_max)
+        b->cut = CUT_LENGTH;
+    else if (!is_forgotten(b))
+        keep(b, data, len);
+}
+
 size_t batch_feed(struct api_batch *b, const char *data, size_t len)
 {
-    size_t done = 0;
-    while (done < len && b->cut == CUT_NOT) {
+    for (size_t done = 0; done < len && b->cut == CUT_NOT;) {
         const char *end = memchr(data + done, '\n', len - done);
-        size_t piece = end == NULL ? len - done : (size_t)(end - (data + done));
-        if (end != NULL && !has_room(b))
-            return b->cut == CUT_NOT ? done : len;
-        b->total += piece + (end != NULL);
-        if (b->total > b->server->options.batch_max) {
-            b->cut = CUT_LENGTH;
-            break;
-        }
         if (end == NULL) {
-            if (!is_forgotten(b))
-                keep(b, data + done, piece);
+            keep_rest(b, data + done, len - done);
             return len;
         }
-        take_with_beginning(b, data + done, piece);
-        done += piece + 1;
+        if (turn_is_over(b) || !has_room(b))
+            return b->cut == CUT_NOT ? done : len;
+        if (!take_line(b, data + done, (size_t)(end - (data + done))))
+            return len;
+        done = (size_t)(end - data) + 1;
     }
     return len;
 }

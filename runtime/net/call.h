@@ -58,6 +58,8 @@ struct server {
     struct api_call *calls;
     struct api_batch *left; /* batches whose client has gone while lines are unanswered */
     size_t open;
+    int lines;                /* of batches, taken in this turn of the loop */
+    struct ev_idle next_turn; /* to begin anew */
     bool stopping;
 };
 
@@ -118,8 +120,8 @@ void batch_leave(struct api_batch *b);
 void batch_free_left(struct server *s);
 /* What comes is not for it any more. */
 bool batch_is_cut(const struct api_batch *b);
-/* Takes lines out of the piece; returns how many bytes were taken. Fewer than all: no room now, the call is to be
- * suspended. */
+/* Takes lines out of the piece; returns how many bytes were taken. Fewer than all: no room now, or enough for this turn
+ * of the loop; the call is to be suspended. */
 size_t batch_feed(struct api_batch *b, const char *data, size_t len);
 /* No more bytes come. True: the answer is set; false: it waits for its lines. */
 bool batch_end(struct api_batch *b);

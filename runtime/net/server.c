@@ -283,6 +283,15 @@ static enum MHD_Result on_request(void *ud, struct MHD_Connection *connection, c
 
 /* --- the server ----------------------------------------------------------------------------------------------- */
 
+static void on_next_turn(struct ev_loop *loop, struct ev_idle *w, int events)
+{
+    (void)events;
+    struct server *s = w->data;
+    ev_idle_stop(loop, w);
+    s->lines = 0;
+    server_resume(s);
+}
+
 struct server *server_new(const struct server_options *o, struct err *e)
 {
     struct server *s = calloc(1, sizeof *s);
@@ -301,6 +310,9 @@ struct server *server_new(const struct server_options *o, struct err *e)
         s->options.batch_max = BATCH_MAX;
     struct httpd_options h = {
         .loop = o->loop, .listen = o->listen, .on_request = on_request, .on_completed = on_completed, .ud = s};
+    ev_idle_init(&s->next_turn, on_next_turn);
+    ev_set_priority(&s->next_turn, EV_MAXPRI); /* as in net/httpd.c: its turn comes however busy the others are */
+    s->next_turn.data = s;
     if (httpd_start(&s->httpd, &h, e) == 0)
         return s;
     free(token);
@@ -337,6 +349,7 @@ void server_free(struct server *s)
     server_stop(s);
     answer_waiting(s);
     httpd_run(&s->httpd);
+    ev_idle_stop(s->httpd.loop, &s->next_turn);
     httpd_stop(&s->httpd);
     while (s->calls != NULL)
         call_free(s->calls);
