@@ -91,6 +91,15 @@ static void before_sleep(void *ud)
     struct host *h = ud;
     log_flush(h->log);
     stop_when_idle(h);
+    if (h->env.store != NULL && store_is_gathering(h->env.store))
+        loop_tell_idle(&h->turns);
+}
+
+/* While there is work, a commit waits for what comes of it. */
+static void on_idle(void *ud)
+{
+    struct host *h = ud;
+    store_flush(h->env.store);
 }
 
 /* --- starting ----------------------------------------------------------------------------------------------------- */
@@ -344,6 +353,7 @@ struct host *host_start(const struct host_options *o, struct err *e)
                              .watchdog = &h->watchdog,
                              .on_woken = on_woken,
                              .before_sleep = before_sleep,
+                             .on_idle = on_idle,
                              .ud = h,
                              .timer_fd = -1};
     watchdog_init(&h->watchdog, o->log);

@@ -95,6 +95,19 @@ static void on_sleeping(struct ev_loop *ev, struct ev_prepare *w, int events)
     flush_again_if_needed(l);
 }
 
+static void on_idle(struct ev_loop *ev, struct ev_idle *w, int events)
+{
+    (void)events;
+    struct loop *l = w->data;
+    ev_idle_stop(ev, w);
+    l->on_idle(l->ud);
+}
+
+void loop_tell_idle(struct loop *l)
+{
+    ev_idle_start(l->ev, &l->idle);
+}
+
 static void on_never(struct ev_loop *ev, struct ev_periodic *w, int events)
 {
     (void)ev, (void)w, (void)events;
@@ -119,8 +132,10 @@ int loop_start(struct loop *l, struct err *e)
     ev_prepare_init(&l->sleeping, on_sleeping);
     ev_check_init(&l->waking, on_waking);
     ev_timer_init(&l->log_again, on_log_again, LOG_AGAIN_S, 0.);
+    ev_idle_init(&l->idle, on_idle);
     ev_set_priority(&l->waking, EV_MAXPRI); /* before what has happened is looked at */
-    l->woken.data = l->timer_fired.data = l->sleeping.data = l->waking.data = l;
+    ev_set_priority(&l->idle, EV_MINPRI);
+    l->idle.data = l->woken.data = l->timer_fired.data = l->sleeping.data = l->waking.data = l;
     ev_async_start(l->ev, &l->woken);
     ev_io_start(l->ev, &l->timer_fired);
     ev_prepare_start(l->ev, &l->sleeping);
@@ -137,6 +152,7 @@ void loop_stop(struct loop *l)
     ev_io_stop(l->ev, &l->timer_fired);
     ev_prepare_stop(l->ev, &l->sleeping);
     ev_check_stop(l->ev, &l->waking);
+    ev_idle_stop(l->ev, &l->idle);
     ev_timer_stop(l->ev, &l->log_again);
     ev_periodic_stop(l->ev, &l->never);
     close(l->timer_fd);

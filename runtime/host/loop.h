@@ -19,12 +19,14 @@ struct loop {
     struct watchdog *watchdog;      /* is told when it works */
     void (*on_woken)(void *ud);     /* by loop_wake() */
     void (*before_sleep)(void *ud); /* once a turn, after the timers are set */
+    void (*on_idle)(void *ud);      /* by loop_tell_idle() */
     void *ud;
     int64_t longest_ns; /* of the turns so far: how long something that was ready may have waited */
     struct ev_async woken;
     struct ev_io timer_fired;
     struct ev_check waking;
     struct ev_prepare sleeping;
+    struct ev_idle idle;
     struct ev_timer log_again; /* a turn, for a log that could not be written */
     struct ev_periodic never;
     int64_t woke_ns;      /* 0: it has not slept yet */
@@ -38,5 +40,7 @@ int loop_start(struct loop *l, struct err *e);
 void loop_stop(struct loop *l);
 /* On any thread: on_woken will be called. */
 void loop_wake(struct loop *l);
+/* on_idle will be called, once, as soon as a turn finds nothing to do. */
+void loop_tell_idle(struct loop *l);
 
 #endif

@@ -22,6 +22,7 @@ struct store {
     int64_t last_seq;
     struct uuid last_id; /* when it was opened */
     size_t pending, pending_bytes;
+    bool gathering; /* something was submitted since the last flush */
 
     pthread_mutex_t mutex; /* guards what follows, up to the threads */
     pthread_cond_t to_writer, to_reader, reader_idle;
@@ -29,6 +30,7 @@ struct store {
     struct write_list queue;
     int64_t oldest_ns;          /* when the first of the queue came */
     size_t wanted_rows;         /* the writer sleeps until that many are queued */
+    bool flushed;               /* … or no more are to be waited for */
     struct read_list hot, cold; /* what the dispatch waits for, and what people wait for */
     bool reading;               /* a statement of the reader is open */
     bool hold_reads;            /* the writer wants none to be, for a moment */

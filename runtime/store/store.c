@@ -188,6 +188,7 @@ void store_submit(struct store *s, struct store_write *w)
     w->failure = NULL;
     s->pending++;
     s->pending_bytes += write_bytes(w);
+    s->gathering = true;
     note_seqs(s, w);
     pthread_mutex_lock(&s->mutex);
     if (s->queue.head == NULL)
@@ -196,6 +197,24 @@ void store_submit(struct store *s, struct store_write *w)
     bool enough = s->queue.rows >= s->wanted_rows;
     if (enough) {
         s->wanted_rows = SIZE_MAX;
+        pthread_cond_signal(&s->to_writer);
+    }
+    pthread_mutex_unlock(&s->mutex);
+}
+
+bool store_is_gathering(const struct store *s)
+{
+    return s->gathering;
+}
+
+void store_flush(struct store *s)
+{
+    if (!s->gathering)
+        return;
+    s->gathering = false;
+    pthread_mutex_lock(&s->mutex);
+    if (s->queue.head != NULL && !s->flushed) {
+        s->flushed = true;
         pthread_cond_signal(&s->to_writer);
     }
     pthread_mutex_unlock(&s->mutex);

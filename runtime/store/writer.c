@@ -10,7 +10,7 @@ enum {
     COMMIT_ROWS = 256, /* enough to commit at once */
     BATCH_ROWS = 1024, /* the most in one transaction, unless one write brings more */
 };
-static const int64_t GATHER_NS = NS_PER_MS;
+static const int64_t GATHER_NS = 3 * NS_PER_MS;
 static const int64_t RETRY_NS = 250 * NS_PER_MS;
 
 /* --- the connection ------------------------------------------------------------------------------------------- */
@@ -91,8 +91,10 @@ static int transact(struct writer *w, const struct write_list *batch, bool caref
     for (struct store_write *wr = batch->head; rc == SQLITE_OK && wr != NULL; wr = wr->next)
         rc = carefully ? apply_carefully(w, wr, now_ms) : apply_write(&w->apply, wr, now_ms);
     int64_t now_ns = thread_mono_ns();
-    if (rc == SQLITE_OK)
+    if (rc == SQLITE_OK && !carefully && !w->refusing) {
         rc = purge_along(&w->purge, now_ns, now_ms, batch->rows);
+        w->purge_failed = rc != SQLITE_OK;
+    }
     if (rc == SQLITE_OK)
         rc = apply_end(&w->apply, now_ns);
     return rc == SQLITE_OK ? sqlite_run(w->commit) : rc;
@@ -108,8 +110,9 @@ static int commit(struct writer *w, const struct write_list *batch, struct err *
 {
     if (w->c.db == NULL && connect(w, e) != 0)
         return -1;
+    w->purge_failed = false;
     int rc = batch->head == NULL ? schema_touch(&w->c) : transact(w, batch, false);
-    if (sqlite_own_fault(rc)) {
+    if (sqlite_own_fault(rc) || w->purge_failed) { /* what is old and cannot be read refuses nothing new */
         roll_back(w);
         rc = transact(w, batch, true);
     }
@@ -163,7 +166,7 @@ static int64_t work_due(const struct writer *w)
         return 0;
     if (w->refusing)
         return s->queue.head != NULL ? 0 : w->retry_ns;
-    if (w->todo.head != NULL || s->queue.rows >= COMMIT_ROWS)
+    if (w->todo.head != NULL || s->queue.rows >= COMMIT_ROWS || (s->flushed && s->queue.head != NULL))
         return 0;
     return s->queue.head != NULL ? s->oldest_ns + GATHER_NS : w->purge.next_ns;
 }
@@ -178,6 +181,7 @@ static void gather(struct writer *w)
         thread_wait(&s->to_writer, &s->mutex, due);
     }
     s->wanted_rows = SIZE_MAX;
+    s->flushed = false;
     write_list_append(&w->todo, &s->queue);
     w->closing = s->closing;
     pthread_mutex_unlock(&s->mutex);

@@ -22,6 +22,7 @@ struct writer {
     struct sqlite c;
     struct apply apply;
     struct purge purge;
+    bool purge_failed; /* in the transaction at hand */
     sqlite3_stmt *begin, *commit, *savepoint, *undo, *release, *probe;
     struct write_list todo; /* taken from the queue, not committed */
     bool closing;

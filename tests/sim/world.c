@@ -34,6 +34,7 @@ static struct {
     struct ev_loop *ev;
     struct log log;
     bool woken;
+    bool idle_asked; /* it wants to know when it has nothing to do */
     int64_t woken_ns;
     int64_t free_ns; /* the loop is busy until then */
     int64_t start_ns;
@@ -99,7 +100,7 @@ int loop_start(struct loop *l, struct err *e)
 {
     (void)e;
     here.loop = l;
-    here.woken = false;
+    here.woken = here.idle_asked = false;
     return 0;
 }
 
@@ -115,6 +116,12 @@ void loop_wake(struct loop *l)
     if (!here.woken)
         here.woken_ns = clock_now_ns() + dice_between(DICE_TURN, 0, 20 * 1000);
     here.woken = true;
+}
+
+void loop_tell_idle(struct loop *l)
+{
+    (void)l;
+    here.idle_asked = true;
 }
 
 static void step(void);
@@ -141,6 +148,8 @@ static int64_t loop_next_ns(void)
     int64_t next = timers_next(here.loop->timers);
     if (here.woken && here.woken_ns < next)
         next = here.woken_ns;
+    if (here.idle_asked)
+        return here.free_ns;
     return next == INT64_MAX ? next : clock_later(next, here.free_ns);
 }
 
@@ -162,8 +171,12 @@ static void turn(void)
     if (here.woken && here.woken_ns <= clock_now_ns()) {
         here.woken = false;
         l->on_woken(l->ud);
-    } else
+    } else if (timers_next(l->timers) <= clock_now_ns())
         timers_run(l->timers, clock_now_ns());
+    else if (here.idle_asked) {
+        here.idle_asked = false;
+        l->on_idle(l->ud);
+    }
     end_turn();
     oracle_look();
 }
