@@ -76,7 +76,7 @@ void *slab_resize(struct slab *s, void *block, size_t old, size_t size)
         return block;
     void *moved = take(s, size);
     if (moved == NULL)
-        return NULL;
+        return size < old ? block : NULL; /* Lua does not expect a block that shrinks to be lost */
     memcpy(moved, block, old < size ? old : size);
     slab_give(s, block, old);
     return moved;

@@ -224,6 +224,9 @@ static bool set_origin(struct easy *x, struct origin *origin)
         origin_unref(origin);
         return false;
     }
+    /* Or libcurl would keep the first for the whole life of the handle. */
+    if (origin != NULL && origin != x->origin)
+        (void)curl_easy_setopt(x->curl, CURLOPT_URL, NULL);
     origin_unref(x->origin);
     x->origin = origin;
     return true;

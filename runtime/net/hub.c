@@ -36,7 +36,7 @@ static void note_kept(struct hub *h, CURL *easy)
     if (sockets_user_stands(&h->sockets, easy))
         return;
     if (curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &fd) == CURLE_OK && fd != CURL_SOCKET_BAD)
-        sockets_stands(&h->sockets, fd);
+        sockets_stands(&h->sockets, fd, easy);
 }
 
 static void finish_ended(struct spoke *s)
@@ -249,18 +249,20 @@ bool hub_adopt(struct hub *h, CURL *easy)
            curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, h) == CURLE_OK;
 }
 
-/* The first from its own on that has room; its own when none has. Without memory for another any will do. */
+/* The first from its own on that has room; when none has, the one with the fewest. */
 static struct spoke *choose(struct hub *h, size_t place)
 {
-    struct spoke **own = &h->spokes[place % HUB_SPOKES];
+    struct spoke *fewest = h->spokes[0];
     for (size_t i = 0; i < HUB_SPOKES; i++) {
         struct spoke **s = &h->spokes[(place + i) % HUB_SPOKES];
         if (*s == NULL)
             *s = spoke_new(h);
         if (*s != NULL && (*s)->transfers < HUB_FILL)
             return *s;
+        if (*s != NULL && (*s)->transfers < fewest->transfers)
+            fewest = *s;
     }
-    return *own != NULL ? *own : h->spokes[0];
+    return fewest;
 }
 
 struct spoke *hub_add(struct hub *h, size_t place, CURL *easy)

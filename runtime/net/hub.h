@@ -18,9 +18,9 @@
 #include <stdbool.h>
 
 enum {
-    HUB_SPOKES = 64,
-    HUB_FILL = 8,         /* transfers at a time in each, until all have so many */
-    HUB_CONNECTIONS = 32, /* kept in each */
+    HUB_SPOKES = 8,        /* each reads certificates and resolves names for itself */
+    HUB_FILL = 8,          /* transfers at a time in each, until all have so many */
+    HUB_CONNECTIONS = 128, /* kept in each */
 };
 
 struct hub;

@@ -120,6 +120,7 @@ void sockets_closed(struct sockets *s, int fd)
         return;
     forget(k);
     k->stands = false;
+    k->user = NULL;
 }
 
 /* One that does not stand may have been closed and opened anew: libev has to look at it afresh. */
@@ -178,9 +179,11 @@ static void keep(struct socket *k, int fd)
     k->state = IDLE;
 }
 
-void sockets_stands(struct sockets *s, int fd)
+void sockets_stands(struct sockets *s, int fd, const void *user)
 {
-    struct socket *k = get(s, fd);
+    struct socket *k = find(s, fd);
+    if (k == NULL || k->user != user)
+        return;
     k->stands = true;
     if (k->state == UNKNOWN)
         keep(k, fd);

@@ -42,8 +42,9 @@ void sockets_closed(struct sockets *s, int fd);
 
 /* Whether `user` has released a connection that is known to stand, since the last settling. */
 bool sockets_user_stands(const struct sockets *s, const void *user);
-/* `fd` is a connection that stands: from now on it is not closed without a word. */
-void sockets_stands(struct sockets *s, int fd);
+/* `fd` is a connection that stands: from now on it is not closed without a word. Nothing, when `user` was not the last
+ * to wait for it: then it is another's by now. */
+void sockets_stands(struct sockets *s, int fd, const void *user);
 /* After libcurl has returned, and what has ended was looked at: what was released and stands is idle now. */
 void sockets_settle(struct sockets *s);
 

@@ -42,6 +42,14 @@ static bool is_object(lua_State *L, int index)
     return lua_istable(L, index) && lua_getmetatable(L, index) == 0;
 }
 
+static bool read_inside(lua_State *L, struct json_reader *r)
+{
+    r->depth++; /* of the envelope's own braces */
+    bool good = read_members(L, r);
+    r->depth--;
+    return good;
+}
+
 /* read_event(raw): data, name and id; nothing, when there is a mistake in it or it takes more to read it. */
 static int l_read_event(lua_State *L)
 {
@@ -50,7 +58,7 @@ static int l_read_event(lua_State *L)
     lua_settop(L, RAW);
     lua_pushvalue(L, lua_upvalueindex(UP_METATABLE));
     lua_settop(L, ID);
-    if (!json_reader_begin(&r, L, raw, METATABLE) || !json_reader_take(&r, '{') || !read_members(L, &r) ||
+    if (!json_reader_begin(&r, L, raw, METATABLE) || !json_reader_take(&r, '{') || !read_inside(L, &r) ||
         !json_reader_take(&r, '}') || !json_reader_end(&r))
         return 0;
     if (lua_isnil(L, DATA)) {

@@ -117,9 +117,14 @@ static void put_url(lua_State *L, struct writing *w)
     if (!lua_isnil(L, URL)) {
         lua_pushvalue(L, URL);
         struct request_text text = native_read_text(L, w->n);
+        size_t before = w->n->scratch.len;
         bool good = native_url_mistake(text) == NULL;
-        if (good && request_put_url(&w->n->scratch, text, &e) != 0)
-            state_raise(L, &e);
+        if (good && request_put_url(&w->n->scratch, text, &e) != 0) {
+            if (e.domain == ERR_MEMORY)
+                state_raise(L, &e);
+            w->n->scratch.len = before;
+            good = false;
+        }
         lua_pop(L, 1);
         if (good)
             return;

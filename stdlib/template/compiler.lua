@@ -166,10 +166,11 @@ local function variable(c, node)
   if code.reserved(node.key) then code.report(c, node, "'%s' cannot be a variable", node.var) end
 end
 
--- Whether each turn of a loop writes: who writes looks at the clock, too.
+-- Whether each turn of a loop writes: who writes looks at the clock, too; who signs does not.
 local function writes(nodes)
   for _, node in ipairs(nodes) do
-    if node.k == "out" or node.k == "between" or node.k == "text" and node.s ~= "" then return true end
+    local k = node.k
+    if k == "out" and not code.signing_secret(node.e) or k == "between" or k == "text" and node.s ~= "" then return true end
   end
   return false
 end

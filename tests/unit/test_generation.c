@@ -190,6 +190,32 @@ static void an_event_becomes_its_deliveries(void **state)
     generation_unref(g);
 }
 
+/* An event whose data is nested so deep that with the envelope there are `levels` in all. */
+static int run_deep(struct generation *g, int levels)
+{
+    struct buf raw;
+    buf_init(&raw);
+    buf_printf(&raw, "{\"name\":\"order.paid\",\"data\":{\"a\":");
+    for (int i = 0; i < levels - 2; i++)
+        buf_append(&raw, "[", 1);
+    for (int i = 0; i < levels - 2; i++)
+        buf_append(&raw, "]", 1);
+    buf_printf(&raw, "}}");
+    int rc = run_event(g, buf_cstr(&raw));
+    buf_fini(&raw);
+    return rc;
+}
+
+static void depth_counts_the_envelope(void **state)
+{
+    (void)state;
+    struct generation *g = load(SHOP);
+    assert_int_equal(run_deep(g, 512), 0);
+    assert_int_equal(run_deep(g, 513), -1);
+    assert_non_null(strstr(e.message, "deeper than 512"));
+    generation_unref(g);
+}
+
 static void envelopes_are_checked(void **state)
 {
     static const char *const pairs[][2] = {
@@ -725,6 +751,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_event_becomes_its_deliveries),
         cmocka_unit_test(envelopes_are_checked),
+        cmocka_unit_test(depth_counts_the_envelope),
         cmocka_unit_test(a_call_renders_one_webhook),
         cmocka_unit_test(a_preview_shows_no_secret),
         cmocka_unit_test(variables_come_from_a_response),

@@ -29,13 +29,21 @@ static void on_ready(void *ud, int fd, int events)
     whom = ud;
 }
 
+/* As a request does that is the first on a connection. */
+static void keep(const void *user)
+{
+    sockets_want(&sockets, ends[0], EV_READ, user, NULL);
+    sockets_release(&sockets, ends[0]);
+    sockets_stands(&sockets, ends[0], user);
+}
+
 static int setup(void **state)
 {
     (void)state;
     loop = ev_loop_new(EVFLAG_AUTO);
     assert_int_equal(sockets_init(&sockets, loop, on_ready, NULL), 0);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
-    sockets_stands(&sockets, ends[0]);
+    keep(&told);
     told = 0;
     return 0;
 }
@@ -214,11 +222,25 @@ static void test_who_released_what_stands(void **state)
     sockets_want(&sockets, ends[0], EV_READ, &a, &a);
     sockets_release(&sockets, ends[0]);
     assert_false(sockets_user_stands(&sockets, &a));
-    sockets_stands(&sockets, ends[0]);
+    sockets_stands(&sockets, ends[0], &a);
     sockets_settle(&sockets);
     say("x");
     turn();
     assert_true(is_ended());
+}
+
+/* libcurl names the connection that a handle used last by a number that another may have by now. */
+static void test_not_kept_for_another(void **state)
+{
+    (void)state;
+    sockets_closed(&sockets, ends[0]);
+    sockets_want(&sockets, ends[0], EV_READ, &a, NULL);
+    sockets_release(&sockets, ends[0]);
+    sockets_stands(&sockets, ends[0], &b);
+    sockets_settle(&sockets);
+    say("x");
+    turn();
+    assert_false(is_ended());
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -234,6 +256,7 @@ int main(void)
         CASE(test_closed),
         CASE(test_gone),
         CASE(test_who_released_what_stands),
+        CASE(test_not_kept_for_another),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
