@@ -4,7 +4,7 @@
 #include "store/thread.h"
 
 enum {
-    PAGES = 1000,       /* 8 MB of log: enough that pages written again and again are moved once */
+    PAGES = 256,        /* 2 MB of log: pages written again and again are moved once, and commits wait for a few ms */
     PAGES_AGAIN = 250,  /* after one that could not finish */
     PAGES_FORCE = 4000, /* the readers never left a gap: make one */
 };

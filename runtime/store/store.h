@@ -187,7 +187,8 @@ int64_t store_last_seq(const struct store *s);
 struct uuid store_last_id(const struct store *s);
 
 void store_submit(struct store *s, struct store_write *w);
-/* Nothing more comes for now: what was submitted is committed at once, instead of waiting for 256 rows or 3 ms. */
+/* Nothing more comes for now: what was submitted is committed now, or a millisecond after
+ * the last commit, instead of when 256 rows or 3 ms have gathered. */
 void store_flush(struct store *s);
 /* Something was submitted since the last flush. */
 bool store_is_gathering(const struct store *s);

@@ -10,7 +10,8 @@ enum {
     COMMIT_ROWS = 256, /* enough to commit at once */
     BATCH_ROWS = 1024, /* the most in one transaction, unless one write brings more */
 };
-static const int64_t GATHER_NS = 3 * NS_PER_MS;
+static const int64_t GATHER_NS = 3 * NS_PER_MS; /* while the loop is busy */
+static const int64_t APART_NS = NS_PER_MS; /* between commits, when it is not: each has pages of its own to write */
 static const int64_t RETRY_NS = 250 * NS_PER_MS;
 
 /* --- the connection ------------------------------------------------------------------------------------------- */
@@ -158,6 +159,16 @@ static void set_health(struct writer *w, const struct err *e)
     pthread_mutex_unlock(&s->mutex);
 }
 
+/* When what is queued is to be committed. The mutex is held. */
+static int64_t commit_due(const struct writer *w)
+{
+    const struct store *s = w->s;
+    int64_t gathered_ns = s->oldest_ns + GATHER_NS, apart_ns = w->committed_ns + APART_NS;
+    if (s->queue.rows >= COMMIT_ROWS)
+        return 0;
+    return s->flushed && apart_ns < gathered_ns ? apart_ns : gathered_ns;
+}
+
 /* When there is something to do: 0, or a time to come. The mutex is held. */
 static int64_t work_due(const struct writer *w)
 {
@@ -166,9 +177,9 @@ static int64_t work_due(const struct writer *w)
         return 0;
     if (w->refusing)
         return s->queue.head != NULL ? 0 : w->retry_ns;
-    if (w->todo.head != NULL || s->queue.rows >= COMMIT_ROWS || (s->flushed && s->queue.head != NULL))
+    if (w->todo.head != NULL)
         return 0;
-    return s->queue.head != NULL ? s->oldest_ns + GATHER_NS : w->purge.next_ns;
+    return s->queue.head != NULL ? commit_due(w) : w->purge.next_ns;
 }
 
 /* Waits until there is something to do, and takes all that was submitted. */
@@ -226,6 +237,7 @@ static void committed(struct writer *w, struct write_list *batch)
 {
     set_health(w, NULL);
     post(w->s, batch);
+    w->committed_ns = thread_mono_ns();
 }
 
 /* --- the thread ----------------------------------------------------------------------------------------------- */

@@ -1,7 +1,8 @@
 /*
  * writer: the thread with the one connection that ever writes or checkpoints.
  *
- * It gathers what is submitted for about a millisecond, or 256 rows, commits it as one transaction and hands it back.
+ * It gathers what is submitted until the loop has nothing else to do, a millisecond after the last commit at the
+ * earliest, or 3 ms, or 256 rows; commits it as one transaction and hands it back.
  * When the database refuses, accepts fail and updates stay with it, in order, until they are committed.
  */
 #ifndef ANZOL_STORE_WRITER_H
@@ -23,6 +24,7 @@ struct writer {
     struct apply apply;
     struct purge purge;
     bool purge_failed; /* in the transaction at hand */
+    int64_t committed_ns;
     sqlite3_stmt *begin, *commit, *savepoint, *undo, *release, *probe;
     struct write_list todo; /* taken from the queue, not committed */
     bool closing;
