@@ -25,7 +25,7 @@ def text(url, others):
 def main():
     with Receiver() as r, Receiver() as others, Daemon(text(r.url, others.url)) as d:
         for i in range(1, OTHERS + 1):
-            load(d, "batch", count=(i + 2) * (SECONDS + 20), lines=500, connections=1, event=i)
+            load(d, "batch", count=(i + 2) * (SECONDS + 60), lines=500, connections=1, event=i)
         load(d, "batch", count=RATE * (SECONDS + 10), lines=500, connections=1)
         time.sleep(2)
         for receiver in (r, others):
