@@ -18,16 +18,17 @@ set boxwidth 0.6
 set title "CPU of a durable delivery, in µs"
 set yrange [0:*]
 $cpu << END
-"libcurl alone" {floor_cpu_us} 0 0
-"in batches" 0 {batch_loop_us} {batch_writer_us}
-"single POSTs" 0 {single_loop_us} {single_writer_us}
+"libcurl" {floor_cpu_us} 0 0
+"batches" 0 {batch_loop_us} {batch_writer_us}
+"singles" 0 {single_loop_us} {single_writer_us}
 END
 set style data histogram
 set style histogram rowstacked
-plot $cpu using 2:xtic(1) title "a bare request" lc "#9aa5b1", '' using 3 title "loop" lc "#2166ac", '' using 4 title "store" lc "#92c5de"
+plot $cpu using 2:xtic(1) title "request" lc "#9aa5b1", '' using 3 title "loop" lc "#2166ac", '' using 4 title "store" lc "#92c5de"
 
-set title "POST to receiver, synced to disk in between, in ms"
+set title "From POST to receiver, in ms"
 set logscale y
+set xrange [-0.3:2.3]
 set yrange [0.1:*]
 set xlabel "load"
 set style data linespoints
