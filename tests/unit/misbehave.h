@@ -27,6 +27,7 @@
 #include "send_all.h"
 
 #include <arpa/inet.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -398,6 +399,13 @@ static void misbehave_serve(struct misbehave_connection *c)
     }
 }
 
+/* A reset that comes before the client has looked at its connect() would be a connection that failed. */
+static void misbehave_await_first_byte(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    (void)poll(&p, 1, 10000);
+}
+
 static void *misbehave_connection(void *ud)
 {
     struct misbehave_connection *c = ud;
@@ -407,8 +415,10 @@ static void *misbehave_connection(void *ud)
         misbehave_serve(c);
     else if (m->door == DOOR_MUTE)
         answer_hang(&nobody);
-    else if (m->door == DOOR_RESET)
+    else if (m->door == DOOR_RESET) {
+        misbehave_await_first_byte(c->fd);
         misbehave_reset(c->fd);
+    }
     pthread_mutex_lock(&m->lock);
     close(c->fd);
     c->fd = -1;
