@@ -587,6 +587,8 @@ class Load(unittest.TestCase):
                 status, _, body = d.call("POST", "/v1/reload")
                 self.assertEqual(status, 200, body)
                 self.assertEqual(body["changes"], "+0 webhooks, ~1, -0")
+                reached = len(sent)
+                wait_until(lambda: len(sent) > reached, "an event between two reloads")
                 if n % 10 == 0:
                     rss.append(d.rss_mb())
             during = len(sent)
