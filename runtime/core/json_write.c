@@ -1,7 +1,8 @@
 #include "core/json_write.h"
-#include "core/utf8.h"
 
+#include "core/json_plain.h"
 #include "core/units.h"
+#include "core/utf8.h"
 
 #include <float.h>
 #include <math.h>
@@ -41,11 +42,6 @@ static void escape_valid(struct buf *out, struct bytes s)
         buf_append(out, s.data + run, s.len - run);
 }
 
-static bool is_plain_byte(char c)
-{
-    return (unsigned char)c >= 0x20 && (unsigned char)c < 0x80 && c != '"' && c != '\\';
-}
-
 static uint64_t word(const char *p)
 {
     uint64_t w;
@@ -60,19 +56,12 @@ static uint32_t half_word(const char *p)
     return w;
 }
 
-static bool are_plain_eight(uint64_t w)
-{
-    const uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
-    uint64_t quote = w ^ (ones * '"'), backslash = w ^ (ones * '\\');
-    return ((w | (w - ones * 0x20) | (quote - ones) | (backslash - ones)) & highs) == 0;
-}
-
 static bool is_plain_short(struct bytes s)
 {
     if (s.len >= 4)
-        return are_plain_eight(half_word(s.data) | (uint64_t)half_word(s.data + s.len - 4) << 32);
+        return json_special_bits(half_word(s.data) | (uint64_t)half_word(s.data + s.len - 4) << 32) == 0;
     for (size_t i = 0; i < s.len; i++)
-        if (!is_plain_byte(s.data[i]))
+        if (!json_plain(s.data[i]))
             return false;
     return true;
 }
@@ -84,9 +73,9 @@ static bool is_plain(struct bytes s)
     if (s.len < 8)
         return is_plain_short(s);
     for (size_t i = 0; i + 8 < s.len; i += 8)
-        if (!are_plain_eight(word(s.data + i)))
+        if (json_special_bits(word(s.data + i)) != 0)
             return false;
-    return are_plain_eight(word(s.data + s.len - 8));
+    return json_special_bits(word(s.data + s.len - 8)) == 0;
 }
 
 int json_escape(struct buf *out, struct bytes s)

@@ -1,38 +1,23 @@
 /* Reading (json_read.c): strings. */
 #include "script/json_reader.h"
 
+#include "core/json_plain.h"
 #include "core/utf8.h"
 
 #include <endian.h>
 #include <lauxlib.h>
 #include <string.h>
 
-#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
-
-/* Of eight bytes, the first lowest: the highest bit of the first that is a quote, a backslash, a control character or
- * no ASCII, and of some behind it; 0: none is. */
-static uint64_t special_bits(uint64_t eight)
-{
-    uint64_t quote = eight ^ EACH('"'), backslash = eight ^ EACH('\\');
-    uint64_t found = ((quote - EACH(1)) & ~quote) | ((backslash - EACH(1)) & ~backslash) | (eight - EACH(0x20)) | eight;
-    return found & EACH(0x80);
-}
-
-static bool is_plain(char c)
-{
-    return (signed char)c >= 0x20 && c != '"' && c != '\\'; /* what is no ASCII is negative */
-}
-
 static const char *skip_plain(const char *p, const char *end)
 {
     uint64_t eight;
     for (; end - p >= (ptrdiff_t)sizeof eight; p += sizeof eight) {
         memcpy(&eight, p, sizeof eight);
-        uint64_t bits = special_bits(le64toh(eight));
+        uint64_t bits = json_special_bits(le64toh(eight));
         if (bits != 0)
             return p + __builtin_ctzll(bits) / 8;
     }
-    while (p < end && is_plain(*p))
+    while (p < end && json_plain(*p))
         p++;
     return p;
 }

@@ -114,18 +114,6 @@ static bool put_string(struct buf *b, enum place place, struct bytes s)
     }
 }
 
-static void put_integer(struct buf *b, lua_Integer n)
-{
-    char text[24], *end = text + sizeof text, *p = end;
-    lua_Unsigned rest = n < 0 ? -(lua_Unsigned)n : (lua_Unsigned)n;
-    do
-        *--p = (char)('0' + rest % 10);
-    while ((rest /= 10) != 0);
-    if (n < 0)
-        *--p = '-';
-    buf_append(b, p, (size_t)(end - p));
-}
-
 static bool put_float(struct buf *b, enum place place, double n)
 {
     char text[32];
@@ -171,7 +159,7 @@ static bool put_value(lua_State *L, struct buf *b, enum place place, int index)
     case LUA_TNUMBER:
         if (!lua_isinteger(L, index))
             return put_float(b, place, lua_tonumber(L, index));
-        put_integer(b, lua_tointeger(L, index));
+        buf_append_int(b, lua_tointeger(L, index));
         return true;
     case LUA_TBOOLEAN:
         return put_boolean(b, place, lua_toboolean(L, index));
