@@ -5,21 +5,18 @@
 #include "store/shelf.h"
 
 #define PENDING "FROM deliveries INDEXED BY deliveries_pending WHERE " SCHEMA_PENDING " "
-#define FRESH                                                                                                          \
-    "FROM deliveries NOT INDEXED WHERE seq > (SELECT above FROM fresh WHERE one = 1) AND state = 0 AND shelf = 0 "
 
 /* From one integration to the next, whatever there is of each. What is said of due_ms says nothing new, but without it
  * all of the shelf would be walked. */
-static const char LANES[] =
-    "WITH RECURSIVE names(name) AS (SELECT min(integration) " PENDING "UNION ALL"
-    "  SELECT (SELECT min(integration) " PENDING "AND integration > name) FROM names WHERE name IS NOT NULL),"
-    " shelved(name, queued, due) AS (SELECT name,"
+static const char LANES[] = SCHEMA_NAMES
+    ", shelved(name, queued, due) AS (SELECT name,"
     "  EXISTS (SELECT 1 " PENDING "AND integration = name AND shelf = 1 AND due_ms = 0),"
     "  (SELECT min(due_ms) " PENDING
     "AND integration = name AND shelf = 2 AND due_ms > 0) FROM names WHERE name IS NOT NULL) "
     "SELECT name, max(queued), max(waiting), min(due) FROM (SELECT name, queued, due IS NOT NULL AS waiting, due FROM "
     "shelved"
-    "  UNION ALL SELECT DISTINCT integration, 1, 0, NULL " FRESH ") GROUP BY name";
+    "  UNION ALL SELECT DISTINCT integration, 1, 0, NULL FROM deliveries NOT INDEXED WHERE " SCHEMA_FRESH
+    ") GROUP BY name";
 
 int backlog_prepare(struct reader *rd, struct err *e)
 {

@@ -12,10 +12,9 @@ enum {
 /* Those on the shelf, in the order of their index, and those that are fresh. */
 static const char ROWS[] = "SELECT integration, shelf, due_ms FROM deliveries INDEXED BY deliveries_pending "
                            "WHERE " SCHEMA_PENDING " "
-                           "UNION ALL SELECT integration, 1, 0 FROM deliveries NOT INDEXED "
-                           "WHERE seq > (SELECT above FROM fresh WHERE one = 1) AND state = 0 AND shelf = 0";
+                           "UNION ALL SELECT integration, 1, 0 FROM deliveries NOT INDEXED WHERE " SCHEMA_FRESH;
 
-/* The statement is stepped once, which is when its view of the database begins. */
+/* Something is read at once: that is when the view of the database begins. */
 int count_open(struct count *count, struct err *e)
 {
     const struct sqlite_text texts[] = {{&count->rows, ROWS}, {NULL, NULL}};

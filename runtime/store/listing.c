@@ -11,19 +11,14 @@
 #define RUN_PAGE "r.seq < ?1 AND r.seq >= ?2 ORDER BY r.seq DESC"
 
 /*
- * From where on deliveries may be queued: the first of each integration that is on its shelf, found by stepping through
- * the index from one integration to the next, or the mark above which they are on none. A search for queued ones ends
- * there.
+ * From where on deliveries may be queued: the first of each integration that is on its shelf, or the mark above which
+ * they are on none. A search for queued ones ends there.
  */
 static const char FIRST_QUEUED[] =
-    "WITH RECURSIVE names(name) AS ("
-    "  SELECT min(integration) FROM deliveries WHERE " SCHEMA_PENDING "  UNION ALL"
-    "  SELECT (SELECT min(integration) FROM deliveries WHERE " SCHEMA_PENDING " AND integration > name) FROM names"
-    "  WHERE name IS NOT NULL) "
-    "SELECT min(seq) FROM ("
-    "  SELECT (SELECT min(seq) FROM deliveries WHERE " SCHEMA_PENDING
-    "    AND shelf = 1 AND due_ms = 0 AND integration = name) AS seq FROM names WHERE name IS NOT NULL"
-    "  UNION ALL SELECT above + 1 FROM fresh WHERE one = 1)";
+    SCHEMA_NAMES "SELECT min(seq) FROM ("
+                 "  SELECT (SELECT min(seq) FROM deliveries WHERE " SCHEMA_PENDING
+                 "    AND shelf = 1 AND due_ms = 0 AND integration = name) AS seq FROM names WHERE name IS NOT NULL"
+                 "  UNION ALL SELECT above + 1 FROM fresh WHERE one = 1)";
 
 int listing_prepare(struct reader *rd, struct err *e)
 {

@@ -74,12 +74,10 @@ static int take_rows(sqlite3_stmt *st, struct store_read *r, struct taken *t, in
     return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-static int take_ready(sqlite3_stmt *st, struct store_read *r, struct taken *t, int64_t after, int64_t up_to)
+static int take_ready(sqlite3_stmt *st, struct store_read *r, struct taken *t, int64_t after)
 {
     sqlite_bind_bytes(st, 1, r->integration);
     sqlite3_bind_int64(st, 2, after);
-    if (up_to != 0)
-        sqlite3_bind_int64(st, 3, up_to);
     return take_rows(st, r, t, 0);
 }
 
@@ -89,10 +87,11 @@ static int read_ready(struct reader *rd, struct store_read *r)
     struct taken t = {0};
     int64_t mark;
     int rc = page_first(rd->mark, &mark, NULL);
+    sqlite3_bind_int64(rd->ready, 3, mark);
     if (rc == SQLITE_OK && r->after_seq < mark)
-        rc = take_ready(rd->ready, r, &t, r->after_seq, mark);
+        rc = take_ready(rd->ready, r, &t, r->after_seq);
     if (rc == SQLITE_OK && !r->more)
-        rc = take_ready(rd->ready_fresh, r, &t, r->after_seq > mark ? r->after_seq : mark, 0);
+        rc = take_ready(rd->ready_fresh, r, &t, r->after_seq > mark ? r->after_seq : mark);
     return rc;
 }
 

@@ -31,6 +31,15 @@
  */
 #define SCHEMA_PENDING "shelf IN (1, 2)"
 #define SCHEMA_NOTABLE "shelf > 1"
+/* Of those that are queued, which are on no shelf (shelf.h). */
+#define SCHEMA_FRESH "seq > (SELECT above FROM fresh WHERE one = 1) AND state = 0 AND shelf = 0"
+/* names(name): the integrations of which something is on the pending shelf, and a NULL, found by stepping through the
+ * index from one to the next. */
+#define SCHEMA_NAMES                                                                                                   \
+    "WITH RECURSIVE names(name) AS ("                                                                                  \
+    "SELECT min(integration) FROM deliveries INDEXED BY deliveries_pending WHERE " SCHEMA_PENDING " UNION ALL "        \
+    "SELECT (SELECT min(integration) FROM deliveries INDEXED BY deliveries_pending WHERE " SCHEMA_PENDING              \
+    " AND integration > name) FROM names WHERE name IS NOT NULL)"
 
 #define SCHEMA_RUN_READY   "state = 0"
 #define SCHEMA_RUN_DUE     "due_ms > 0"

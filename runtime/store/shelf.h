@@ -4,8 +4,9 @@
  *
  * A delivery that is done within a second never gets there: into an index and out of it again would cost it as much as
  * its rows. It is *fresh* while it is queued, above the mark (table `fresh`), and on no shelf; who looks for what is
- * queued looks at the index, and through the rows above the mark. The mark follows, a second or some thousand rows
- * behind, and what is still queued then is put on its shelf in the same transaction. So always:
+ * queued looks at the index, and through the rows above the mark. The mark follows with later commits, half a second to
+ * a second or some thousand rows behind, and what is still queued then is put on its shelf in the same transaction. So
+ * always:
  *
  *   a row that waits is on its shelf; a row that is queued is on its shelf or above the mark.
  */
