@@ -24,7 +24,7 @@ enum cut { CUT_NOT, CUT_LENGTH, CUT_STOP };
 struct api_batch {
     struct api_call *call;          /* NULL: it has ended, lines are still unanswered */
     struct api_batch *next, **link; /* among those without a call */
-    const struct server *server;
+    struct server *server;
     struct buf line;               /* the piece of a line that came with the last bytes */
     bool line_too_long, line_lost; /* lost: there was no memory for it */
     uint64_t number;               /* lines begun */
@@ -295,7 +295,7 @@ static bool take_line(struct api_batch *b, const char *data, size_t len)
         return false;
     }
     take_with_beginning(b, data, len);
-    count_line(b->call->server);
+    count_line(b->server);
     return true;
 }
 
