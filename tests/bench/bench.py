@@ -17,8 +17,11 @@ def put(name, values, digits=1):
     FIGURES[name + ".spread"] = round(spread(values), 3)
 
 
-def line(*cells, widths=(24, 12, 12, 9, 9)):
-    print("".join(f"{c:>{w}}" if i else f"{c:<{w}}" for i, (c, w) in enumerate(zip(cells, widths))), flush=True)
+WIDTHS = (24, 12, 12, 9, 9, 8)
+
+
+def line(*cells):
+    print("".join(f"{c:>{w}}" if i else f"{c:<{w}}" for i, (c, w) in enumerate(zip(cells, WIDTHS))), flush=True)
 
 
 def report(name, rounds, floors):
@@ -32,12 +35,12 @@ def report(name, rounds, floors):
     put(name + ".cpu_ratio", [r["cpu_us"] / f["cpu_us"] for r, f in zip(rounds, floors)], 2)
     put(name + ".rps_ratio", [r["rps"] / f["rps"] for r, f in zip(rounds, floors)], 2)
     line(name, f"{middle(rps):,.0f}", f"{middle(cpu):.1f}", f"{FIGURES[name + '.cpu_ratio']:.2f}", f"{FIGURES[name + '.rps_ratio']:.2f}",
-         f"±{spread(cpu) * 100:.0f} %", widths=(24, 12, 12, 9, 9, 8))
+         f"±{spread(cpu) * 100:.0f} %")
 
 
 def head(title):
     print(f"\n{title}")
-    line("", "a second", "CPU µs each", "x floor", "of its", "", widths=(24, 12, 12, 9, 9, 8))
+    line("", "a second", "CPU µs each", "x floor", "of its")
 
 
 def first(count=60_000):
