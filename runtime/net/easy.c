@@ -13,7 +13,6 @@
 #include <time.h>
 
 enum {
-    IDLE_REUSE_S = 30, /* the longer a connection is idle, the likelier the receiver is just closing it */
     REDIRECTS_MAX = 5,
     TIMEOUT_MS = 30000, /* when the request says none: nothing may take for ever */
     CONNECT_MS = 5000,
@@ -133,7 +132,7 @@ static size_t on_body(char *data, size_t size, size_t count, void *ud)
 
 /* --- setting up ----------------------------------------------------------------------------------------------- */
 
-static bool set_rules(CURL *c)
+static bool set_rules(CURL *c, const struct transport_options *o)
 {
     return curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
            curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
@@ -144,7 +143,7 @@ static bool set_rules(CURL *c)
            curl_easy_setopt(c, CURLOPT_NOPROXY, "") == CURLE_OK &&
            curl_easy_setopt(c, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) == CURLE_OK &&
            curl_easy_setopt(c, CURLOPT_PATH_AS_IS, 1L) == CURLE_OK && /* what is previewed is what is sent */
-           curl_easy_setopt(c, CURLOPT_MAXAGE_CONN, (long)IDLE_REUSE_S) == CURLE_OK &&
+           curl_easy_setopt(c, CURLOPT_MAXAGE_CONN, (long)o->idle_s) == CURLE_OK &&
            curl_easy_setopt(c, CURLOPT_MAXREDIRS, (long)REDIRECTS_MAX) == CURLE_OK &&
            curl_easy_setopt(c, CURLOPT_POSTREDIR, (long)CURL_REDIR_POST_ALL) == CURLE_OK &&
            /* Else a name that does not resolve in time would stop the whole loop until the resolver gives up. */
@@ -192,7 +191,7 @@ struct easy *easy_new(const struct transport_options *o, struct origins *origins
     x->origins = origins;
     x->timeout_ms = x->connect_ms = x->follows = -1; /* not told yet */
     x->curl = curl_easy_init();
-    if (x->curl != NULL && set_rules(x->curl) && set_trust(x->curl, o) && set_divert(x) && set_callbacks(x))
+    if (x->curl != NULL && set_rules(x->curl, o) && set_trust(x->curl, o) && set_divert(x) && set_callbacks(x))
         return x;
     easy_free(x);
     return NULL;

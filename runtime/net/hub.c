@@ -189,22 +189,56 @@ static int on_close(void *ud, curl_socket_t fd)
 
 /* --- the interface ----------------------------------------------------------------------------------------------- */
 
+static CURLM *multi_new(struct spoke *s)
+{
+    CURLM *multi = curl_multi_init();
+    if (multi == NULL)
+        return NULL;
+    curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket_wanted);
+    curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, s);
+    curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer_wanted);
+    curl_multi_setopt(multi, CURLMOPT_TIMERDATA, s);
+    curl_multi_setopt(multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
+    curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)HUB_CONNECTIONS);
+    return multi;
+}
+
+/* Of a handle without transfers: all connections that it has are too old. Without memory for a new one it stays. */
+static void renew(struct spoke *s)
+{
+    CURLM *multi = multi_new(s);
+    if (multi == NULL)
+        return;
+    curl_multi_cleanup(s->multi);
+    s->multi = multi;
+}
+
+static void on_expiry(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+    struct spoke *s = timer->data;
+    double left_s = s->ended_s + s->hub->idle_s - ev_now(loop);
+    (void)events;
+    if (s->transfers > 0)
+        return; /* when they have ended it starts again */
+    if (left_s <= 0 && !s->torn && !s->is_due) {
+        renew(s);
+        return;
+    }
+    ev_timer_set(timer, left_s > 0 ? left_s : s->hub->idle_s, 0.);
+    ev_timer_start(loop, timer);
+}
+
 static struct spoke *spoke_new(struct hub *h)
 {
     struct spoke *s = calloc(1, sizeof *s);
-    if (s == NULL || (s->multi = curl_multi_init()) == NULL) {
+    if (s == NULL || (s->multi = multi_new(s)) == NULL) {
         free(s);
         return NULL;
     }
     s->hub = h;
     ev_init(&s->timeout, on_timeout);
-    s->timeout.data = s;
-    curl_multi_setopt(s->multi, CURLMOPT_SOCKETFUNCTION, on_socket_wanted);
-    curl_multi_setopt(s->multi, CURLMOPT_SOCKETDATA, s);
-    curl_multi_setopt(s->multi, CURLMOPT_TIMERFUNCTION, on_timer_wanted);
-    curl_multi_setopt(s->multi, CURLMOPT_TIMERDATA, s);
-    curl_multi_setopt(s->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
-    curl_multi_setopt(s->multi, CURLMOPT_MAXCONNECTS, (long)HUB_CONNECTIONS);
+    ev_init(&s->expiry, on_expiry);
+    s->timeout.data = s->expiry.data = s;
     return s;
 }
 
@@ -214,13 +248,14 @@ static void spoke_free(struct spoke *s)
         return;
     curl_multi_cleanup(s->multi);
     ev_timer_stop(s->hub->loop, &s->timeout);
+    ev_timer_stop(s->hub->loop, &s->expiry);
     free(s);
 }
 
-int hub_init(struct hub *h, struct ev_loop *loop, void (*on_ended)(void *ud, CURL *easy, CURLcode code), void *ud,
-             struct err *e)
+int hub_init(struct hub *h, struct ev_loop *loop, int idle_s, void (*on_ended)(void *ud, CURL *easy, CURLcode code),
+             void *ud, struct err *e)
 {
-    *h = (struct hub){.loop = loop, .on_ended = on_ended, .ud = ud};
+    *h = (struct hub){.loop = loop, .on_ended = on_ended, .ud = ud, .idle_s = idle_s};
     ev_prepare_init(&h->before_sleep, on_before_sleep);
     ev_set_priority(&h->before_sleep, EV_MAXPRI); /* what it leads to is looked after before the sleep too */
     ev_init(&h->awake, on_awake);
@@ -277,5 +312,11 @@ struct spoke *hub_add(struct hub *h, size_t place, CURL *easy)
 void hub_remove(struct spoke *s, CURL *easy)
 {
     curl_multi_remove_handle(s->multi, easy);
-    s->transfers--;
+    if (--s->transfers > 0)
+        return;
+    s->ended_s = ev_now(s->hub->loop);
+    if (!ev_is_active(&s->expiry)) {
+        ev_timer_set(&s->expiry, s->hub->idle_s, 0.);
+        ev_timer_start(s->hub->loop, &s->expiry);
+    }
 }

@@ -5,7 +5,9 @@
  * for each request: a few in each keep that short. What goes to one place fills one handle before the next, so a
  * connection is used again where it can be.
  *
- * What becomes due during a turn of the loop is done once, before the loop sleeps.
+ * What becomes due during a turn of the loop is done once, before the loop sleeps. A handle that has nothing to do for
+ * as long as a connection may be used again closes those it has: libcurl itself would look at them with its next
+ * request.
  */
 #ifndef ANZOL_NET_HUB_H
 #define ANZOL_NET_HUB_H
@@ -35,6 +37,8 @@ struct spoke {
     bool is_due;
     struct spoke *next_due;
     int transfers;
+    double ended_s;         /* on the loop's clock, when the last transfer did */
+    struct ev_timer expiry; /* of the connections, at the earliest */
 };
 
 struct hub {
@@ -45,13 +49,14 @@ struct hub {
     void *ud;
     struct spoke *spokes[HUB_SPOKES]; /* NULL: not needed yet */
     struct spoke *due;
+    double idle_s;                  /* for so long a connection is used again */
     struct ev_prepare before_sleep; /* something is due */
     struct ev_timer awake;          /* … and the loop must not sleep */
 };
 
-/* On the loop, with a first multi handle. -1: memory, or no socket. */
-int hub_init(struct hub *h, struct ev_loop *loop, void (*on_ended)(void *ud, CURL *easy, CURLcode code), void *ud,
-             struct err *e);
+/* On the loop, with a first multi handle. `idle_s`: seconds. -1: memory, or no socket. */
+int hub_init(struct hub *h, struct ev_loop *loop, int idle_s, void (*on_ended)(void *ud, CURL *easy, CURLcode code),
+             void *ud, struct err *e);
 /* No transfer is left in it. What is connected is closed. */
 void hub_fini(struct hub *h);
 /* Tells libcurl who is to close what the handle opens. False: it does not take it. */

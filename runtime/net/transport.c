@@ -11,7 +11,10 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { POOL_MAX = 256 };
+enum {
+    POOL_MAX = 256,
+    IDLE_S = 30, /* the longer a connection is idle, the likelier the receiver is just closing it */
+};
 
 struct curl_transport {
     struct transport base;
@@ -195,8 +198,12 @@ static void free_transport(struct transport *base)
     curl_global_cleanup();
 }
 
-static void set_up(struct curl_transport *t)
+static void set_up(struct curl_transport *t, const struct transport_options *o)
 {
+    t->base = (struct transport){.start = start, .cancel = cancel, .free = free_transport};
+    t->options = *o;
+    if (t->options.idle_s == 0)
+        t->options.idle_s = IDLE_S;
     if (t->options.body_cap == 0)
         t->options.body_cap = RESPONSE_BODY_CAP;
     if (t->options.wall_ms == NULL)
@@ -214,14 +221,12 @@ struct transport *transport_new(const struct transport_options *o, struct err *e
         return NULL;
     }
     struct curl_transport *t = calloc(1, sizeof *t);
-    int rc = t == NULL ? err_memory(e) : hub_init(&t->hub, o->loop, on_ended, t, e);
-    if (rc != 0) {
+    if (t != NULL)
+        set_up(t, o);
+    if (t == NULL ? err_memory(e) : hub_init(&t->hub, o->loop, t->options.idle_s, on_ended, t, e)) {
         free(t);
         curl_global_cleanup();
         return NULL;
     }
-    t->base = (struct transport){.start = start, .cancel = cancel, .free = free_transport};
-    t->options = *o;
-    set_up(t);
     return &t->base;
 }

@@ -34,6 +34,7 @@ struct transport_options {
     struct ev_loop *loop;
     const struct secrets *secrets;
     size_t body_cap;          /* bytes of a response body kept; 0: 256 KiB */
+    int idle_s;               /* for so long a connection is kept for the next request; 0: 30 */
     const char *ca_file;      /* NULL: the system's; for tests */
     int64_t (*wall_ms)(void); /* NULL: the system clock */
     const char *divert; /* "127.0.0.1:8021": every request goes there instead, in plain HTTP; NULL: where it should */

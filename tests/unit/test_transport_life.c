@@ -208,6 +208,45 @@ static void test_stale_connections(void **state)
     assert_int_equal(misbehave_connections(receiver), 5);
 }
 
+enum { TOGETHER = 20 }; /* more than two multi handles take */
+
+static void run_together(void)
+{
+    static struct sent all[TOGETHER];
+    for (int i = 0; i < TOGETHER; i++) {
+        sent_init(&all[i], &(struct call){.url = "/status/200"});
+        sent_start(&all[i]);
+    }
+    case_run();
+    for (int i = 0; i < TOGETHER; i++)
+        sent_fini(&all[i]);
+}
+
+/* Nobody asks libcurl for anything, and yet what it would not use again closes; beside what is in flight it stays. */
+static void test_idle_connections_close(void **state)
+{
+    struct sent hanging;
+    (void)state;
+    transport_free(transport);
+    transport = transport_new(&(struct transport_options){.loop = loop, .secrets = secrets, .idle_s = 1}, NULL);
+    run_together();
+    int connected = case_open_files(); /* both ends */
+    case_idle(1500);
+    int before = case_open_files();
+    assert_int_equal(connected - before, 2 * TOGETHER);
+    sent_init(&hanging, &(struct call){.url = "/hang"});
+    transport_start(transport, &hanging.exchange);
+    run_together();
+    case_idle(1500);
+    assert_in_range(case_open_files(), before + 2, before + 2 * 8);
+    assert_non_null(hanging.exchange.state);
+    transport_cancel(transport, &hanging.exchange);
+    sent_fini(&hanging);
+    case_idle(1500);
+    assert_int_equal(case_open_files(), before + 1); /* the receiver still hangs */
+    run("/status/200", 200);
+}
+
 /* What comes on an idle connection is no answer to the next request. */
 static void test_unasked_answers(void **state)
 {
@@ -346,6 +385,7 @@ int main(void)
         CASE(test_one_copy_in_the_middle_of_redirects),
         CASE(test_ambiguous_when_nobody_is_there_any_more),
         CASE(test_stale_connections),
+        CASE(test_idle_connections_close),
         CASE(test_unasked_answers),
         CASE(test_many),
         CASE(test_many_at_once),
