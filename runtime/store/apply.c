@@ -8,19 +8,40 @@
 #include "store/apply_wait.h"
 #include "store/failure.h"
 #include "store/row.h"
+#include "store/values.h"
 
 static const int64_t DUPLICATE_MS = 24 * 3600 * 1000LL;
+
+/* OR FAIL: else SQLite keeps a copy of each page that it changes, to undo the one statement. */
+#define ADD_EVENTS "INSERT OR FAIL INTO events(" VALUES_EVENT ") SELECT " VALUES_EVENT " FROM new_events "
 
 static int prepare(struct apply *a, struct err *e)
 {
     const struct sqlite_text texts[] = {
-        {&a->add_event, "INSERT INTO events(seq, id, key, name, received_ms, deliveries, runs, body) "
-                        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT(key) WHERE key IS NOT NULL DO NOTHING"},
+        {&a->add_events, ADD_EVENTS},
+        {&a->add_keyed, ADD_EVENTS "WHERE true ON CONFLICT(key) WHERE key IS NOT NULL DO NOTHING"},
         {&a->find_event, "SELECT seq, id, received_ms, deliveries, runs FROM events WHERE key = ?1"},
         {&a->release_key, "UPDATE events SET key = NULL WHERE seq = ?1"},
         {NULL, NULL},
     };
     return sqlite_prepare(a->c, texts, e);
+}
+
+static int register_feeds(struct apply *a, struct err *e)
+{
+    values_event_feed(&a->events, a->ids);
+    values_delivery_feed(&a->deliveries, &a->shelf);
+    values_attempt_feed(&a->attempts);
+    if (feed_register(&a->events, a->c, e) != 0 || feed_register(&a->deliveries, a->c, e) != 0)
+        return -1;
+    return feed_register(&a->attempts, a->c, e);
+}
+
+static void clear_feeds(struct apply *a)
+{
+    feed_clear(&a->events);
+    feed_clear(&a->deliveries);
+    feed_clear(&a->attempts);
 }
 
 int apply_prepare(struct apply *a, struct sqlite *c, struct err *e)
@@ -30,7 +51,8 @@ int apply_prepare(struct apply *a, struct sqlite *c, struct err *e)
     if (ids_prepare(&a->delivery_ids, c, e) != 0 || ids_prepare_add(&a->delivery_ids, c, e) != 0 ||
         shelf_prepare(&a->shelf, c, e) != 0)
         return -1;
-    if (prepare(a, e) != 0 || apply_delivery_prepare(a, e) != 0 || apply_run_prepare(a, e) != 0)
+    if (register_feeds(a, e) != 0 || prepare(a, e) != 0 || apply_delivery_prepare(a, e) != 0 ||
+        apply_run_prepare(a, e) != 0)
         return -1;
     if (apply_wait_prepare(a, e) != 0 || apply_form_prepare(a, e) != 0 || apply_advance_prepare(a, e) != 0)
         return -1;
@@ -39,12 +61,15 @@ int apply_prepare(struct apply *a, struct sqlite *c, struct err *e)
 
 void apply_fini(struct apply *a)
 {
-    buf_fini(&a->ids);
-    buf_fini(&a->run_ids);
+    buf_fini(&a->ids[0]);
+    buf_fini(&a->ids[1]);
     buf_fini(&a->waits);
     buf_fini(&a->result);
     buf_fini(&a->key);
     buf_fini(&a->place);
+    feed_fini(&a->events);
+    feed_fini(&a->deliveries);
+    feed_fini(&a->attempts);
 }
 
 int apply_begin(struct apply *a)
@@ -66,6 +91,7 @@ int apply_end(struct apply *a, int64_t now_ns)
 void apply_undone(struct apply *a)
 {
     a->stale = true;
+    clear_feeds(a);
 }
 
 void apply_gone(struct store_write *w, const char *what, int64_t seq)
@@ -76,34 +102,6 @@ void apply_gone(struct store_write *w, const char *what, int64_t seq)
 }
 
 /* --- an event ------------------------------------------------------------------------------------------------- */
-
-static int gather_ids(struct apply *a, const struct store_accept *w)
-{
-    buf_clear(&a->ids);
-    buf_clear(&a->run_ids);
-    for (size_t i = 0; i < w->count; i++)
-        buf_append(&a->ids, w->deliveries[i].id.b, UUID_SIZE);
-    for (size_t i = 0; i < w->run_count; i++)
-        buf_append(&a->run_ids, w->runs[i].id.b, UUID_SIZE);
-    return buf_failed(&a->ids) || buf_failed(&a->run_ids) ? SQLITE_NOMEM : SQLITE_OK;
-}
-
-static int bind_event(struct apply *a, const struct store_accept *w)
-{
-    const struct store_event *v = w->event;
-    sqlite3_stmt *st = a->add_event;
-    if (gather_ids(a, w) != SQLITE_OK)
-        return SQLITE_NOMEM;
-    sqlite3_bind_int64(st, 1, v->seq);
-    sqlite_bind_blob(st, 2, v->id.b, UUID_SIZE);
-    sqlite_bind_bytes_or_null(st, 3, v->key);
-    sqlite_bind_bytes(st, 4, v->name);
-    sqlite3_bind_int64(st, 5, v->received_ms);
-    sqlite_bind_blob(st, 6, a->ids.data, a->ids.len);
-    sqlite_bind_blob(st, 7, a->run_ids.data, a->run_ids.len);
-    sqlite_bind_blob(st, 8, v->body.data, v->body.len);
-    return SQLITE_OK;
-}
 
 static int take_first(sqlite3_stmt *st, struct store_accept *w)
 {
@@ -133,16 +131,29 @@ static int settle_key(struct apply *a, struct store_accept *w, int64_t now_ms, b
     return sqlite_run(a->release_key);
 }
 
+static int flush_events(struct apply *a)
+{
+    return feed_run(&a->events, a->add_events);
+}
+
+static int add_keyed(struct apply *a, struct store_accept *w)
+{
+    return feed_add(&a->events, w) ? feed_run(&a->events, a->add_keyed) : SQLITE_NOMEM;
+}
+
+/* One with a key may turn out to be a duplicate, which makes no deliveries. */
 static int add_event(struct apply *a, struct store_accept *w, int64_t now_ms)
 {
     bool again = false;
-    int rc = bind_event(a, w);
+    if (w->event->key.len == 0)
+        return feed_add(&a->events, w) ? SQLITE_OK : SQLITE_NOMEM;
+    int rc = flush_events(a);
     if (rc == SQLITE_OK)
-        rc = sqlite_run(a->add_event);
+        rc = add_keyed(a, w);
     if (rc != SQLITE_OK || sqlite3_changes(a->c->db) > 0)
         return rc;
     rc = settle_key(a, w, now_ms, &again);
-    return rc == SQLITE_OK && again ? sqlite_run(a->add_event) : rc;
+    return rc == SQLITE_OK && again ? add_keyed(a, w) : rc;
 }
 
 /* --- any write ------------------------------------------------------------------------------------------------ */
@@ -167,6 +178,13 @@ static int apply_accept(struct apply *a, struct store_accept *w, int64_t now_ms)
     return rc == SQLITE_OK && !w->duplicate ? add_all(a, w) : rc;
 }
 
+/* It may look for what an event brought. */
+static int advance(struct apply *a, struct store_advance *w, int64_t now_ms)
+{
+    int rc = flush_events(a);
+    return rc == SQLITE_OK ? apply_advance(a, w, now_ms) : rc;
+}
+
 int apply_write(struct apply *a, struct store_write *w, int64_t now_ms)
 {
     failure_clear(&w->failure);
@@ -176,11 +194,17 @@ int apply_write(struct apply *a, struct store_write *w, int64_t now_ms)
     case STORE_UPDATE:
         return apply_delivery_update(a, (struct store_update *)w);
     case STORE_ADVANCE:
-        return apply_advance(a, (struct store_advance *)w, now_ms);
+        return advance(a, (struct store_advance *)w, now_ms);
     case STORE_SCRIPT:
         return apply_change_script(a, (const struct store_script_write *)w);
     case STORE_RUN_CHANGE:
         return apply_change_run(a, (struct store_run_change *)w);
     }
     return SQLITE_MISUSE;
+}
+
+int apply_flush(struct apply *a, bool again)
+{
+    int rc = flush_events(a);
+    return rc == SQLITE_OK ? apply_delivery_flush(a, again) : rc;
 }

@@ -11,6 +11,7 @@
 #ifndef ANZOL_STORE_APPLY_H
 #define ANZOL_STORE_APPLY_H
 
+#include "store/feed.h"
 #include "store/ids.h"
 #include "store/shelf.h"
 #include "store/store.h"
@@ -19,15 +20,19 @@ struct apply {
     struct sqlite *c;
     struct ids delivery_ids;
     struct shelf shelf;
-    bool stale;              /* what these two know of the database was rolled back */
-    struct buf ids, run_ids; /* scratch: of an event's deliveries and runs, each in one piece */
-    struct buf waits;        /* scratch: keys of steps */
-    struct buf result;       /* scratch: of a wait */
-    struct buf key, place;   /* scratch: of an event in a form */
-    sqlite3_stmt *add_event, *find_event, *release_key;
+    bool stale;            /* what these two know of the database was rolled back */
+    struct buf ids[2];     /* scratch: of an event's deliveries and runs, each in one piece */
+    struct buf waits;      /* scratch: keys of steps */
+    struct buf result;     /* scratch: of a wait */
+    struct buf key, place; /* scratch: of an event in a form */
+    /* What is gathered, and written in one statement each. */
+    struct feed events;     /* without a key; of struct store_accept */
+    struct feed deliveries; /* fresh ones; of struct store_delivery */
+    struct feed attempts;   /* of struct store_update */
+    sqlite3_stmt *add_events, *add_keyed, *find_event, *release_key;
     /* apply_delivery */
-    sqlite3_stmt *add_fresh, *add_delivery, *add_delivery_again, *add_request, *succeed, *update, *add_answered,
-        *add_attempt;
+    sqlite3_stmt *add_fresh, *add_delivery, *add_delivery_again, *add_requests, *succeed, *update, *add_attempts,
+        *put_attempts;
     /* apply_run */
     sqlite3_stmt *add_run, *add_input, *find_run, *key_taken, *first_of_key, *set_state, *wake_run;
     sqlite3_stmt *end_call, *find_step, *close_waits;
@@ -55,6 +60,12 @@ void apply_undone(struct apply *a);
  * duplicates.
  */
 int apply_write(struct apply *a, struct store_write *w, int64_t now_ms);
+/*
+ * Writes what the writes so far have left to be written together: new rows that nothing before the end of a transaction
+ * looks for, or that are flushed before it does. `again`: attempts may be there from an earlier try, and are replaced;
+ * else they fail, as other rows do that are there. rc.
+ */
+int apply_flush(struct apply *a, bool again);
 
 /* For its files: the write fails because there is no such row (any more). */
 void apply_gone(struct store_write *w, const char *what, int64_t seq);

@@ -95,11 +95,11 @@ static int write_steps(struct apply *a, const struct store_advance *v, struct ru
 
 /* --- what else it brings -------------------------------------------------------------------------------------- */
 
-static int write_deliveries(struct apply *a, const struct store_advance *v)
+static int write_deliveries(struct apply *a, const struct store_advance *v, bool again)
 {
     int rc = SQLITE_OK;
     for (size_t i = 0; rc == SQLITE_OK && i < v->delivery_count; i++)
-        rc = apply_delivery_add(a, &v->deliveries[i], true);
+        rc = apply_delivery_add(a, &v->deliveries[i], again);
     return rc;
 }
 
@@ -154,7 +154,7 @@ static int write_all(struct apply *a, struct store_advance *v, struct run_row *r
     if (rc == SQLITE_OK)
         rc = write_steps(a, v, row);
     if (rc == SQLITE_OK)
-        rc = write_deliveries(a, v);
+        rc = write_deliveries(a, v, again);
     if (rc == SQLITE_OK)
         rc = write_face(a, v, row, now_ms);
     return rc == SQLITE_OK && run_state_final(v->run.state) ? end_run(a, v, again) : rc;

@@ -2,140 +2,108 @@
 
 #include "store/apply_run.h"
 #include "store/schema.h"
+#include "store/values.h"
 
 /* State, status, and when it began and ended: 1 + 2 + 6 + 6 bytes. */
 #define ROOM "x'000000000000000000000000000000'"
-#define COLUMNS                                                                                                        \
-    "INSERT INTO deliveries(seq, id, event, state, attempts, tries, created_ms, first_ms, due_ms, finished_ms, "       \
-    "status, error, message, webhook, integration, run, step, shelf, room) "
-#define INSERT COLUMNS "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, x'')"
-#define ATTEMPT                                                                                                        \
-    "INSERT OR REPLACE INTO attempts(key, started_ms, duration_us, status, error, class, truncated, message, "         \
-    "headers, body) "
+/* OR FAIL: else SQLite keeps a copy of each page that it changes, to undo the one statement. */
+#define INSERT "INSERT OR FAIL INTO deliveries(" VALUES_DELIVERY ", room) "
+#define ANY    "SELECT " VALUES_DELIVERY ", x'' FROM new_deliveries "
+#define FRESH                                                                                                          \
+    "SELECT seq, id, event, 0, 0, 0, created_ms, 0, 0, 0, 0, 0, webhook, integration, '', run, step, 0, " ROOM         \
+    " FROM new_deliveries"
+#define ATTEMPT "INTO attempts(" VALUES_ATTEMPT ") SELECT " VALUES_ATTEMPT " FROM new_attempts"
 
 /*
- * What happens to most: they are accepted, answered, and succeed while they are on no shelf. A bound value costs more
- * than one in the text, and a column that an index has costs most, even if no index has the row.
+ * What happens to most: they are accepted, answered, and succeed while they are on no shelf. A value that is read costs
+ * more than one in the text, and a column that an index has costs most, even if no index has the row.
  */
 int apply_delivery_prepare(struct apply *a, struct err *e)
 {
     _Static_assert(DELIVERY_QUEUED == 0 && DELIVERY_SUCCEEDED == 3, "as the texts have it");
-    _Static_assert(ATTEMPT_OK == 0 && ATTEMPT_ANSWERED == 0, "as the texts have it");
     const struct sqlite_text texts[] = {
-        {&a->add_fresh, COLUMNS "VALUES (?1, ?2, ?3, 0, 0, 0, ?7, 0, 0, 0, 0, 0, '', ?14, ?15, ?16, ?17, 0, " ROOM ")"},
-        {&a->add_delivery, INSERT},
-        {&a->add_delivery_again, INSERT " ON CONFLICT(seq) DO NOTHING"},
-        {&a->add_request, "INSERT INTO requests(seq, request) VALUES (?1, ?2)"},
+        {&a->add_fresh, INSERT FRESH},
+        {&a->add_delivery, INSERT ANY},
+        {&a->add_delivery_again, INSERT ANY "WHERE true ON CONFLICT(seq) DO NOTHING"},
+        {&a->add_requests, "INSERT OR FAIL INTO requests(seq, request) SELECT seq, request FROM new_deliveries "
+                           "WHERE request IS NOT NULL"},
         {&a->succeed, "UPDATE deliveries SET state = 3, attempts = ?5, tries = ?6, first_ms = ?8, finished_ms = ?10, "
                       "status = ?11, error = 0, message = '', room = x'' WHERE seq = ?1 AND shelf = 0"},
         {&a->update,
          "UPDATE deliveries SET state = ?4, attempts = ?5, tries = ?6, first_ms = ?8, due_ms = ?9, "
          "finished_ms = ?10, status = ?11, error = ?12, message = ?13, shelf = ?18, room = x'' WHERE seq = ?1"},
-        {&a->add_answered, ATTEMPT "VALUES (?1, ?2, ?3, ?4, 0, 0, ?7, '', ?9, ?10)"},
-        {&a->add_attempt, ATTEMPT "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"},
+        {&a->add_attempts, "INSERT OR FAIL " ATTEMPT},
+        {&a->put_attempts, "INSERT OR REPLACE " ATTEMPT},
         {NULL, NULL},
     };
     return sqlite_prepare(a->c, texts, e);
 }
 
-/* When an attempt is due: only while waiting, and never 0 then, which means none. The pending index is read by it. */
-static int64_t due_of(const struct store_delivery *d)
+/* --- new ones ------------------------------------------------------------------------------------------------- */
+
+static int flush_deliveries(struct apply *a)
 {
-    if (d->state != DELIVERY_WAITING)
-        return 0;
-    return d->due_ms > 0 ? d->due_ms : 1;
+    if (feed_empty(&a->deliveries))
+        return SQLITE_OK;
+    int rc = sqlite_run(a->add_fresh);
+    return rc == SQLITE_OK ? feed_run(&a->deliveries, a->add_requests) : rc;
 }
 
-/* The columns that insert and update have in common, under the same numbers. */
-static void bind_face(sqlite3_stmt *st, const struct store_delivery *d)
+static int gather(struct feed *f, const void *row)
 {
+    return feed_add(f, row) ? SQLITE_OK : SQLITE_NOMEM;
+}
+
+/* At once, whatever it is like. *added: false when it is there from an earlier try. */
+static int add_now(struct apply *a, const struct store_delivery *d, bool again, bool *added)
+{
+    int rc = flush_deliveries(a);
+    if (rc == SQLITE_OK)
+        rc = gather(&a->deliveries, d);
+    if (rc == SQLITE_OK)
+        rc = sqlite_run(again ? a->add_delivery_again : a->add_delivery);
+    *added = rc == SQLITE_OK && (!again || sqlite3_changes(a->c->db) > 0);
+    if (*added)
+        rc = sqlite_run(a->add_requests);
+    feed_clear(&a->deliveries);
+    return rc;
+}
+
+/* New, on no shelf, and nobody has to look for another of its id. */
+static bool is_fresh(const struct apply *a, const struct store_delivery *d)
+{
+    bool untouched = d->attempts == 0 && d->tries == 0 && d->first_ms == 0 && d->finished_ms == 0 && d->status == 0 &&
+                     d->error == 0 && d->message.len == 0;
+    return untouched && d->state == DELIVERY_QUEUED && shelf_new(&a->shelf, d->seq, d->state) == SHELF_NONE &&
+           ids_in_order(&a->delivery_ids, d->seq, &d->id);
+}
+
+int apply_delivery_add(struct apply *a, const struct store_delivery *d, bool again)
+{
+    bool added = true;
+    bool fresh = !again && is_fresh(a, d);
+    int rc = fresh ? gather(&a->deliveries, d) : add_now(a, d, again, &added);
+    shelf_added(&a->shelf, d->seq);
+    return rc == SQLITE_OK && added ? ids_added(&a->delivery_ids, d->seq, &d->id) : rc;
+}
+
+/* --- new faces ------------------------------------------------------------------------------------------------ */
+
+static int update_row(struct apply *a, const struct store_delivery *d)
+{
+    sqlite3_stmt *st = a->update;
     sqlite3_bind_int64(st, 1, d->seq);
     sqlite3_bind_int(st, 4, (int)d->state);
     sqlite3_bind_int(st, 5, d->attempts);
     sqlite3_bind_int(st, 6, d->tries);
     sqlite3_bind_int64(st, 8, d->first_ms);
-    sqlite3_bind_int64(st, 9, due_of(d));
+    sqlite3_bind_int64(st, 9, values_due_ms(d));
     sqlite3_bind_int64(st, 10, d->finished_ms);
     sqlite3_bind_int(st, 11, d->status);
     sqlite3_bind_int(st, 12, (int)d->error);
     sqlite_bind_bytes(st, 13, d->message);
-}
-
-static int add_request(struct apply *a, const struct store_delivery *d)
-{
-    if (d->request.len == 0)
-        return SQLITE_OK;
-    sqlite3_bind_int64(a->add_request, 1, d->seq);
-    sqlite_bind_blob(a->add_request, 2, d->request.data, d->request.len);
-    return sqlite_run(a->add_request);
-}
-
-/* What each insert binds. */
-static void bind_birth(sqlite3_stmt *st, const struct store_delivery *d)
-{
-    sqlite3_bind_int64(st, 1, d->seq);
-    sqlite_bind_blob(st, 2, d->id.b, UUID_SIZE);
-    sqlite3_bind_int64(st, 3, d->event_seq);
-    sqlite3_bind_int64(st, 7, d->created_ms);
-    sqlite_bind_bytes(st, 14, d->webhook);
-    sqlite_bind_bytes(st, 15, d->integration);
-    sqlite3_bind_int64(st, 16, d->run);
-    sqlite3_bind_int(st, 17, d->step);
-}
-
-static bool is_new(const struct store_delivery *d)
-{
-    return d->attempts == 0 && d->tries == 0 && d->first_ms == 0 && d->finished_ms == 0 && d->status == 0 &&
-           d->error == 0 && d->message.len == 0;
-}
-
-int apply_delivery_add(struct apply *a, const struct store_delivery *d, bool again)
-{
-    enum shelf_place place = shelf_take(&a->shelf, d->seq, d->state);
-    bool fresh = !again && d->state == DELIVERY_QUEUED && place == SHELF_NONE && is_new(d);
-    sqlite3_stmt *st = fresh ? a->add_fresh : again ? a->add_delivery_again : a->add_delivery;
-    bind_birth(st, d);
-    if (!fresh) {
-        bind_face(st, d);
-        sqlite3_bind_int(st, 18, (int)place);
-    }
-    int rc = sqlite_run(st);
-    if (rc != SQLITE_OK || (again && sqlite3_changes(a->c->db) == 0))
-        return rc;
-    rc = ids_added(&a->delivery_ids, d->seq, &d->id);
-    return rc == SQLITE_OK ? add_request(a, d) : rc;
-}
-
-static int64_t attempt_key(int64_t seq, int number)
-{
-    int last = SCHEMA_ATTEMPTS_PER_DELIVERY - 1;
-    return seq * SCHEMA_ATTEMPTS_PER_DELIVERY + (number < 0 ? 0 : number > last ? last : number);
-}
-
-static int add_attempt(struct apply *a, int64_t seq, const struct attempt *t)
-{
-    bool answered = t->error == ATTEMPT_OK && t->class == ATTEMPT_ANSWERED && t->message[0] == '\0';
-    sqlite3_stmt *st = answered ? a->add_answered : a->add_attempt;
-    sqlite3_bind_int64(st, 1, attempt_key(seq, t->number));
-    sqlite3_bind_int64(st, 2, t->started_ms);
-    sqlite3_bind_int64(st, 3, t->duration_us);
-    sqlite3_bind_int(st, 4, t->status);
-    sqlite3_bind_int(st, 7, t->truncated);
-    if (!answered) {
-        sqlite3_bind_int(st, 5, (int)t->error);
-        sqlite3_bind_int(st, 6, (int)t->class);
-        sqlite_bind_bytes(st, 8, bytes_of(t->message));
-    }
-    sqlite_bind_blob(st, 9, t->headers.data, t->headers.len);
-    sqlite_bind_blob(st, 10, t->body.data, t->body.len);
+    sqlite3_bind_int(st, 18, (int)shelf_of(d->state));
     return sqlite_run(st);
-}
-
-static int update_row(struct apply *a, const struct store_delivery *d)
-{
-    bind_face(a->update, d);
-    sqlite3_bind_int(a->update, 18, (int)shelf_of(d->state));
-    return sqlite_run(a->update);
 }
 
 /* Of one that is on no shelf: *done, or else it has to be taken off. Below the mark it is on one. */
@@ -155,23 +123,43 @@ static int succeed(struct apply *a, const struct store_delivery *d, bool *done)
     return rc;
 }
 
+/* Its own row may be among those that are gathered. */
+static int flush_row(struct apply *a, int64_t seq)
+{
+    const struct store_delivery *first = feed_first(&a->deliveries);
+    return first != NULL && seq >= first->seq ? flush_deliveries(a) : SQLITE_OK;
+}
+
+static int update(struct apply *a, const struct store_delivery *d, bool *found)
+{
+    bool done = false;
+    int rc = flush_row(a, d->seq);
+    if (rc == SQLITE_OK && d->state == DELIVERY_SUCCEEDED && d->error == 0 && d->message.len == 0)
+        rc = succeed(a, d, &done);
+    if (rc == SQLITE_OK && !done)
+        rc = update_row(a, d);
+    *found = rc == SQLITE_OK && (done || sqlite3_changes(a->c->db) > 0);
+    return rc;
+}
+
 int apply_delivery_update(struct apply *a, struct store_update *u)
 {
-    const struct store_delivery *d = &u->row;
-    bool done = false;
-    int rc = SQLITE_OK;
+    bool found;
     u->woken = false;
-    if (d->state == DELIVERY_SUCCEEDED && d->error == 0 && d->message.len == 0)
-        rc = succeed(a, d, &done);
-    if (!done)
-        rc = update_row(a, d);
+    int rc = update(a, &u->row, &found);
     if (rc != SQLITE_OK)
         return rc;
-    if (!done && sqlite3_changes(a->c->db) == 0) {
-        apply_gone(&u->base, "delivery", d->seq);
+    if (!found) {
+        apply_gone(&u->base, "delivery", u->row.seq);
         return SQLITE_OK;
     }
     if (u->attempt != NULL)
-        rc = add_attempt(a, d->seq, u->attempt);
+        rc = gather(&a->attempts, u);
     return rc == SQLITE_OK && u->step != NULL ? apply_run_end_call(a, u->step, &u->woken) : rc;
+}
+
+int apply_delivery_flush(struct apply *a, bool again)
+{
+    int rc = flush_deliveries(a);
+    return rc == SQLITE_OK ? feed_run(&a->attempts, again ? a->put_attempts : a->add_attempts) : rc;
 }

@@ -11,5 +11,7 @@ int apply_delivery_prepare(struct apply *a, struct err *e);
 int apply_delivery_add(struct apply *a, const struct store_delivery *d, bool again);
 /* STORE_UPDATE. rc. */
 int apply_delivery_update(struct apply *a, struct store_update *u);
+/* Writes what these have gathered, see apply_flush(). rc. */
+int apply_delivery_flush(struct apply *a, bool again);
 
 #endif

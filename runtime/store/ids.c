@@ -106,9 +106,14 @@ static int add_stray(struct ids *s, int64_t seq, const struct uuid *id)
     return rc;
 }
 
+bool ids_in_order(const struct ids *s, int64_t seq, const struct uuid *id)
+{
+    return seq > s->top_seq && compare(id, &s->top) > 0;
+}
+
 int ids_added(struct ids *s, int64_t seq, const struct uuid *id)
 {
-    if (seq <= s->top_seq || compare(id, &s->top) <= 0)
+    if (!ids_in_order(s, seq, id))
         return add_stray(s, seq, id);
     s->top_seq = seq;
     s->top = *id;

@@ -29,6 +29,8 @@ int ids_prepare_add(struct ids *s, struct sqlite *c, struct err *e);
 int ids_find(struct ids *s, const struct uuid *id, int64_t *seq);
 /* Learns the top from the database: when it opens, and after anything was rolled back. rc. */
 int ids_load(struct ids *s);
+/* Whether it is above all before it, and no other is looked for. */
+bool ids_in_order(const struct ids *s, int64_t seq, const struct uuid *id);
 /* The row `seq` has been inserted. rc: SQLITE_CONSTRAINT when another has its id. */
 int ids_added(struct ids *s, int64_t seq, const struct uuid *id);
 

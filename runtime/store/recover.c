@@ -1,6 +1,5 @@
 #include "store/recover.h"
 
-#include "store/apply.h"
 #include "store/failure.h"
 #include "store/lists.h"
 #include "store/row.h"
@@ -81,35 +80,36 @@ static int settle(struct apply *a, struct store_delivery *d, struct buf *result,
         u.step = &end;
     if (rc == SQLITE_OK)
         rc = apply_write(a, &u.base, now_ms);
+    if (rc == SQLITE_OK)
+        rc = apply_flush(a, false);
     failure_clear(&u.base.failure);
     return rc;
 }
 
-static int settle_all(struct sqlite *c, struct store_read *r, int64_t now_ms, struct err *e)
+static int settle_all(struct apply *a, struct store_read *r, int64_t now_ms, struct err *e)
 {
-    struct apply a = {0};
+    struct sqlite *c = a->c;
     struct buf result = {0};
-    if (apply_prepare(&a, c, e) != 0 || sqlite_exec(c, "BEGIN IMMEDIATE", e) != 0)
+    if (sqlite_exec(c, "BEGIN IMMEDIATE", e) != 0)
         return -1;
     int rc = SQLITE_OK;
     for (size_t i = 0; rc == SQLITE_OK && i < r->count; i++)
-        rc = settle(&a, &r->rows[i], &result, now_ms);
+        rc = settle(a, &r->rows[i], &result, now_ms);
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(c->db, "COMMIT", NULL, NULL, NULL);
     if (rc != SQLITE_OK)
         sqlite_fail(c, rc, e);
     sqlite_rollback(c);
-    apply_fini(&a);
     buf_fini(&result);
     return rc == SQLITE_OK ? 0 : -1;
 }
 
-int recover_sending(struct sqlite *c, const struct store_options *o, int64_t now_ms, struct err *e)
+int recover_sending(struct apply *a, const struct store_options *o, int64_t now_ms, struct err *e)
 {
     struct store_read found = {.kind = STORE_READ_LIST};
-    int rc = find(c, &found, e);
+    int rc = find(a->c, &found, e);
     if (rc == 0 && found.count > 0)
-        rc = settle_all(c, &found, now_ms, e);
+        rc = settle_all(a, &found, now_ms, e);
     for (size_t i = 0; rc == 0 && o->on_unknown != NULL && i < found.count; i++)
         o->on_unknown(o->ud, &found.rows[i]);
     store_read_fini(&found);

@@ -4,7 +4,7 @@
 #ifndef ANZOL_STORE_RECOVER_H
 #define ANZOL_STORE_RECOVER_H
 
-#include "store/sqlite.h"
+#include "store/apply.h"
 #include "store/store.h"
 
 /*
@@ -12,7 +12,7 @@
  * for one ends by it; o->on_unknown hears of each once it is committed. Takes as long as there are such deliveries,
  * however large the database.
  */
-int recover_sending(struct sqlite *c, const struct store_options *o, int64_t now_ms, struct err *e);
+int recover_sending(struct apply *a, const struct store_options *o, int64_t now_ms, struct err *e);
 /* The highest seq of deliveries, events, runs and scripts, those that are purged too. */
 int recover_last_seq(struct sqlite *c, int64_t *seq, struct err *e);
 

@@ -36,12 +36,16 @@ int shelf_load(struct shelf *s)
     return rc == SQLITE_ROW ? SQLITE_OK : rc == SQLITE_DONE ? SQLITE_CORRUPT : rc;
 }
 
-enum shelf_place shelf_take(struct shelf *s, int64_t seq, enum delivery_state state)
+enum shelf_place shelf_new(const struct shelf *s, int64_t seq, enum delivery_state state)
+{
+    return state == DELIVERY_QUEUED && seq > s->above ? SHELF_NONE : shelf_of(state);
+}
+
+void shelf_added(struct shelf *s, int64_t seq)
 {
     s->rows++;
     if (seq > s->newest)
         s->newest = seq;
-    return state == DELIVERY_QUEUED && seq > s->above ? SHELF_NONE : shelf_of(state);
 }
 
 static int move(struct shelf *s, int64_t to)

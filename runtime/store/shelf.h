@@ -43,7 +43,9 @@ int shelf_prepare(struct shelf *s, struct sqlite *c, struct err *e);
 /* Learns the mark from the database: when it opens, and after anything was rolled back. rc. */
 int shelf_load(struct shelf *s);
 /* Where a new row goes. */
-enum shelf_place shelf_take(struct shelf *s, int64_t seq, enum delivery_state state);
+enum shelf_place shelf_new(const struct shelf *s, int64_t seq, enum delivery_state state);
+/* There is a new row. */
+void shelf_added(struct shelf *s, int64_t seq);
 /* At the end of each transaction: moves the mark, if it is time. rc. */
 int shelf_follow(struct shelf *s, int64_t now_ns);
 

@@ -157,6 +157,16 @@ void sqlite_bind_blob(sqlite3_stmt *st, int at, const void *data, size_t len)
     sqlite3_bind_blob64(st, at, len == 0 ? "" : data, len, SQLITE_STATIC);
 }
 
+void sqlite_result_text(sqlite3_context *to, struct bytes v)
+{
+    sqlite3_result_text64(to, v.len == 0 ? "" : v.data, v.len, SQLITE_STATIC, SQLITE_UTF8);
+}
+
+void sqlite_result_blob(sqlite3_context *to, struct bytes v)
+{
+    sqlite3_result_blob64(to, v.len == 0 ? "" : v.data, v.len, SQLITE_STATIC);
+}
+
 bool sqlite_own_fault(int rc)
 {
     switch (rc & 0xff) {

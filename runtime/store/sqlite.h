@@ -54,6 +54,9 @@ void sqlite_rollback(struct sqlite *c);
 void sqlite_bind_bytes(sqlite3_stmt *st, int at, struct bytes v);         /* as text; empty is "" */
 void sqlite_bind_bytes_or_null(sqlite3_stmt *st, int at, struct bytes v); /* empty is NULL */
 void sqlite_bind_blob(sqlite3_stmt *st, int at, const void *data, size_t len);
+/* Results of a function or a table of ours; the memory stays until SQLite has used them. */
+void sqlite_result_text(sqlite3_context *to, struct bytes v);
+void sqlite_result_blob(sqlite3_context *to, struct bytes v);
 
 /* Composes what `rc` (with what the connection knows of it) means, and what to do about it; returns -1. */
 int sqlite_fail(struct sqlite *c, int rc, struct err *e);

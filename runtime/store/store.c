@@ -75,7 +75,7 @@ static int open_files(struct store *s, struct err *e)
     if (s->lock_fd < 0 || sqlite_create(s->folder, s->path, e) != 0 || writer_open(&s->writer, s, e) != 0)
         return -1;
     struct sqlite *c = &s->writer.c;
-    if (recover_sending(c, &s->o, store_wall_ms(s), e) != 0 || recover_last_seq(c, &s->last_seq, e) != 0)
+    if (recover_sending(&s->writer.apply, &s->o, store_wall_ms(s), e) != 0 || recover_last_seq(c, &s->last_seq, e) != 0)
         return -1;
     int rc = apply_begin(&s->writer.apply);
     if (rc != SQLITE_OK)

@@ -71,6 +71,8 @@ static int apply_carefully(struct writer *w, struct store_write *wr, int64_t now
     if (rc != SQLITE_OK)
         return rc;
     rc = apply_write(&w->apply, wr, now_ms);
+    if (rc == SQLITE_OK)
+        rc = apply_flush(&w->apply, true);
     if (sqlite_own_fault(rc)) {
         struct err e;
         sqlite_fail(&w->c, rc, &e);
@@ -91,6 +93,8 @@ static int transact(struct writer *w, const struct write_list *batch, bool caref
         rc = apply_begin(&w->apply);
     for (struct store_write *wr = batch->head; rc == SQLITE_OK && wr != NULL; wr = wr->next)
         rc = carefully ? apply_carefully(w, wr, now_ms) : apply_write(&w->apply, wr, now_ms);
+    if (rc == SQLITE_OK)
+        rc = apply_flush(&w->apply, false);
     int64_t now_ns = thread_mono_ns();
     if (rc == SQLITE_OK && !carefully && !w->refusing) {
         rc = purge_along(&w->purge, now_ns, now_ms, batch->rows);

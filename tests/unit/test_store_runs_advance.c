@@ -405,6 +405,7 @@ static void direct_close(struct fixture *f, struct direct *d)
 static void apply(struct direct *d, struct store_write *w)
 {
     assert_int_equal(apply_write(&d->a, w, clock_ms), SQLITE_OK);
+    assert_int_equal(apply_flush(&d->a, true), SQLITE_OK);
     assert_null(w->failure);
 }
 
