@@ -71,7 +71,7 @@ static int setup(struct sqlite *c, enum sqlite_role role, struct err *e)
 int sqlite_open(struct sqlite *c, enum sqlite_role role, struct err *e)
 {
     int flags = SQLITE_OPEN_NOMUTEX | (role == SQLITE_WRITER ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY);
-    int rc = sqlite3_open_v2(c->path, &c->db, flags, NULL);
+    int rc = sqlite3_open_v2(c->path, &c->db, flags, c->vfs);
     if (rc != SQLITE_OK)
         sqlite_fail(c, rc, e);
     else if (setup(c, role, e) == 0)

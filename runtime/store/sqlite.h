@@ -16,6 +16,7 @@ struct sqlite {
     sqlite3 *db;        /* NULL: closed */
     const char *folder; /* the store's */
     const char *path;   /* the store's: folder/anzol.db */
+    const char *vfs;    /* NULL: SQLite's own (see wal.h) */
 };
 
 /* How long a statement waits for a lock of another program. */

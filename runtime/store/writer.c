@@ -51,6 +51,10 @@ int writer_open(struct writer *w, struct store *s, struct err *e)
 {
     *w = (struct writer){.s = s, .c = {.folder = s->folder, .path = s->path}};
     purge_init(&w->purge, s->o.keep_ms, thread_mono_ns());
+    int rc = wal_register(&w->wal);
+    if (rc != SQLITE_OK)
+        return sqlite_fail(&w->c, rc, e);
+    w->c.vfs = w->wal.name;
     return connect(w, e);
 }
 
@@ -59,6 +63,7 @@ void writer_close(struct writer *w)
     if (w->c.db != NULL)
         checkpoint_last(w);
     sqlite_close(&w->c);
+    wal_fini(&w->wal);
     apply_fini(&w->apply);
 }
 

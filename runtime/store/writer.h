@@ -12,6 +12,7 @@
 #include "store/failure.h"
 #include "store/lists.h"
 #include "store/purge.h"
+#include "store/wal.h"
 
 #include <pthread.h>
 
@@ -20,6 +21,7 @@ struct store;
 struct writer {
     struct store *s;
     pthread_t thread;
+    struct wal wal;
     struct sqlite c;
     struct apply apply;
     struct purge purge;
