@@ -158,8 +158,16 @@ int apply_delivery_update(struct apply *a, struct store_update *u)
     return rc == SQLITE_OK && u->step != NULL ? apply_run_end_call(a, u->step, &u->woken) : rc;
 }
 
+static int by_seq(const void *a, const void *b)
+{
+    const struct store_update *const *x = a, *const *y = b;
+    return ((*x)->row.seq > (*y)->row.seq) - ((*x)->row.seq < (*y)->row.seq);
+}
+
+/* Attempts in the order of their table, not in that of answers: so they fill its last page. */
 int apply_delivery_flush(struct apply *a, bool again)
 {
     int rc = flush_deliveries(a);
+    feed_sort(&a->attempts, by_seq);
     return rc == SQLITE_OK ? feed_run(&a->attempts, again ? a->put_attempts : a->add_attempts) : rc;
 }

@@ -1,5 +1,6 @@
 #include "store/feed.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static int on_connect(sqlite3 *db, void *ud, int argc, const char *const *argv, sqlite3_vtab **out, char **message)
@@ -122,6 +123,12 @@ bool feed_empty(const struct feed *f)
 const void *feed_first(const struct feed *f)
 {
     return feed_empty(f) ? NULL : row_at(f, 0);
+}
+
+void feed_sort(struct feed *f, int (*compare)(const void *, const void *))
+{
+    if (count(f) > 1)
+        qsort(f->rows.data, count(f), sizeof(void *), compare);
 }
 
 void feed_clear(struct feed *f)

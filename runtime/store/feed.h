@@ -31,6 +31,8 @@ void feed_fini(struct feed *f);
 bool feed_add(struct feed *f, const void *row);
 /* The first row; NULL: none. */
 const void *feed_first(const struct feed *f);
+/* By what `compare` says of two pointers to rows, as qsort() gives them. */
+void feed_sort(struct feed *f, int (*compare)(const void *, const void *));
 bool feed_empty(const struct feed *f);
 void feed_clear(struct feed *f);
 /* Runs a statement that reads it, unless it is empty, and clears it. rc. */

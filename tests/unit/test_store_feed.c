@@ -85,6 +85,25 @@ static void test_rows_arrive(void **state)
     assert_int_equal(ask_number(s, "SELECT n FROM t WHERE name IS NULL"), 2);
 }
 
+static int by_n(const void *a, const void *b)
+{
+    const struct item *const *x = a, *const *y = b;
+    return (*x)->n - (*y)->n;
+}
+
+static void test_sorted(void **state)
+{
+    struct scene *s = *state;
+    static const struct item items[] = {{3, "c"}, {1, "a"}, {2, "b"}};
+    feed_sort(&s->feed, by_n);
+    for (int i = 0; i < 3; i++)
+        assert_true(feed_add(&s->feed, &items[i]));
+    feed_sort(&s->feed, by_n);
+    assert_ptr_equal(feed_first(&s->feed), &items[1]);
+    assert_int_equal(feed_run(&s->feed, s->copy), SQLITE_OK);
+    assert_int_equal(ask_number(s, "SELECT count(*) FROM t"), 3);
+}
+
 static void test_a_row_that_fails(void **state)
 {
     struct scene *s = *state;
@@ -178,9 +197,13 @@ static void test_an_attempt_that_is_there(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH_SCENE(test_rows_arrive),           WITH_SCENE(test_a_row_that_fails),
-        WITH_SCENE(test_a_schema_that_changes), WITH_SCENE(test_a_new_connection),
-        WITH_STORE(test_a_life_in_one_batch),   WITH_STORE(test_an_attempt_that_is_there),
+        WITH_SCENE(test_rows_arrive),
+        WITH_SCENE(test_sorted),
+        WITH_SCENE(test_a_row_that_fails),
+        WITH_SCENE(test_a_schema_that_changes),
+        WITH_SCENE(test_a_new_connection),
+        WITH_STORE(test_a_life_in_one_batch),
+        WITH_STORE(test_an_attempt_that_is_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
