@@ -7,9 +7,12 @@ local copy = require "stdlib.copy"
 local dsl = require "stdlib.dsl"
 local fields = require "stdlib.fields"
 local headers = require "stdlib.headers"
+local marks = require "stdlib.template.marks"
 local mistakes = require "stdlib.mistakes"
 local request = require "stdlib.request"
 local source = require "stdlib.source"
+local text = require "stdlib.text"
+local look = native.look
 
 local validate = {}
 
@@ -79,10 +82,10 @@ local function check(whole, kind)
   if kind ~= "flow" then check_headers(whole) end
 end
 
--- The definitions of a kind by name; a name given twice is told with both places.
-local function by_name(kind)
+-- The definitions of one kind by name; a name given twice is told with both places.
+local function by_name(definitions)
   local found, list = {}, {}
-  for _, def in ipairs(dsl.definitions(kind)) do
+  for _, def in ipairs(definitions) do
     local before = found[def.name]
     if before then
       mistakes.add(def.path, def.line, nil,
@@ -102,10 +105,11 @@ local function unknown_integration(whole, name, known)
   fail(whole, { "integration" }, "unknown integration '%s'%s", name, hint)
 end
 
-local function all_integrations()
-  local _, list = by_name "integration"
+local function all_integrations(definitions)
+  local _, list = by_name(definitions)
   local found, out = {}, {}
   for i, def in ipairs(list) do
+    look()
     local whole = copy.resolve(def, {})
     check(whole, "integration")
     whole.root = request.root(whole)
@@ -132,10 +136,11 @@ local function compile_key(whole)
   return request.template(def, { "key" }, value, "text")
 end
 
-local function all_flows()
-  local _, list = by_name "flow"
+local function all_flows(definitions)
+  local _, list = by_name(definitions)
   local out = {}
   for i, def in ipairs(list) do
+    look()
     local whole = copy.resolve(def, {})
     check(whole, "flow")
     out[i] = { name = def.name, def = def, ok = whole.ok, on = whole.ok.on, run = whole.ok.run,
@@ -144,16 +149,38 @@ local function all_flows()
   return out
 end
 
+local function all_webhooks(definitions, integrations)
+  local found, list = by_name(definitions)
+  local out = {}
+  for _, def in ipairs(list) do
+    look()
+    local whole = copy.resolve(def, found)
+    if whole then out[#out + 1] = webhook(whole, integrations) end
+  end
+  return out
+end
+
+-- What to look at in the place of a table with a metatable; nil for what a script gave one.
+local function inside(v)
+  return marks.record(v) or text.is(v) and text.pieces(v) or native.json_is_array(v) and v or nil
+end
+
+-- Whether each is checked in no time, and without a function of a script being called.
+local function are_small(definitions)
+  for _, def in ipairs(definitions) do
+    if not native.is_small(def.fields, inside) then return false end
+  end
+  return true
+end
+
 -- Checks everything: the integrations, the compiled webhooks, the flows (all sorted by name).
 function validate.all()
-  local integrations, integration_list = all_integrations()
-  local found, list = by_name "webhook"
-  local webhooks = {}
-  for _, def in ipairs(list) do
-    local whole = copy.resolve(def, found)
-    if whole then webhooks[#webhooks + 1] = webhook(whole, integrations) end
+  local integrations, webhooks, flows = dsl.definitions "integration", dsl.definitions "webhook", dsl.definitions "flow"
+  if are_small(integrations) and are_small(webhooks) and are_small(flows) then
+    native.unhook() -- the loops over definitions look at the clock
   end
-  return integration_list, webhooks, all_flows()
+  local found, list = all_integrations(integrations)
+  return list, all_webhooks(webhooks, found), all_flows(flows)
 end
 
 return validate

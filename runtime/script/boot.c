@@ -1,5 +1,6 @@
 #include "script/boot.h"
 
+#include "script/budget.h"
 #include "script/native.h"
 #include "script/stdlib.h"
 
@@ -7,6 +8,7 @@ static const char BOOT[] = "anzol.boot";
 
 static int open_boot(lua_State *L)
 {
+    budget_unhook(L); /* it is all stdlib's */
     stdlib_load(L, "stdlib.boot");
     native_push(L, lua_touserdata(L, 1));
     lua_call(L, 1, 1);

@@ -75,6 +75,7 @@ extern const struct luaL_Reg native_unicode_functions[]; /* native_unicode.c: le
 extern const struct luaL_Reg native_charset_functions[]; /* native_charset.c: texts of other charsets */
 extern const struct luaL_Reg native_hash_functions[];    /* native_hash.c: digests */
 extern const struct luaL_Reg native_digest_functions[];  /* native_digest.c: what a value says, in a few bytes */
+extern const struct luaL_Reg native_small_functions[];   /* native_small.c: whether there is little in a value */
 extern const struct luaL_Reg native_emit_functions[];    /* native_emit.c: deliveries */
 extern const struct luaL_Reg native_code_functions[];    /* native_code.c: loading and running Lua */
 extern const struct luaL_Reg native_flow_functions[];    /* native_flow.c: runs, their steps, events waited for */

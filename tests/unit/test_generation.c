@@ -521,6 +521,28 @@ static void an_endless_script_is_stopped(void **state)
     assert_non_null(strstr(buf_cstr(&errors), "a.lua:2: ran longer than 5 s of CPU"));
 }
 
+/* What a script left in its definitions is met when they are checked. */
+static void an_endless_check_is_stopped(void **state)
+{
+    struct generation *g = NULL;
+    (void)state;
+    assert_int_equal(try_load("local body = setmetatable({}, {__len = function()\n"
+                              "  while true do end end})\n"
+                              "webhook 'w' { integration = 'i', body = body }\n"
+                              "integration 'i' { url = 'https://h/' }\n",
+                              &g),
+                     -1);
+    assert_non_null(strstr(buf_cstr(&errors), "a.lua:2: ran longer than 5 s of CPU"));
+    buf_clear(&errors);
+    assert_int_equal(try_load("local t = {'${x}'}\n"
+                              "for i = 1, 40 do t = {t, t} end\n"
+                              "webhook 'w' { integration = 'i', body = t }\n"
+                              "integration 'i' { url = 'https://h/' }\n",
+                              &g),
+                     -1);
+    assert_non_null(strstr(buf_cstr(&errors), "ran longer than 5 s of CPU"));
+}
+
 /* --- what goes wrong while rendering ------------------------------------------------------------------------------ */
 
 static void a_failed_rendering_stands_alone(void **state)
@@ -765,6 +787,7 @@ int main(void)
         cmocka_unit_test(mistakes_come_all_at_once),
         cmocka_unit_test(one_mistake_is_the_summary),
         cmocka_unit_test(an_endless_script_is_stopped),
+        cmocka_unit_test(an_endless_check_is_stopped),
         cmocka_unit_test(a_failed_rendering_stands_alone),
         cmocka_unit_test(a_template_that_loops_too_long_stands_alone),
         cmocka_unit_test(a_generation_survives_its_failures),
