@@ -142,6 +142,7 @@ void native_push(lua_State *L, struct native *n)
                                           native_hash_functions,
                                           native_digest_functions,
                                           native_small_functions,
+                                          native_template_functions,
                                           native_emit_functions,
                                           native_code_functions,
                                           native_flow_functions,

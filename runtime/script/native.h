@@ -70,18 +70,19 @@ int native_push_uuid(lua_State *L, const struct uuid *id);
 /* Raises the message as it stands, without a place: the message handler finds the script line. */
 int native_raise(lua_State *L, const char *message);
 
-extern const struct luaL_Reg native_text_functions[];    /* native_text.c: strings and numbers */
-extern const struct luaL_Reg native_unicode_functions[]; /* native_unicode.c: letters and their case */
-extern const struct luaL_Reg native_charset_functions[]; /* native_charset.c: texts of other charsets */
-extern const struct luaL_Reg native_hash_functions[];    /* native_hash.c: digests */
-extern const struct luaL_Reg native_digest_functions[];  /* native_digest.c: what a value says, in a few bytes */
-extern const struct luaL_Reg native_small_functions[];   /* native_small.c: whether there is little in a value */
-extern const struct luaL_Reg native_emit_functions[];    /* native_emit.c: deliveries */
-extern const struct luaL_Reg native_code_functions[];    /* native_code.c: loading and running Lua */
-extern const struct luaL_Reg native_flow_functions[];    /* native_flow.c: runs, their steps, events waited for */
-extern const struct luaL_Reg native_console_functions[]; /* native_console.c: lines of a console */
-void native_open_event(lua_State *L, struct native *n);  /* native_event.c: envelopes */
-void native_open_write(lua_State *L, struct native *n);  /* native_write.c: the writing of templates */
-int native_l_log(lua_State *L);                          /* native_log.c */
+extern const struct luaL_Reg native_text_functions[];     /* native_text.c: strings and numbers */
+extern const struct luaL_Reg native_unicode_functions[];  /* native_unicode.c: letters and their case */
+extern const struct luaL_Reg native_charset_functions[];  /* native_charset.c: texts of other charsets */
+extern const struct luaL_Reg native_hash_functions[];     /* native_hash.c: digests */
+extern const struct luaL_Reg native_digest_functions[];   /* native_digest.c: what a value says, in a few bytes */
+extern const struct luaL_Reg native_small_functions[];    /* native_small.c: whether there is little in a value */
+extern const struct luaL_Reg native_template_functions[]; /* native_template.c: the reading of templates */
+extern const struct luaL_Reg native_emit_functions[];     /* native_emit.c: deliveries */
+extern const struct luaL_Reg native_code_functions[];     /* native_code.c: loading and running Lua */
+extern const struct luaL_Reg native_flow_functions[];     /* native_flow.c: runs, their steps, events waited for */
+extern const struct luaL_Reg native_console_functions[];  /* native_console.c: lines of a console */
+void native_open_event(lua_State *L, struct native *n);   /* native_event.c: envelopes */
+void native_open_write(lua_State *L, struct native *n);   /* native_write.c: the writing of templates */
+int native_l_log(lua_State *L);                           /* native_log.c */
 
 #endif

@@ -1,14 +1,13 @@
 -- expression: tokens to a tree, by the grammar of the template language. Low to high: or; and; not; comparison;
 -- + -; * /; unary -; then `left & expression`, which takes everything on its right.
 
-local find, gmatch, lower, match = string.find, string.gmatch, string.lower, string.match
 local lexer = require "stdlib.template.lexer"
 local fail = lexer.fail
 
 local expression = {}
 
 local DEPTH = 60
-local RESERVED = { ["and"] = true, ["or"] = true, ["not"] = true, ["in"] = true }
+local RESERVED = lexer.operators
 local COMPARE = { ["="] = "=", ["!="] = "!=", ["<"] = "<", [">"] = ">", ["<="] = "<=", [">="] = ">=" }
 local any
 
@@ -223,19 +222,6 @@ function any(p)
   local tree = disjunction(p)
   p.depth = p.depth - 1
   return tree
-end
-
--- What most outputs are, without tokens: a path `name.field.field` that ends at `stop`; nil: it is something else.
-function expression.plain_path(name, text, at, stop, origin)
-  local root, rest = match(name, "^([^.]+)(.*)$")
-  local key = lower(root)
-  if LITERAL[key] or RESERVED[key] or find(rest, "%.[.%d]") or find(rest, "%.$") then return nil end
-  local steps, n = {}, 0
-  for field in gmatch(rest, "[^.]+") do
-    n = n + 1
-    steps[n] = field
-  end
-  return { k = "path", root = root, key = key, steps = steps, o = origin, text = text, at = at, stop = stop }
 end
 
 -- One expression.

@@ -1,12 +1,15 @@
 -- lexer: a template's text cut into segments: text, `${…}` outputs and `@{…}` statements, the latter two as tokens. What is
 -- wrong is told to `report(origin, at, message)`, and the rest of the text is read on.
 
-local find, format, match, sub = string.find, string.format, string.match, string.sub
+local find, format, sub = string.find, string.format, string.sub
 local error, lower, tointeger, tonumber = error, string.lower, math.tointeger, tonumber
+local plain_output = require("stdlib.native").plain_output
 
 local lexer = {}
 
-local PLAIN = "^[%s%w_.|]*}()" -- paths and filters without arguments: the parser reads them as they are
+-- Words of the language: operators, and values that are no fields.
+lexer.operators = { ["and"] = true, ["or"] = true, ["not"] = true, ["in"] = true }
+lexer.words = { ["and"] = true, ["or"] = true, ["not"] = true, ["in"] = true, null = true, ["true"] = true, ["false"] = true }
 
 -- Ends the compiling of this part: what is wrong, and where (an offset in the origin's text).
 function lexer.fail(origin, at, message, ...)
@@ -87,8 +90,24 @@ local function comment(text, at, origin, report)
   return (stop or #text) + 1
 end
 
+-- The output or statement that begins at `at`, and the position behind it.
+local function segment(text, at, origin, report)
+  if sub(text, at, at) == "$" then
+    local e, behind = lexer.plain(text, at, origin)
+    if e then return { k = "out", e = e, at = at, stop = behind - 1, o = origin, text = text }, behind end
+  end
+  local tokens, behind = lexer.tokens(text, at + 2, origin, "}", report)
+  local kind = sub(text, at, at) == "$" and "out" or "stmt"
+  return { k = kind, tokens = tokens, at = at, stop = behind - 1, o = origin, text = text }, behind
+end
+
+-- The expression of an output that is a path, or a path and a filter, as most are, and the position behind it; else nil.
+function lexer.plain(text, at, origin)
+  return plain_output(text, at, origin, lexer.words)
+end
+
 -- The segments of a text: {k = "text", s =, at =} or {k = "out" | "stmt", tokens =, at =, stop =}, appended to `list`. A
--- plain output has no tokens yet.
+-- plain output has its expression `e` in the place of tokens.
 function lexer.split(list, text, origin, report)
   local from, at = 1, 1
   while true do
@@ -100,10 +119,7 @@ function lexer.split(list, text, origin, report)
     if sub(text, at, at + 2) == "@{*" then
       from = comment(text, at, origin, report)
     else
-      local kind, tokens = sub(text, at, at) == "$" and "out" or "stmt", nil
-      from = kind == "out" and match(text, PLAIN, at + 2)
-      if not from then tokens, from = lexer.tokens(text, at + 2, origin, "}", report) end
-      list[#list + 1] = { k = kind, tokens = tokens, at = at, stop = from - 1, o = origin, text = text }
+      list[#list + 1], from = segment(text, at, origin, report)
     end
     at = from
   end

@@ -1,8 +1,7 @@
 -- parser: segments to a block: a list of nodes {k = "text" | "slot" | "out" | "if" | "for" | "set"}. What is wrong is told
 -- to `report`, and parsing goes on: one look finds every mistake.
 
-local error, find, format, ipairs, lower, match, pcall, type =
-  error, string.find, string.format, ipairs, string.lower, string.match, pcall, type
+local error, format, ipairs, pcall, type = error, string.format, ipairs, pcall, type
 local lexer = require "stdlib.template.lexer"
 local expression = require "stdlib.template.expression"
 local fail = lexer.fail
@@ -10,9 +9,6 @@ local fail = lexer.fail
 local parser = {}
 
 local DEPTH = 60
-local PLAIN = "^%s*()([%a_][%w_.]*)()%s*}"
-local FILTERED = "^%s*()([%a_][%w_.]*)()%s*|%s*()([%a_][%w_]*)%s*}"
-local LONE = "^%${[%s%w_.|]*}"
 local block
 
 -- Runs `f`; a mistake that ends it is reported, unless its tokens are known to be bad, and nil returned.
@@ -165,20 +161,8 @@ local function piped(p)
   return tree
 end
 
--- `${ path }` and `${ path | filter }`, as most outputs are; nil: something else.
-local function plain(seg)
-  local text, at, path, stop, filter, filter_at = seg.text, match(seg.text, PLAIN, seg.at + 2)
-  if not at then at, path, stop, filter_at, filter = match(text, FILTERED, seg.at + 2) end
-  local tree = at and expression.plain_path(path, text, at, stop - 1, seg.o)
-  if not tree or not filter then return tree end
-  return { k = "call", name = filter, key = lower(filter), args = { tree }, filter = true, name_at = filter_at, o = seg.o,
-    text = text, at = at, stop = filter_at + #filter - 1 }
-end
-
 local function output(s, seg)
-  local e = plain(seg)
-  if e then return { k = "out", e = e, o = seg.o, at = seg.at } end
-  seg.tokens = seg.tokens or lexer.tokens(seg.text, seg.at + 2, seg.o, "}", s.report)
+  if seg.e then return { k = "out", e = seg.e, o = seg.o, at = seg.at } end
   local p = expression.reader(seg.tokens, seg.o, seg.text)
   return { k = "out", e = guarded(s, p, piped) or bad(seg), o = seg.o, at = seg.at }
 end
@@ -222,10 +206,8 @@ end
 
 -- The output that is all of this text, when it is a plain one; else nil.
 function parser.lone(text, origin)
-  local _, stop = find(text, LONE)
-  if stop ~= #text then return nil end
-  local e = plain { text = text, at = 1, o = origin }
-  return e and { k = "out", e = e, o = origin, at = 1 }
+  local e, behind = lexer.plain(text, 1, origin)
+  return behind == #text + 1 and { k = "out", e = e, o = origin, at = 1 } or nil
 end
 
 local function reader(text, origin)
