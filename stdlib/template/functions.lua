@@ -18,7 +18,6 @@ function functions.add(entry)
   entry.min = entry.min or #entry.args
   entry.max = not entry.rest and #entry.args or nil
   names[#names + 1] = entry.name
-  sort(names)
   by_key[key] = entry
 end
 
@@ -46,13 +45,15 @@ end
 
 -- All names, sorted.
 function functions.names()
-  return { unpack(names) }
+  local list = { unpack(names) }
+  sort(list)
+  return list
 end
 
 -- The nearest name, or nil.
 function functions.nearest(name)
   local candidates = {}
-  for i, known in ipairs(names) do candidates[i] = lower(known) end
+  for i, known in ipairs(functions.names()) do candidates[i] = lower(known) end
   local near = native.nearest(lower(name), candidates)
   return near and by_key[near].name
 end
