@@ -1,11 +1,13 @@
 -- build: the way in: a text or a table body to a compiled template, its mistakes told to `report(origin, at, message)`.
 
-local error, pcall, type = error, pcall, type
+local error, pcall, setmetatable, type = error, pcall, setmetatable, type
 
+local native = require "stdlib.native"
 local compiler = require "stdlib.template.compiler"
 local parser = require "stdlib.template.parser"
 local place = require "stdlib.template.place"
 local tables = require "stdlib.template.table"
+local encode, is_array, is_small = native.json_encode, native.json_is_array, native.is_small
 
 local build = {}
 
@@ -40,16 +42,36 @@ function build.template(segments, kind, report, options)
   return sound and compiled or nil
 end
 
+local function of_list(v)
+  return is_array(v) and v or nil
+end
+
+-- What a body says, when it is data alone, and not much; else nil.
+local function content(body)
+  if not is_small(body, of_list) then return nil end
+  local ok, said = pcall(encode, body)
+  return ok and said or nil
+end
+
+-- Equal bodies are compiled once: many webhooks differ in their URLs alone.
+local known = setmetatable({}, { __mode = "v" })
+
 -- A template from a table body; `origin(path, text)` makes the origin of a string found at a path of keys.
 function build.table(body, origin, path, report)
-  local sound = true
+  local said = content(body)
+  local before = said and known[said]
+  if before then return compiler.again(before, function(o) return origin(o.path, o.literal) end) end
+  local sound, made = true, nil
   local function note(...)
     sound = false
     report(...)
   end
   local compiled = guarded(note, function()
-    return compiler.compile(tables.nodes(body, origin, path, note), true, note)
+    local one
+    one, made = compiler.compile(tables.nodes(body, origin, path, note), true, note)
+    return one
   end)
+  if sound and said then known[said] = made end
   return sound and compiled or nil
 end
 

@@ -299,16 +299,32 @@ end
 local calls = setmetatable({}, { __index = function(_, key) return functions.find(key).call end })
 
 -- What a value that cannot be written ends with: its place is looked up now.
-local function refuser(runs)
+local function refuser(runs, placed)
   return function(place, v, run, i)
-    return escape.refuse(place, v, runs[run].nodes[i])
+    return escape.refuse(place, v, placed(runs[run].nodes[i]))
   end
 end
 
-local function writers(c)
-  local out, refuse = {}, refuser(c.runs)
-  for n, run in ipairs(c.runs) do out[n] = native.writer(run.items, n, refuse, not c.buffered) end
+local function writers(made, placed)
+  local out, refuse = {}, refuser(made.runs, placed)
+  for n, run in ipairs(made.runs) do out[n] = native.writer(run.items, n, refuse, made.whole) end
   return out
+end
+
+local function places(made, placed)
+  local out = {}
+  for n, node in ipairs(made.places) do out[n] = placed(node) end
+  return out
+end
+
+-- The function of a template that has been made. `placed(node)` is a node as messages are to place it.
+local function renderer(made, placed)
+  return made.chunk(runtime, escape, arguments, calls, made.constants, places(made, placed), made.slots, runtime.null,
+    writers(made, placed), native.mark, native.take, native.object, native.look)
+end
+
+local function itself(node)
+  return node
 end
 
 local function first_placed(nodes)
@@ -332,7 +348,7 @@ end
 -- Compiles a block: {static = text} or {render = function(data, id)}; both with `has_key` (it uses the transactional id),
 -- `custom` (it calls functions of scripts), `loops` (there are loops in Lua that do not look at the clock) and `slots` (the
 -- result is pieces). `report(origin, at, message)` hears of each mistake. `options.methods`: the data may hold functions;
--- `shown`: people see the result, which can have no secret.
+-- `shown`: people see the result, which can have no secret. Also returns what compiler.again() takes.
 function compiler.compile(nodes, json, report, options)
   local set_names, calculated = look_at_sets(nodes)
   local root = scope.new()
@@ -344,18 +360,31 @@ function compiler.compile(nodes, json, report, options)
   }
   block(c, nodes)
   local compiled = { has_key = c.has_key or false, custom = c.custom or false, slots = #c.slots > 0, loops = c.loops or false }
+  local made = { compiled = compiled, places = c.places, constants = c.constants, slots = c.slots, runs = c.runs }
   compiled.static = static_result(c)
-  if compiled.static then return compiled end
-  local chunk, why = chunk_of(source(c))
-  if not chunk then
+  if compiled.static then return compiled, made end
+  local why
+  made.chunk, why = chunk_of(source(c))
+  if not made.chunk then
     local first = first_placed(nodes)
     local reason = match(why, ":%d+: ([^(]*[^( ])") or why
     report(first.o, first.at, "this template is too large or nested too deeply: " .. reason)
     return compiled
   end
-  compiled.render = chunk(runtime, escape, arguments, calls, c.constants, c.places, c.slots, runtime.null, writers(c),
-    native.mark, native.take, native.object, native.look)
-  return compiled
+  made.whole = not c.buffered
+  compiled.render = renderer(made, itself)
+  return compiled, made
+end
+
+-- The same template at another place: `moved(origin)` is the origin there.
+function compiler.again(made, moved)
+  local first = made.compiled
+  if first.static then return first end
+  local function placed(node)
+    return { o = moved(node.o), at = node.at, text = node.text, stop = node.stop }
+  end
+  return { has_key = first.has_key, custom = first.custom, slots = first.slots, loops = first.loops,
+    render = renderer(made, placed) }
 end
 
 return compiler

@@ -92,6 +92,25 @@ describe("a table body", function()
     assert.equal("s.lua:4:18: 'nope' is null", message)
   end)
 
+  it("that others have too fails at its own place", function()
+    local body = "body = { a = 'x', b = { n = '${ n }', t = '${ s | toUpper }', c = 'and ${ o.c }' } }"
+    local boot, native = helper.good('integration "i" { url = "https://h.test/" }\n'
+      .. 'webhook "one" { integration = "i", ' .. body .. ' }\nwebhook "two" { integration = "i", url = "x",\n ' .. body .. ' }')
+    for _, name in ipairs { "one", "two" } do
+      assert.is_true(boot.call(name, helper.json.encode { n = 7, s = "q", o = { c = "d" } }))
+    end
+    assert.equal('{"a":"x","b":{"c":"and d","n":7,"t":"Q"}}', native.emitted[1].body)
+    assert.equal(native.emitted[1].body, native.emitted[2].body)
+    for name, place in pairs { one = "s.lua:2:", two = "s.lua:4:" } do
+      local _, _, message = boot.call(name, '{"n":1,"s":"q"}')
+      assert.equal(place, message:match "^s%.lua:%d+:")
+      assert.matches("'o%.c' is null$", message)
+      _, _, message = boot.call(name, '{"n":1,"s":[]}')
+      assert.equal(place, message:match "^s%.lua:%d+:")
+      assert.matches("^s%.lua:%d+:%d+: 's' is", message)
+    end
+  end)
+
   it("of many fields is one template", function()
     local fields, expected = {}, {}
     for i = 1, 400 do
