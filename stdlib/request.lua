@@ -97,11 +97,25 @@ local function compile_url(r, whole, integration)
   r.open_url = joined[1] and joined[1].k == "out" and joined[1] or nil
 end
 
-local function compile_header(r, i, header)
+local inherited = setmetatable({}, { __mode = "k" }) -- definition -> name of a header -> its template, or false
+
+local function header_template(header)
   local value = type(header.value) == "number" and tostring(header.value) or header.value
-  local plain = type(value) == "string" and not find(value, "[$@]{") -- as most are
-  local compiled = plain and { static = value }
-    or build.template(segments(header.def, { "headers", header.name }, value), "header", report)
+  if type(value) == "string" and not find(value, "[$@]{") then return { static = value } end -- as most are
+  return build.template(segments(header.def, { "headers", header.name }, value), "header", report) or false
+end
+
+-- The template of a header, the same for all webhooks that inherit it; false when it has mistakes, which are noted.
+local function shared_template(header)
+  if header.from ~= "integration" then return header_template(header) end
+  local known = inherited[header.def] or {}
+  inherited[header.def] = known
+  if known[header.name] == nil then known[header.name] = header_template(header) end
+  return known[header.name]
+end
+
+local function compile_header(r, i, header)
+  local compiled = shared_template(header)
   r.headers[2 * i - 1], r.headers[2 * i] = header.name, ""
   if not compiled then return end
   note_use(r, compiled)

@@ -26,9 +26,21 @@ function build.segments(parts, report)
   return parser.segments(parts, report)
 end
 
+-- The text of segments that are nothing else; nil when there is more.
+local function text_alone(segments)
+  local out = ""
+  for i = 1, #segments do
+    if segments[i].k ~= "text" then return nil end
+    out = out .. segments[i].s
+  end
+  return out
+end
+
 -- A template from segments, for a place: "text", "json", "form", "url", "header" or "xml". Nil when it does not compile.
 -- `options.methods`: its data may hold functions.
 function build.template(segments, kind, report, options)
+  local alone = kind ~= "json" and text_alone(segments) -- JSON is looked at more closely
+  if alone then return { static = alone, has_key = false, custom = false, slots = false, loops = false } end
   local sound = true
   local function note(...)
     sound = false
