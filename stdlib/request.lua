@@ -38,6 +38,7 @@ local function report(origin, at, message)
 end
 
 local function parts(def, path, value)
+  if type(value) == "string" then return { { text = value, origin = source.origin(def, path, value) } } end
   local out = {}
   for i, piece in ipairs(text.pieces(value)) do
     if type(piece) == "string" then

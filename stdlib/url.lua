@@ -3,7 +3,7 @@
 
 local find, format, gsub, ipairs, lower, match, sub = string.find, string.format, string.gsub, ipairs, string.lower,
   string.match, string.sub
-local tonumber = tonumber
+local move, tonumber = table.move, tonumber
 
 local url = {}
 
@@ -12,8 +12,7 @@ local function text(s, like)
 end
 
 local function extend(list, more)
-  for _, seg in ipairs(more) do list[#list + 1] = seg end
-  return list
+  return move(more, 1, #more, #list + 1, list)
 end
 
 -- The part of a text segment from byte `from` to `to`.
@@ -63,10 +62,10 @@ end
 
 -- The segments without the slashes at their end or their beginning.
 local function trimmed(segs, at_end)
+  local i = at_end and #segs or 1
+  local seg = segs[i]
+  if not seg or seg.k ~= "text" or not find(seg.s, at_end and "/$" or "^/") then return segs end
   local out = extend({}, segs)
-  local i = at_end and #out or 1
-  local seg = out[i]
-  if not seg or seg.k ~= "text" then return out end
   local from = at_end and 1 or #match(seg.s, "^/*") + 1
   local to = at_end and #(match(seg.s, "^.*[^/]") or "") or #seg.s
   if to < from then
@@ -79,7 +78,7 @@ end
 
 local function seam(root, suffix)
   if #suffix == 0 then return root end
-  local out = trimmed(root, true)
+  local out = extend({}, trimmed(root, true))
   out[#out + 1] = text("/", suffix[1])
   return extend(out, trimmed(suffix, false))
 end
@@ -172,9 +171,7 @@ end
 -- Tells characters that cannot stand in a URL.
 function url.check_characters(segs, report)
   for _, seg in ipairs(segs) do
-    local at = seg.k == "text" and find(seg.s, '[^\33-\126]') or nil
-    local other = seg.k == "text" and find(seg.s, '["<>\\^`{}#]') or nil
-    if other and (not at or other < at) then at = other end
+    local at = seg.k == "text" and find(seg.s, '[^!$-;=?-[%]_a-z|~]')
     if at then report(seg.o, seg.at + at - 1, bad_character(match(seg.s, "^[^\128-\191][\128-\191]*", at) or "?")) end
   end
 end
