@@ -11,7 +11,6 @@ local digest = require "stdlib.digest"
 local flow = require "stdlib.flow"
 local judge = require "stdlib.judge"
 local mistakes = require "stdlib.mistakes"
-local request = require "stdlib.request"
 local response = require "stdlib.response"
 local run = require "stdlib.run"
 local runtime = require "stdlib.template.runtime"
@@ -23,29 +22,27 @@ local view = require "stdlib.view"
 local boot = {}
 
 local decode, is_array = native.json_decode, native.json_is_array
-local emit, forms, new_id, on_event, protected, read_event, straight, unhook = native.emit, native.forms, native.new_id,
-  native.on_event, native.protected, native.read_event, native.straight, native.unhook
-local render = request.render
+local deliver, protected, read_event, unhook = native.deliver, native.protected, native.read_event, native.unhook
 
 local integrations, webhooks, flows = {}, {}, {}         -- sorted by name
-local by_name, by_event = {}, {}                         -- system name -> webhook; event -> webhooks
+local by_name, hooks_by_event = {}, {}                   -- system name -> webhook; event -> hooks
 local flow_by_name, flows_by_event = {}, {}
 
-local function by_on(list)
-  local out = {}
-  for _, r in ipairs(list) do
-    if r.on then
-      out[r.on] = out[r.on] or {}
-      table.insert(out[r.on], r)
-    end
-  end
-  return out
+local function add_to(lists, name, v)
+  if not name then return end
+  lists[name] = lists[name] or {}
+  table.insert(lists[name], v)
 end
 
 local function index()
-  for _, r in ipairs(webhooks) do by_name[r.name] = r end
-  for _, f in ipairs(flows) do flow_by_name[f.name] = f end
-  by_event, flows_by_event = by_on(webhooks), by_on(flows)
+  for _, r in ipairs(webhooks) do
+    by_name[r.name] = r
+    add_to(hooks_by_event, r.on, r.hook)
+  end
+  for _, f in ipairs(flows) do
+    flow_by_name[f.name] = f
+    add_to(flows_by_event, f.on, f)
+  end
 end
 
 -- Runs and checks the scripts; nothing is defined when there is a mistake.
@@ -115,23 +112,6 @@ local function message_of(e, r)
   return place_of(r) .. e
 end
 
-local function send(r, data, id)
-  emit(r.name, r.integration, render(r, data, id))
-end
-
--- Renders and emits one delivery: true, or false and why not.
-local function try(r, data)
-  local guard = r.loops and protected or straight
-  return guard(send, r, data, new_id(r.name))
-end
-
--- The same for one of an event; false: the data may have been changed by a function of the script.
-local function deliver(r, data)
-  local ok, why = try(r, data)
-  if not ok then native.emit_failed(r.name, r.integration, message_of(why, r)) end
-  return not r.may_change
-end
-
 local ENVELOPE = { name = true, id = true, data = true }
 
 local function is_object(v)
@@ -175,11 +155,12 @@ local function key_for(f, input)
   return key
 end
 
--- The data, name and id of an event; nil and what is wrong with it.
+-- The data, name and id of an event; nil and what is wrong with it. Without `raw`: of the one that C has at hand, whose text
+-- most have no use for.
 local function read(raw)
   local data, name, id = read_event(raw)
   if data then return data, name, id end
-  local event, why = decode(raw)
+  local event, why = decode(raw or native.envelope())
   why = event == nil and why or envelope_mistake(event)
   if why then return nil, why end
   return event.data or {}, event.name, event.id
@@ -196,23 +177,22 @@ local function start(f, data, raw)
   native.emit_run(f.name, key, why)
 end
 
--- An event: a delivery for each webhook that is `on` it, a run for each flow, and what those who wait for it know it by.
-function boot.event(raw)
-  unhook() -- what may run long is in C, or protected
-  local data, name, id = read(raw)
-  if not data then return nil, 400, name end
-  on_event(name, id)
-  local clean, list = true, by_event[name]
-  for i = 1, list and #list or 0 do
-    if not clean then data = read(raw) end
-    clean = deliver(list[i], data)
-  end
-  local begun, lines = flows_by_event[name], forms(name)
-  if not clean and (begun or lines) then data = read(raw) end
-  for i = 1, begun and #begun or 0 do start(begun[i], data, raw) end
+-- What an event is besides deliveries: a run for each flow, and what those who wait for it know it by. `clean`: its data is
+-- as it came.
+local function rest(raw, name, data, clean, begun, lines)
+  if not clean then data = read(raw) end
+  for i = 1, begun and #begun or 0 do start(begun[i], data, raw or native.envelope()) end
   if lines then flow.announce(name, data, lines) end
-  return true
 end
+
+local function failed(r, why)
+  native.emit_failed(r.name, r.integration, message_of(why, r))
+end
+
+boot.event = native.way {
+  hooks = hooks_by_event, flows = flows_by_event, on_event = native.on_event, deliver = native.deliver, failed = failed,
+  forms = native.forms, read = read, rest = rest,
+}
 
 -- A run of one flow, from an envelope that has been accepted before.
 function boot.start(name, raw)
@@ -251,7 +231,7 @@ function boot.call(name, raw)
   unhook() -- as above
   local r, data, why = prepare(name, raw)
   if not r then return nil, data, why end
-  local ok, bad = try(r, data)
+  local ok, bad = deliver(r.hook, data)
   if not ok then return nil, 422, message_of(bad, r) end
   return true
 end

@@ -249,6 +249,7 @@ function request.compile(whole, integration)
   compile_body(r, whole)
   if mistakes.count() == 0 then
     heads(r, whole, integration)
+    r.hook = native.hook(r, request.render)
     warn_of_retry(r, whole)
   end
   return r

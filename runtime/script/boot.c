@@ -4,7 +4,8 @@
 #include "script/native.h"
 #include "script/stdlib.h"
 
-static const char BOOT[] = "anzol.boot";
+/* Its address is where the registry has what stdlib.boot returned. */
+static const char BOOT;
 
 static int open_boot(lua_State *L)
 {
@@ -14,7 +15,7 @@ static int open_boot(lua_State *L)
     lua_call(L, 1, 1);
     if (!lua_istable(L, -1))
         return luaL_error(L, "stdlib.boot returned no table");
-    lua_setfield(L, LUA_REGISTRYINDEX, BOOT);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &BOOT);
     return 0;
 }
 
@@ -25,7 +26,7 @@ int boot_open(struct state *s, struct native *n, struct err *e)
 
 void boot_push(lua_State *L, const char *name)
 {
-    lua_getfield(L, LUA_REGISTRYINDEX, BOOT);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &BOOT);
     if (lua_getfield(L, -1, name) != LUA_TFUNCTION)
         luaL_error(L, "stdlib.boot has no function '%s'", name);
     lua_remove(L, -2);

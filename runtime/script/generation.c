@@ -323,9 +323,10 @@ static int call(struct generation *g, const char *name, const struct boot_arg *a
 
 int generation_event(struct generation *g, struct bytes envelope, const struct render_sink *sink, struct err *e)
 {
-    const struct boot_arg args[] = {TEXT(envelope)};
     g->native.sink = sink;
-    int rc = boot_call(&g->state, "event", args, 1, STATE_RENDER_MS, NULL, e);
+    g->native.envelope = envelope;
+    int rc = boot_call(&g->state, "event", NULL, 0, STATE_RENDER_MS, NULL, e);
+    g->native.envelope = (struct bytes){0};
     g->native.sink = NULL;
     return rc;
 }

@@ -34,7 +34,8 @@ struct native {
     const struct render_sink *sink;                     /* during an event, a call, or a task's turn */
     void (*on_text)(void *ud, struct bytes text);       /* of a console: what its lines print */
     void *on_text_ud;
-    struct load *loading; /* where readfile() may read and notes what it read; NULL: scripts are loaded */
+    struct bytes envelope; /* of the event at hand */
+    struct load *loading;  /* where readfile() may read and notes what it read; NULL: scripts are loaded */
 
     struct uuid id; /* of the next delivery */
     bool id_fresh;

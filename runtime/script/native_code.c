@@ -115,15 +115,13 @@ static int l_compile(lua_State *L)
     return 1;
 }
 
-/* budget_ms 0: of code that needs no hook. */
 static int run_protected(lua_State *L, int64_t budget_ms)
 {
     struct native *n = native_self(L);
     size_t mark = n->text.len;
     luaL_checkany(L, 1);
     int nargs = lua_gettop(L) - 1;
-    bool good = (budget_ms == 0 ? state_pcall_straight(L, nargs, LUA_MULTRET)
-                                : state_pcall(L, nargs, LUA_MULTRET, budget_ms)) == LUA_OK;
+    bool good = state_pcall(L, nargs, LUA_MULTRET, budget_ms) == LUA_OK;
     if (n->text.len > mark)
         n->text.len = mark; /* what a template that failed had written */
     luaL_checkstack(L, 1, NULL);
@@ -143,12 +141,6 @@ static int l_patient(lua_State *L)
     return run_protected(L, 8 * STATE_RENDER_MS);
 }
 
-/* The same as protected(), for what looks at the clock itself. */
-static int l_straight(lua_State *L)
-{
-    return run_protected(L, 0);
-}
-
 static int l_unhook(lua_State *L)
 {
     budget_unhook(L);
@@ -163,8 +155,7 @@ static int l_call_plain(lua_State *L)
     return 1;
 }
 
-const struct luaL_Reg native_code_functions[] = {{"readfile", l_readfile},     {"where", l_where},
-                                                 {"closure", l_closure},       {"compile", l_compile},
-                                                 {"protected", l_protected},   {"patient", l_patient},
-                                                 {"straight", l_straight},     {"unhook", l_unhook},
-                                                 {"call_plain", l_call_plain}, {NULL, NULL}};
+const struct luaL_Reg native_code_functions[] = {
+    {"readfile", l_readfile}, {"where", l_where},           {"closure", l_closure},
+    {"compile", l_compile},   {"protected", l_protected},   {"patient", l_patient},
+    {"unhook", l_unhook},     {"call_plain", l_call_plain}, {NULL, NULL}};

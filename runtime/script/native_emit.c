@@ -3,7 +3,15 @@
 #include "script/native_request.h"
 #include "script/state.h"
 
-enum { KEEP_MAX = 1 << 20, WEBHOOK = 1, INTEGRATION, HEAD, URL, HEADERS, BODY };
+enum {
+    KEEP_MAX = 1 << 20,
+    WEBHOOK = 1,
+    INTEGRATION,
+    HEAD = NATIVE_HEAD,
+    URL = NATIVE_URL,
+    HEADERS = NATIVE_HEADERS,
+    BODY = NATIVE_BODY
+};
 
 static int put_url(lua_State *L, struct native *n, struct err *e)
 {
@@ -61,13 +69,18 @@ static int put_all(lua_State *L, struct native *n, struct err *e)
     return rc;
 }
 
+void native_begin_request(struct native *n)
+{
+    if (n->scratch.cap > KEEP_MAX)
+        buf_fini(&n->scratch);
+    buf_clear(&n->scratch);
+}
+
 /* The request of the arguments in n->scratch. */
 static void compose(lua_State *L, struct native *n)
 {
     struct err e;
-    if (n->scratch.cap > KEEP_MAX)
-        buf_fini(&n->scratch);
-    buf_clear(&n->scratch);
+    native_begin_request(n);
     int rc = lua_type(L, HEAD) == LUA_TUSERDATA ? put_prepared(L, n, &e) : put_all(L, n, &e);
     if (rc != 0 || put_body(L, n, &e) != 0)
         state_raise(L, &e);
@@ -82,41 +95,44 @@ static struct uuid take_id(struct native *n)
     return n->id;
 }
 
-static void deliver(lua_State *L, struct native *n, struct rendered *r)
+void native_deliver(lua_State *L, struct native *n, struct rendered *r)
 {
     if (n->sink == NULL)
         luaL_error(L, "there is nobody to take a delivery");
     r->id = take_id(n);
-    r->webhook = native_string_at(L, WEBHOOK);
-    r->integration = native_string_at(L, INTEGRATION);
     n->sink->on_delivery(n->sink->ud, r);
+}
+
+void native_emit(lua_State *L, struct native *n, struct bytes webhook, struct bytes integration)
+{
+    luaL_checktype(L, HEADERS, LUA_TTABLE);
+    compose(L, n);
+    struct rendered r = {.webhook = webhook, .integration = integration, .request = buf_view(&n->scratch)};
+    native_deliver(L, n, &r);
+}
+
+static struct bytes check_string(lua_State *L, int arg)
+{
+    luaL_checktype(L, arg, LUA_TSTRING);
+    return native_string_at(L, arg);
 }
 
 static int l_emit(lua_State *L)
 {
-    struct native *n = native_self(L);
     lua_settop(L, BODY);
-    luaL_checktype(L, WEBHOOK, LUA_TSTRING);
-    luaL_checktype(L, INTEGRATION, LUA_TSTRING);
-    luaL_checktype(L, HEADERS, LUA_TTABLE);
-    compose(L, n);
-    struct rendered r = {.request = buf_view(&n->scratch)};
-    deliver(L, n, &r);
+    native_emit(L, native_self(L), check_string(L, WEBHOOK), check_string(L, INTEGRATION));
     return 0;
 }
 
 static int l_emit_failed(lua_State *L)
 {
     lua_settop(L, 3);
-    luaL_checktype(L, 1, LUA_TSTRING);
-    luaL_checktype(L, 2, LUA_TSTRING);
-    struct rendered r = {.error = luaL_gsub(L, luaL_checkstring(L, 3), "\n", " ")};
-    deliver(L, native_self(L), &r);
+    struct rendered r = {.webhook = check_string(L, WEBHOOK), .integration = check_string(L, INTEGRATION)};
+    r.error = luaL_gsub(L, luaL_checkstring(L, 3), "\n", " ");
+    native_deliver(L, native_self(L), &r);
     return 0;
 }
 
-const struct luaL_Reg native_emit_functions[] = {{"head", native_l_head},
-                                                 {"prepare", native_l_prepare},
-                                                 {"emit", l_emit},
-                                                 {"emit_failed", l_emit_failed},
-                                                 {NULL, NULL}};
+const struct luaL_Reg native_emit_functions[] = {
+    {"head", native_l_head}, {"prepare", native_l_prepare}, {"emit", l_emit}, {"emit_failed", l_emit_failed},
+    {"hook", native_l_hook}, {"deliver", native_l_deliver}, {NULL, NULL}};

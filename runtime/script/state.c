@@ -154,54 +154,58 @@ void state_collect_rarely(struct state *s, bool rarely)
     lua_gc(s->L, LUA_GCINC, rarely ? 400 : 200, 0, 0);
 }
 
-/* Puts what people should read in the place of Lua's own value at the top. */
-static void explain(lua_State *L, int status, bool over, const char *message)
+/* How a protected call ended. */
+struct ending {
+    int status;
+    bool over; /* the budget; `message` says so */
+    char message[256];
+};
+
+static void pcall_within(lua_State *L, int nargs, int nresults, int64_t budget_ms, bool straight, struct ending *end)
 {
-    if (over) {
+    struct budget outer;
+    int handler = lua_gettop(L) - nargs;
+    lua_pushcfunction(L, trace_handler);
+    lua_insert(L, handler);
+    budget_begin(L, budget_ms, straight, &outer);
+    end->status = lua_pcall(L, nargs, nresults, handler);
+    end->over = budget_end(L, &outer, end->message);
+    lua_remove(L, handler);
+}
+
+/* Puts what people should read in the place of Lua's own value at the top. */
+static void explain(lua_State *L, struct ending *end)
+{
+    if (end->over) {
         lua_pop(L, 1);
-        lua_pushstring(L, message);
-    } else if (status == LUA_ERRMEM) {
+        lua_pushstring(L, end->message);
+        if (end->status == LUA_ERRMEM)
+            end->status = LUA_ERRRUN; /* there is memory; it was refused for the time it would have taken */
+    } else if (end->status == LUA_ERRMEM) {
         lua_pop(L, 1);
         lua_gc(L, LUA_GCCOLLECT); /* now, while nobody holds what filled it, or the next call fails too */
         lua_pushfstring(L, TOO_MUCH, STATE_MEMORY_MIB);
     }
 }
 
-static int pcall_within(lua_State *L, int nargs, int nresults, int64_t budget_ms, bool straight)
+static int pcall_and_explain(lua_State *L, int nargs, int nresults, int64_t budget_ms, bool straight)
 {
-    struct budget outer;
-    char message[256];
-    int handler = lua_gettop(L) - nargs;
-    lua_pushcfunction(L, trace_handler);
-    lua_insert(L, handler);
-    budget_begin(L, budget_ms, straight, &outer);
-    int status = lua_pcall(L, nargs, nresults, handler);
-    bool over = budget_end(L, &outer, message);
-    lua_remove(L, handler);
-    if (status != LUA_OK)
-        explain(L, status, over, message);
-    if (over && status == LUA_ERRMEM)
-        status = LUA_ERRRUN; /* there is memory; it was refused for the time it would have taken */
-    return status;
+    struct ending end;
+    pcall_within(L, nargs, nresults, budget_ms, straight, &end);
+    if (end.status != LUA_OK)
+        explain(L, &end);
+    return end.status;
 }
 
 int state_pcall(lua_State *L, int nargs, int nresults, int64_t budget_ms)
 {
-    return pcall_within(L, nargs, nresults, budget_ms, false);
+    return pcall_and_explain(L, nargs, nresults, budget_ms, false);
 }
 
 int state_pcall_straight(lua_State *L, int nargs, int nresults)
 {
-    return pcall_within(L, nargs, nresults, STATE_RENDER_MS, true);
+    return pcall_and_explain(L, nargs, nresults, STATE_RENDER_MS, true);
 }
-
-struct run {
-    lua_CFunction fn;
-    void *arg;
-    int64_t budget_ms;
-    struct err *e;
-    bool failed;
-};
 
 int state_error(lua_State *L, int index, enum err_domain domain, int code, struct err *e)
 {
@@ -212,43 +216,53 @@ int state_error(lua_State *L, int index, enum err_domain domain, int code, struc
     return -1;
 }
 
-/* A frame of its own around the protected call, so that reading and replacing the message is protected too. */
-static int run_protected(lua_State *L)
+struct failure {
+    struct ending end;
+    struct err *e;
+};
+
+/* The failure and what was raised. */
+static int run_explain(lua_State *L)
 {
-    struct run *r = lua_touserdata(L, 1);
-    lua_pushcfunction(L, r->fn);
-    lua_pushlightuserdata(L, r->arg);
-    int status = state_pcall(L, 1, 0, r->budget_ms);
-    if (status != LUA_OK) {
-        r->failed = true;
-        state_error(L, -1, ERR_SCRIPT, status == LUA_ERRMEM ? STATE_NO_MEMORY : 0, r->e);
-    }
+    struct failure *f = lua_touserdata(L, 1);
+    explain(L, &f->end);
+    state_error(L, -1, ERR_SCRIPT, f->end.status == LUA_ERRMEM ? STATE_NO_MEMORY : 0, f->e);
     return 0;
+}
+
+/* What was raised is at the top. Protected once more: reading and replacing it takes memory. */
+static void tell_failure(lua_State *L, struct failure *f)
+{
+    lua_pushcfunction(L, run_explain);
+    lua_pushlightuserdata(L, f);
+    lua_rotate(L, -3, 2);
+    int status = lua_pcall(L, 2, 0, 0);
+    if (status == LUA_ERRMEM)
+        err_set(f->e, ERR_SCRIPT, STATE_NO_MEMORY, TOO_MUCH, STATE_MEMORY_MIB);
+    else if (status != LUA_OK)
+        state_error(L, -1, ERR_SCRIPT, 0, f->e);
 }
 
 int state_run(struct state *s, lua_CFunction fn, void *arg, int64_t budget_ms, struct err *e)
 {
-    struct run r = {.fn = fn, .arg = arg, .budget_ms = budget_ms, .e = e};
+    struct failure f = {.e = e};
     bool starved = s->starved; /* it may run inside another */
     s->starved = false;
     s->refused = 0;
-    lua_pushcfunction(s->L, run_protected);
-    lua_pushlightuserdata(s->L, &r);
+    lua_pushcfunction(s->L, fn);
+    lua_pushlightuserdata(s->L, arg);
     enum phase before = phase_enter(PHASE_SCRIPT);
-    int status = lua_pcall(s->L, 1, 0, 0);
+    pcall_within(s->L, 1, 0, budget_ms, false, &f.end);
+    bool failed = f.end.status != LUA_OK;
+    if (failed)
+        tell_failure(s->L, &f);
     phase_leave(before);
     pulse_about((struct bytes){0});
     bool short_of = s->starved || s->refused != 0;
     s->refused = 0;
     s->starved = starved;
-    if (short_of) {
-        lua_settop(s->L, 0);
-        return err_memory(e);
-    }
-    if (status == LUA_ERRMEM)
-        err_set(e, ERR_SCRIPT, STATE_NO_MEMORY, TOO_MUCH, STATE_MEMORY_MIB);
-    else if (status != LUA_OK)
-        state_error(s->L, -1, ERR_SCRIPT, 0, e);
     lua_settop(s->L, 0);
-    return r.failed || status != LUA_OK ? -1 : 0;
+    if (short_of)
+        return err_memory(e);
+    return failed ? -1 : 0;
 }

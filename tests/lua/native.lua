@@ -38,8 +38,18 @@ function module.new(options)
   local n = { ids = 0, time = 1700000000000 }
   for _, list in ipairs { "emitted", "failed", "events", "logged", "runs", "keys", "steps", "shown", "waited" } do n[list] = {} end
   for name, f in pairs(real) do n[name] = f end
-  n.where, n.head, n.protected, n.patient, n.straight = where, real.json_encode, protected, protected, protected
+  n.where, n.head, n.protected, n.patient = where, real.json_encode, protected, protected
   function n.prepare(head) return head end
+  local hooked = {}
+  function n.hook(webhook, render)
+    local hook = real.hook(webhook, render)
+    hooked[hook] = { webhook = webhook, render = render }
+    return hook
+  end
+  function n.deliver(hook, data)
+    local r, render = hooked[hook].webhook, hooked[hook].render
+    return protected(function() n.emit(r.name, r.integration, render(r, data, n.new_id())) end)
+  end
   function n.secret(name) return (options.secrets or {})[name] == true end
   function n.env(name) return (options.env or {})[name] end
   function n.log(level, message, fields) n.logged[#n.logged + 1] = { level = level, message = message, fields = fields } end
