@@ -105,6 +105,8 @@ int buf_grow(struct buf *b, size_t extra)
 
 int buf_append_int(struct buf *b, int64_t n)
 {
+    if (n >= 0 && n <= 9)
+        return buf_append_char(b, (char)('0' + n));
     char text[20], *end = text + sizeof text, *p = end;
     uint64_t left = n < 0 ? 0 - (uint64_t)n : (uint64_t)n;
     do

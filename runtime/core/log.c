@@ -15,13 +15,15 @@
 enum { GATHERED_MAX = 65536 };
 static const int64_t LAST_WORDS_NS = NS_PER_S;
 
+/* `json`: what stands between the time and the event. */
+#define JSON_LEVEL(name) "Z\",\"level\":\"" name "\",\"event\":\""
 static const struct {
     const char *text, *json, *color;
 } levels[] = {
-    [LOG_DEBUG] = {"DEBUG", "debug", "\033[2m"},
-    [LOG_INFO] = {"INFO ", "info", "\033[32m"},
-    [LOG_WARN] = {"WARN ", "warn", "\033[33m"},
-    [LOG_ERROR] = {"ERROR", "error", "\033[31m"},
+    [LOG_DEBUG] = {"DEBUG", JSON_LEVEL("debug"), "\033[2m"},
+    [LOG_INFO] = {"INFO ", JSON_LEVEL("info"), "\033[32m"},
+    [LOG_WARN] = {"WARN ", JSON_LEVEL("warn"), "\033[33m"},
+    [LOG_ERROR] = {"ERROR", JSON_LEVEL("error"), "\033[31m"},
 };
 
 static const char PLAIN[] = "\033[0m";
@@ -186,16 +188,20 @@ static void put_json_field(struct buf *out, const struct log_field *f, struct by
     }
 }
 
-/* Masked before it is escaped: a mask over the finished line could cut into its syntax. */
-static struct bytes masked(const struct log *l, struct buf *copy, const struct log_field *f)
+static struct bytes mask(const struct log *l, struct buf *copy, struct bytes s)
 {
-    if (l->secrets == NULL || !is_text(f->kind) || !secrets_found(l->secrets, f->s))
-        return f->s;
     buf_clear(copy);
-    if (buf_append_bytes(copy, f->s) != 0)
+    if (buf_append_bytes(copy, s) != 0)
         return bytes_of("***");
     secrets_mask(l->secrets, copy->data, copy->len);
     return buf_view(copy);
+}
+
+/* Masked before it is escaped: a mask over the finished line could cut into its syntax. */
+static inline struct bytes masked(const struct log *l, struct buf *copy, const struct log_field *f)
+{
+    bool found = is_text(f->kind) && l->secrets != NULL && secrets_found(l->secrets, f->s);
+    return found ? mask(l, copy, f->s) : f->s;
 }
 
 /* "12:00:01" here, or "2026-11-23T12:00:01" in UTC: composed once a second. */
@@ -252,9 +258,7 @@ static void put_json_line(struct log *l, int64_t now_ms, enum log_level level, c
     struct buf *out = &l->out;
     buf_append_str(out, "{\"time\":\"");
     put_clock(l, now_ms);
-    buf_append_str(out, "Z\",\"level\":\"");
     buf_append_str(out, levels[level].json);
-    buf_append_str(out, "\",\"event\":\"");
     buf_append_str(out, event);
     buf_append_char(out, '"');
     for (const struct log_field *f = fields; f->key != NULL; f++)

@@ -51,13 +51,15 @@ void uuid_follow(struct uuid_source *s, const struct uuid *last)
     s->counter = COUNTER_MAX; /* the next is one of the next millisecond */
 }
 
-static char *put_hex(char *out, const uint8_t *bytes, int count, char after)
+/* The two digits of each byte. */
+#define ROW(h) h "0" h "1" h "2" h "3" h "4" h "5" h "6" h "7" h "8" h "9" h "a" h "b" h "c" h "d" h "e" h "f"
+static const char hex[] = ROW("0") ROW("1") ROW("2") ROW("3") ROW("4") ROW("5") ROW("6") ROW("7") ROW("8") ROW("9")
+    ROW("a") ROW("b") ROW("c") ROW("d") ROW("e") ROW("f");
+
+static inline char *put_hex(char *out, const uint8_t *bytes, int count, char after)
 {
-    static const char digits[] = "0123456789abcdef";
-    for (int i = 0; i < count; i++) {
-        *out++ = digits[bytes[i] >> 4];
-        *out++ = digits[bytes[i] & 15];
-    }
+    for (int i = 0; i < count; i++, out += 2)
+        memcpy(out, hex + 2 * bytes[i], 2);
     *out = after;
     return out + 1;
 }
