@@ -14,6 +14,8 @@ struct api_batch;
 
 #define CALL_PROBLEM_TYPE "application/problem+json"
 
+enum { CALL_HOST_SIZE = 256 };
+
 enum body_kind { BODY_NONE, BODY_DATA, BODY_EVENT };
 
 /* One that matters here: the first value, NULL when there is none. */
@@ -33,7 +35,6 @@ struct api_call {
     struct call_headers headers;       /* as long as the connection is in this request */
     const struct route *route;
     bool is_batch;
-    char name[256]; /* the path's own part: a webhook's name or an id */
     struct uuid id;
     struct buf body;
     size_t body_max, discarded;
@@ -49,12 +50,14 @@ struct api_call {
     bool in_handler; /* libmicrohttpd is calling us: what is answered now needs no resume */
     api_done *done;  /* of a local one, which has none of the above; NULL: it came over HTTP */
     void *ud;
+    char name[256]; /* the path's own part: a webhook's name or an id; last, for most have none */
 };
 
 struct server {
     struct httpd httpd;
     struct server_options options;
     char *token;
+    char good_host[CALL_HOST_SIZE]; /* the last Host header that was ours */
     struct api_call *calls;
     struct api_batch *left; /* batches whose client has gone while lines are unanswered */
     size_t open;

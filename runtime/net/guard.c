@@ -78,12 +78,11 @@ static bool is_port(const char *text)
 
 /* A page of another site can make a browser call us under that site's name (DNS rebinding): such a Host is refused.
  * Browsers always send one. */
-static bool host_is_ours(const struct api_call *c)
+static bool names_us(const struct server *s, const char *given)
 {
-    char host[256];
-    const char *given = c->headers.host.value;
-    if (given == NULL || strlen(given) >= sizeof host)
-        return given == NULL;
+    char host[CALL_HOST_SIZE];
+    if (strlen(given) >= sizeof host)
+        return false;
     bool bracketed = given[0] == '[';
     strcpy(host, given + bracketed);
     char *end = bracketed ? strchr(host, ']') : strchr(host, ':');
@@ -91,7 +90,20 @@ static bool host_is_ours(const struct api_call *c)
         return false;
     if (end != NULL)
         *end = '\0';
-    return is_localhost(host) || is_address(host) || strcasecmp(host, c->server->httpd.host) == 0;
+    return is_localhost(host) || is_address(host) || strcasecmp(host, s->httpd.host) == 0;
+}
+
+/* Most say the same as the one before. */
+static bool host_is_ours(const struct api_call *c)
+{
+    struct server *s = c->server;
+    const char *given = c->headers.host.value;
+    if (given == NULL || strcmp(given, s->good_host) == 0)
+        return true;
+    if (!names_us(s, given))
+        return false;
+    strcpy(s->good_host, given);
+    return true;
 }
 
 int guard_host(const struct api_call *c, struct err *e)
@@ -104,14 +116,23 @@ int guard_host(const struct api_call *c, struct err *e)
                    is_name ? ", " : "", is_name ? host : "");
 }
 
+static uint64_t word(const char *p)
+{
+    uint64_t w;
+    memcpy(&w, p, sizeof w);
+    return w;
+}
+
 /* As long for a wrong token as for the right one. */
 static bool same(const char *given, const char *token)
 {
-    size_t expected = strlen(token);
+    size_t expected = strlen(token), i = 0;
     bool long_enough = strlen(given) == expected;
     const char *other = long_enough ? given : token;
-    unsigned char differs = !long_enough;
-    for (size_t i = 0; i < expected; i++)
+    uint64_t differs = !long_enough;
+    for (; expected - i >= sizeof differs; i += sizeof differs)
+        differs |= word(token + i) ^ word(other + i);
+    for (; i < expected; i++)
         differs |= (unsigned char)(token[i] ^ other[i]);
     return differs == 0 && expected > 0;
 }

@@ -140,9 +140,10 @@ void api_problem_lines(struct api_call *c, const struct err *e, struct bytes lin
 
 static struct api_call *call_new(struct server *s, struct MHD_Connection *connection)
 {
-    struct api_call *c = calloc(1, sizeof *c);
+    struct api_call *c = malloc(sizeof *c);
     if (c == NULL)
         return NULL;
+    memset(c, 0, offsetof(struct api_call, name) + 1);
     c->server = s;
     c->connection = connection;
     c->next = s->calls;
