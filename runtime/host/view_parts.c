@@ -7,16 +7,23 @@
 #include <stdio.h>
 #include <string.h>
 
-void view_put_id(struct json_write *w, const char *key, const struct uuid *id)
+void view_append_id(struct buf *out, const struct uuid *id)
 {
     static const struct uuid none;
-    char text[UUID_TEXT_SIZE];
+    char text[1 + UUID_TEXT_SIZE] = "\"";
     if (memcmp(id, &none, sizeof none) == 0) {
-        json_write_null(w, key);
+        buf_append_str(out, "null");
         return;
     }
-    uuid_format(id, text);
-    json_write_str(w, key, text);
+    uuid_format(id, text + 1);
+    text[UUID_TEXT_SIZE] = '"'; /* over the NUL */
+    buf_append(out, text, sizeof text);
+}
+
+void view_put_id(struct json_write *w, const char *key, const struct uuid *id)
+{
+    json_write_raw(w, key, (struct bytes){0});
+    view_append_id(w->out, id);
 }
 
 void view_put_text(struct json_write *w, const char *key, struct bytes text)

@@ -11,6 +11,7 @@
 struct generation;
 
 /* The id of nothing (all zero) is null. */
+void view_append_id(struct buf *out, const struct uuid *id);
 void view_put_id(struct json_write *w, const char *key, const struct uuid *id);
 /* An empty text is null. */
 void view_put_text(struct json_write *w, const char *key, struct bytes text);
