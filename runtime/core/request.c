@@ -305,6 +305,14 @@ int request_view_read(struct request_view *v, struct bytes stored, struct err *e
     r.bad = r.bad || !is_token(v->method);
     v->url = get_text(&r);
     get_headers(&r, v);
+    v->head_len = stored.len - r.left;
     v->body = get_text(&r);
+    return r.bad || r.left != 0 ? damaged(e) : 0;
+}
+
+int request_body_read(struct request_view_text *body, struct bytes behind_head, struct err *e)
+{
+    struct reader r = reader_of(behind_head);
+    *body = get_text(&r);
     return r.bad || r.left != 0 ? damaged(e) : 0;
 }

@@ -89,11 +89,14 @@ struct request_view {
         struct bytes name;
         struct request_view_text value;
     } headers[REQUEST_HEADERS_MAX];
+    size_t head_len; /* of the stored bytes: what stands before the body */
     struct request_view_text body;
 };
 
 /* 0, or -1: the bytes are damaged or of a format this version does not know. Every length is checked. */
 int request_view_read(struct request_view *v, struct bytes stored, struct err *e);
+/* The body alone, of what stands behind the head. Errors as above. */
+int request_body_read(struct request_view_text *body, struct bytes behind_head, struct err *e);
 /* Its flags, or none when the first bytes are damaged already. */
 uint8_t request_flags(struct bytes stored);
 /* The options alone, cheaply. */

@@ -236,11 +236,14 @@ static bool set_url(struct easy *x)
 {
     const struct wire *w = &x->wire;
     struct origin *origin = NULL;
+    if (x->has_target)
+        return true;
     if (w->origin_len > 0)
         origin = origins_get(x->origins, (struct bytes){w->url, w->origin_len});
     if (!set_origin(x, origin) ||
         curl_easy_setopt(x->curl, CURLOPT_REQUEST_TARGET, origin == NULL ? NULL : w->target) != CURLE_OK)
         return false;
+    x->has_target = origin != NULL;
     return origin != NULL || curl_easy_setopt(x->curl, CURLOPT_URL, w->url) == CURLE_OK;
 }
 
@@ -268,6 +271,7 @@ static bool set_request(struct easy *x)
 {
     const struct wire *w = &x->wire;
     const struct request_options *o = &w->options;
+    x->has_target &= w->same;
     set_number(x, CURLOPT_FOLLOWLOCATION, &x->follows, o->flags & REQUEST_FOLLOW_REDIRECTS ? 1 : 0);
     set_number(x, CURLOPT_TIMEOUT_MS, &x->timeout_ms, o->timeout_ms > 0 ? (long)o->timeout_ms : TIMEOUT_MS);
     set_number(x, CURLOPT_CONNECTTIMEOUT_MS, &x->connect_ms, o->connect_ms > 0 ? (long)o->connect_ms : CONNECT_MS);

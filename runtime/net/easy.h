@@ -30,6 +30,7 @@ struct easy {
     struct wire wire;
     int64_t started_ns;
     long sends;             /* how often the request began to leave */
+    bool has_target;        /* the handle has origin and target of what was filled last */
     bool head_done;         /* the head of the final response is there: what still comes as headers are trailers */
     bool left_origin;       /* a redirect led elsewhere */
     size_t head_bytes;      /* of every head, interim ones and trailers too: libcurl keeps them all in memory */

@@ -10,6 +10,7 @@ enum {
     TEXT_KEPT = 64 << 10,   /* a buffer that grew larger for one big body is not kept for the small ones */
     TARGET_MAX = 64 << 10,  /* what is longer is for libcurl, which has a limit of its own */
     EXPECTS_FROM = 1 << 10, /* bytes of a body; at least so many it takes for libcurl to ask first */
+    HEAD_KEPT = 2 << 10,
 };
 
 struct method {
@@ -39,16 +40,19 @@ void wire_init(struct wire *w)
 
 void wire_wipe(struct wire *w)
 {
+    w->body = (struct bytes){0};
+    if (w->head.len > 0)
+        return;
     secrets_wipe_buf(&w->text);
     if (w->text.cap > TEXT_KEPT)
         buf_fini(&w->text);
     w->url = w->target = w->method = NULL;
     w->headers = NULL;
-    w->body = (struct bytes){0};
 }
 
 void wire_fini(struct wire *w)
 {
+    buf_fini(&w->head);
     wire_wipe(w);
     buf_fini(&w->text);
 }
@@ -278,6 +282,11 @@ static void point_into_text(struct fill *f)
         w->body = f->view->body.bytes;
 }
 
+static enum wire_body size_of(size_t body_len)
+{
+    return body_len == 0 ? WIRE_EMPTY : body_len < EXPECTS_FROM ? WIRE_SMALL : WIRE_LARGE;
+}
+
 /* Without the line libcurl would ask before it sends a large body. */
 static int put_body(struct fill *f, struct err *e)
 {
@@ -285,12 +294,42 @@ static int put_body(struct fill *f, struct err *e)
     if (f->view->body.slot_count > 0 && put_text(f, &f->view->body, e) != 0)
         return -1;
     size_t len = f->view->body.slot_count > 0 ? f->wire->text.len - before : f->view->body.bytes.len;
-    if (len >= EXPECTS_FROM && !f->has_expect)
+    if (size_of(len) == WIRE_LARGE && !f->has_expect)
         add_line(f, "Expect:");
+    f->wire->body_size = size_of(len);
     return 0;
 }
 
-int wire_fill(struct wire *w, struct bytes stored, const struct secrets *secrets, struct err *e)
+/* --- the same again ------------------------------------------------------------------------------------------- */
+
+static bool is_private(const struct request_view *v)
+{
+    bool found = v->url.slot_count > 0 || v->body.slot_count > 0;
+    for (size_t i = 0; i < v->header_count && !found; i++)
+        found = v->headers[i].value.slot_count > 0;
+    return found;
+}
+
+static void keep_head(struct wire *w, const struct request_view *v, struct bytes stored)
+{
+    if (v->head_len <= HEAD_KEPT && !is_private(v) && buf_append(&w->head, stored.data, v->head_len) != 0)
+        buf_clear(&w->head);
+}
+
+/* The body of a request whose head was kept; false: it has another. */
+static bool fill_same(struct wire *w, struct bytes stored)
+{
+    size_t len = w->head.len;
+    struct request_view_text body;
+    if (len == 0 || stored.len < len || memcmp(stored.data, w->head.data, len) != 0 ||
+        request_body_read(&body, (struct bytes){stored.data + len, stored.len - len}, NULL) != 0 ||
+        body.slot_count > 0 || size_of(body.bytes.len) != w->body_size)
+        return false;
+    w->body = body.bytes;
+    return true;
+}
+
+static int fill(struct wire *w, struct bytes stored, const struct secrets *secrets, struct err *e)
 {
     struct request_view view;
     struct fill f = {
@@ -304,7 +343,18 @@ int wire_fill(struct wire *w, struct bytes stored, const struct secrets *secrets
     if (choose_method(&f, e) != 0 || put_url(&f, e) != 0 || put_headers(&f, e) != 0 || put_body(&f, e) != 0)
         return -1;
     point_into_text(&f);
+    keep_head(w, &view, stored);
     return 0;
+}
+
+int wire_fill(struct wire *w, struct bytes stored, const struct secrets *secrets, struct err *e)
+{
+    w->same = fill_same(w, stored);
+    if (w->same)
+        return 0;
+    buf_clear(&w->head);
+    wire_wipe(w);
+    return fill(w, stored, secrets, e);
 }
 
 void wire_make_plain(struct wire *w)
@@ -312,6 +362,7 @@ void wire_make_plain(struct wire *w)
     char *scheme = w->text.data; /* the URL is the first text there */
     if (strncasecmp(scheme, "https://", 8) != 0)
         return;
+    buf_clear(&w->head);
     memcpy(scheme + 1, "http", 4); /* over the "s" */
     w->url = scheme + 1;
     w->origin_len -= w->origin_len > 0;

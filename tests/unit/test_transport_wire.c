@@ -276,6 +276,42 @@ static void test_a_big_secret_body(void **state)
     free(want);
 }
 
+/* What of the last request is used again is the next one's, whatever was between. */
+static void test_heads_in_turn(void **state)
+{
+    static const struct {
+        const char *url, *x, *body;
+    } cases[] = {
+        {"/a", "1", "b"},           {"/a", "1", "bc"},      {"/a", "1", ""},  {"/a", "1", NULL},      {"/a", "1", "b"},
+        {"/a", "1", "LONG"},        {"/a", "1", "LONG"},    {"/a", "1", "b"}, {"/a", "12", "b"},      {"/ab", "1", "b"},
+        {"/a", "1", "b"},           {"/a", "1", "{TOKEN}"}, {"/a", "1", "b"}, {"/a", "{TOKEN}", "b"}, {"/a", "1", "b"},
+        {"/{TOKEN:url}", "1", "b"}, {"/a", "1", "b"},       {"/a", "1", "b"}, {"/a", "1", "{GONE}"},  {"/a", "1", "c"},
+    };
+    static char body[2000], want[4096];
+    int n = 0;
+    (void)state;
+    memset(body, 'x', sizeof body - 1);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct sent s;
+        const char *given = cases[i].body;
+        bool is_long = given != NULL && strcmp(given, "LONG") == 0;
+        sent_run(&s, &(struct call){.url = cases[i].url, .headers = {"X", cases[i].x}, .body = is_long ? body : given});
+        bool left = s.exchange.attempt.error == ATTEMPT_OK;
+        sent_fini(&s);
+        assert_int_equal(left, given == NULL || strcmp(given, "{GONE}") != 0);
+        if (!left)
+            continue;
+        const char *sent = given == NULL ? "" : is_long ? body : strcmp(given, "{TOKEN}") == 0 ? TOKEN : given;
+        snprintf(want, sizeof want, AGENT ANY "X: %s\r\nContent-Length: %zu\r\n\r\n%s",
+                 cases[i].x[0] == '{' ? TOKEN : cases[i].x, strlen(sent), sent);
+        assert_request(n++,
+                       cases[i].url[1] == '{'   ? "POST /s3cr3t-t0k3n%2F%2B%3D"
+                       : cases[i].url[2] == 'b' ? "POST /ab"
+                                                : "POST /a",
+                       want);
+    }
+}
+
 /* --- redirects ------------------------------------------------------------------------------------------------ */
 
 static void test_redirects_are_not_followed(void **state)
@@ -400,6 +436,7 @@ int main(void)
         CASE(test_a_secret_across_the_cap),
         CASE(test_messages_hide_secrets),
         CASE(test_a_big_secret_body),
+        CASE(test_heads_in_turn),
         CASE(test_redirects_are_not_followed),
         CASE(test_redirects_followed),
         CASE(test_too_many_redirects),
