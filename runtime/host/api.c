@@ -58,12 +58,10 @@ static void on_run_order(void *ud, struct uuid id, enum api_order order, struct 
 
 /* --- what enters ---------------------------------------------------------------------------------------------- */
 
-/* A call, or a line of a batch, whose commit (or, of a reload, whose build) is awaited. */
+/* A call whose commit (or, of a reload, whose build) is awaited. */
 struct entering {
     struct api *api;
     struct api_call *call;
-    struct api_batch *batch;
-    uint64_t line;
     int64_t wait_ms;
 };
 
@@ -75,56 +73,42 @@ static struct entering *entering_new(struct api *a)
     return x;
 }
 
-static void on_event_done(void *ud, const struct intake_result *r, const struct err *failure)
+static void on_event_done(const struct intake_asker *by, const struct intake_result *r, const struct err *failure)
 {
-    struct entering *x = ud;
+    struct api_call *c = by->ud;
     struct buf json;
     buf_init(&json);
     if (failure != NULL)
-        api_problem(x->call, failure);
+        api_problem(c, failure);
     else {
         view_event(&json, r);
-        api_reply(x->call, 202, &json);
+        api_reply(c, 202, &json);
     }
-    free(x);
 }
 
 static void on_event(void *ud, struct bytes envelope, struct api_call *c)
 {
     struct api *a = ud;
-    struct entering *x = entering_new(a);
     struct err e;
-    if (x != NULL)
-        x->call = c;
-    if ((x == NULL ? err_memory(&e) : intake_event(a->intake, envelope, on_event_done, x, &e)) != 0) {
-        free(x);
+    if (intake_event(a->intake, envelope, (struct intake_asker){.done = on_event_done, .ud = c}, &e) != 0)
         api_problem(c, &e);
-    }
 }
 
-static void on_line_done(void *ud, const struct intake_result *r, const struct err *failure)
+static void on_line_done(const struct intake_asker *by, const struct intake_result *r, const struct err *failure)
 {
-    struct entering *x = ud;
     enum api_line_result result = failure != NULL ? API_LINE_REJECTED
                                   : r->duplicate  ? API_LINE_DUPLICATE
                                                   : API_LINE_ACCEPTED;
-    api_batch_line(x->batch, x->line, result, failure);
-    free(x);
+    api_batch_line(by->ud, by->line, result, failure);
 }
 
 static void on_batch_line(void *ud, struct bytes envelope, struct api_batch *b, uint64_t line)
 {
     struct api *a = ud;
-    struct entering *x = entering_new(a);
+    struct intake_asker by = {.done = on_line_done, .ud = b, .line = line};
     struct err e;
-    if (x != NULL) {
-        x->batch = b;
-        x->line = line;
-    }
-    if ((x == NULL ? err_memory(&e) : intake_event(a->intake, envelope, on_line_done, x, &e)) != 0) {
-        free(x);
+    if (intake_event(a->intake, envelope, by, &e) != 0)
         api_batch_line(b, line, API_LINE_REJECTED, &e);
-    }
 }
 
 static void wait_for_outcome(struct entering *x, const struct intake_result *r)
@@ -138,9 +122,9 @@ static void wait_for_outcome(struct entering *x, const struct intake_result *r)
     }
 }
 
-static void on_call_done(void *ud, const struct intake_result *r, const struct err *failure)
+static void on_call_done(const struct intake_asker *by, const struct intake_result *r, const struct err *failure)
 {
-    struct entering *x = ud;
+    struct entering *x = by->ud;
     struct buf json;
     buf_init(&json);
     if (failure != NULL)
@@ -163,7 +147,8 @@ static void on_webhook(void *ud, const char *name, struct bytes data, int64_t wa
         x->call = c;
         x->wait_ms = wait_ms;
     }
-    if ((x == NULL ? err_memory(&e) : intake_call(a->intake, name, data, on_call_done, x, &e)) != 0) {
+    struct intake_asker by = {.done = on_call_done, .ud = x};
+    if ((x == NULL ? err_memory(&e) : intake_call(a->intake, name, data, by, &e)) != 0) {
         free(x);
         api_problem(c, &e);
     }

@@ -141,12 +141,12 @@ static struct flight *begin_flight(struct dispatch *d, struct live *l)
 }
 
 /* `judging` may be NULL; they may be let go of elsewhere while the request takes its time. */
-static void send_now(struct lane *lane, struct live *l, struct generation *judging)
+static void send_now(struct lane *lane, struct live *l, struct generation *judging, int64_t now_ns)
 {
     generation_ref(judging);
     l->flight->judging = judging;
     lane->in_flight++;
-    meter_add(&lane->sent, lane->env->mono_ns());
+    meter_add(&lane->sent, now_ns);
     l->flight->sending = true;
     transport_start(lane->env->transport, &l->flight->exchange);
 }
@@ -256,7 +256,7 @@ static bool step(struct lane *lane)
         return true;
     }
     (void)limiter_take(&lane->limiter, now);
-    send_now(lane, l, judging);
+    send_now(lane, l, judging, now);
     return true;
 }
 

@@ -43,11 +43,16 @@ void env_random(void *out, size_t len)
     }
 }
 
-struct uuid env_new_id(struct env *e)
+struct uuid env_new_id_at(struct env *e, int64_t wall_ms)
 {
     uint8_t random[10];
     e->random(random, sizeof random);
-    return uuid_next(&e->ids, e->wall_ms(), random);
+    return uuid_next(&e->ids, wall_ms, random);
+}
+
+struct uuid env_new_id(struct env *e)
+{
+    return env_new_id_at(e, e->wall_ms());
 }
 
 int64_t env_new_seq(struct env *e)

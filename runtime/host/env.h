@@ -35,6 +35,8 @@ int64_t env_wall_ms(void);
 void env_random(void *out, size_t len);
 
 struct uuid env_new_id(struct env *e);
+/* For those who have just read the clock. */
+struct uuid env_new_id_at(struct env *e, int64_t wall_ms);
 int64_t env_new_seq(struct env *e);
 /* Uniform in [0, 1). */
 double env_fraction(struct env *e);

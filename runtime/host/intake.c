@@ -3,6 +3,7 @@
 #include "host/outbox.h"
 #include "host/scripts.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,17 +14,16 @@ struct admission {
     struct store_accept accept;
     struct store_event event;
     struct intake *intake;
-    intake_done *done;
-    void *ud;
-    struct outbox outbox;
+    struct intake_asker by;
     struct store_run *runs; /* their texts are allocated */
     size_t run_cap;
     const struct uuid *as; /* of a restart: the id to have; NULL: a fresh one */
     struct bytes *keys;    /* allocated, each */
     size_t key_cap;
     bool no_memory;
-    size_t names; /* bytes of room for them */
-    char text[];  /* the envelope, and room for name and key of the event */
+    size_t names;         /* bytes of room for them */
+    struct outbox outbox; /* from here on nothing is cleared */
+    char text[];          /* the envelope, and room for name and key of the event */
 };
 
 static void run_fini(struct store_run *r)
@@ -31,6 +31,11 @@ static void run_fini(struct store_run *r)
     free((char *)r->flow.data);
     free((char *)r->key.data);
     free((char *)r->message.data);
+}
+
+static void tell(const struct admission *a, const struct intake_result *r, const struct err *failure)
+{
+    a->by.done(&a->by, r, failure);
 }
 
 static void admission_free(struct admission *a)
@@ -143,7 +148,7 @@ static void on_event(void *ud, const struct event_head *h)
     if (h->key.len > 0)
         memcpy(key, h->key.data, h->key.len);
     a->event.seq = env_new_seq(a->intake->env);
-    a->event.id = env_new_id(a->intake->env);
+    a->event.id = env_new_id_at(a->intake->env, a->outbox.now_ms);
     a->event.name = (struct bytes){name, h->name.len};
     a->event.key = (struct bytes){key, h->key.len};
     a->event.received_ms = a->outbox.now_ms;
@@ -173,7 +178,7 @@ static void tell_duplicate(struct admission *a)
         .run_count = a->accept.first_runs.len / UUID_SIZE,
     };
     a->intake->env->counters.duplicates++;
-    a->done(a->ud, &r, NULL);
+    tell(a, &r, NULL);
 }
 
 /* Of its deliveries, and their seqs, then of its runs. */
@@ -208,7 +213,7 @@ static int tell_accepted(struct admission *a)
                               .run_count = run_count,
                               .run_state = run_count > 0 ? a->runs[0].state : RUN_READY,
                               .woken = a->accept.woken.len / sizeof(struct store_woken)};
-    a->done(a->ud, &r, NULL);
+    tell(a, &r, NULL);
     if (ids != few_ids)
         free(ids);
     return 0;
@@ -238,7 +243,7 @@ static void accepted(struct admission *a)
     log_accepted(a);
     if (tell_accepted(a) != 0) {
         err_memory(&e);
-        a->done(a->ud, NULL, &e); /* accepted all the same: the client may ask again under its id */
+        tell(a, NULL, &e); /* accepted all the same: the client may ask again under its id */
     }
     outbox_offer(&a->outbox);
     wake_runs(a);
@@ -250,7 +255,7 @@ static void on_committed(struct store_write *w, const struct err *failure)
 {
     struct admission *a = (struct admission *)w;
     if (failure != NULL)
-        a->done(a->ud, NULL, failure);
+        tell(a, NULL, failure);
     else if (a->accept.duplicate)
         tell_duplicate(a);
     else
@@ -261,13 +266,16 @@ static void on_committed(struct store_write *w, const struct err *failure)
 /* --- the ways in ------------------------------------------------------------------------------------------------ */
 
 /* `envelope`: it is copied; empty for none. */
-static struct admission *admission_new(struct intake *in, struct bytes envelope, intake_done *done, void *ud)
+static struct admission *admission_new(struct intake *in, struct bytes envelope, struct intake_asker by)
 {
     size_t names = envelope.len < NAMES_MAX ? envelope.len : NAMES_MAX;
     struct admission *a = malloc(sizeof *a + envelope.len + names);
     if (a == NULL)
         return NULL;
-    *a = (struct admission){.intake = in, .done = done, .ud = ud, .names = names};
+    memset(a, 0, offsetof(struct admission, outbox));
+    a->intake = in;
+    a->by = by;
+    a->names = names;
     if (envelope.len > 0)
         memcpy(a->text, envelope.data, envelope.len);
     a->event.body = (struct bytes){a->text, envelope.len};
@@ -298,28 +306,28 @@ static struct render_sink sink_of(struct admission *a)
         .on_event = on_event, .on_delivery = on_delivery, .on_run = on_run, .on_key = on_key, .ud = a};
 }
 
-int intake_event(struct intake *in, struct bytes envelope, intake_done *done, void *ud, struct err *e)
+int intake_event(struct intake *in, struct bytes envelope, struct intake_asker by, struct err *e)
 {
-    struct admission *a = admission_new(in, envelope, done, ud);
+    struct admission *a = admission_new(in, envelope, by);
     if (a == NULL)
         return err_memory(e);
     struct render_sink sink = sink_of(a);
     return submit(a, generation_event(in->scripts->current, envelope, &sink, e), e);
 }
 
-int intake_call(struct intake *in, const char *webhook, struct bytes data, intake_done *done, void *ud, struct err *e)
+int intake_call(struct intake *in, const char *webhook, struct bytes data, struct intake_asker by, struct err *e)
 {
-    struct admission *a = admission_new(in, (struct bytes){0}, done, ud);
+    struct admission *a = admission_new(in, (struct bytes){0}, by);
     if (a == NULL)
         return err_memory(e);
     struct render_sink sink = sink_of(a);
     return submit(a, generation_call(in->scripts->current, webhook, data, &sink, e), e);
 }
 
-int intake_restart(struct intake *in, const struct store_run *old, const struct uuid *as, intake_done *done, void *ud,
+int intake_restart(struct intake *in, const struct store_run *old, const struct uuid *as, struct intake_asker by,
                    struct err *e)
 {
-    struct admission *a = admission_new(in, old->input, done, ud);
+    struct admission *a = admission_new(in, old->input, by);
     if (a == NULL)
         return err_memory(e);
     a->event.seq = old->event_seq;

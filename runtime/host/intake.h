@@ -26,15 +26,22 @@ struct intake_result {      /* valid during the callback */
     enum run_state run_state; /* of the first of them, as it was written; not of a duplicate */
     size_t woken;             /* runs that waited for it */
 };
+struct intake_asker;
 /* `failure`: nothing was accepted. */
-typedef void intake_done(void *ud, const struct intake_result *r, const struct err *failure);
+typedef void intake_done(const struct intake_asker *by, const struct intake_result *r, const struct err *failure);
+
+struct intake_asker { /* who is to learn it */
+    intake_done *done;
+    void *ud;
+    uint64_t line; /* of a batch */
+};
 
 /* 0: `done` will be called once. -1: it will not, `e` says why (ERR_INPUT, ERR_MEMORY). */
-int intake_event(struct intake *in, struct bytes envelope, intake_done *done, void *ud, struct err *e);
-int intake_call(struct intake *in, const char *webhook, struct bytes data, intake_done *done, void *ud, struct err *e);
+int intake_event(struct intake *in, struct bytes envelope, struct intake_asker by, struct err *e);
+int intake_call(struct intake *in, const char *webhook, struct bytes data, struct intake_asker by, struct err *e);
 /* A new run of the flow of `old`, from the same event (old->input), under the scripts of now. `as`: its id; NULL: a
  * fresh one. */
-int intake_restart(struct intake *in, const struct store_run *old, const struct uuid *as, intake_done *done, void *ud,
+int intake_restart(struct intake *in, const struct store_run *old, const struct uuid *as, struct intake_asker by,
                    struct err *e);
 
 #endif

@@ -76,9 +76,9 @@ static void on_changed(struct store_write *w, const struct err *failure)
     end(o, &o->read.base.id, o->change.state, failure);
 }
 
-static void on_restarted(void *ud, const struct intake_result *r, const struct err *failure)
+static void on_restarted(const struct intake_asker *by, const struct intake_result *r, const struct err *failure)
 {
-    struct ordered *o = ud;
+    struct ordered *o = by->ud;
     if (failure == NULL)
         tell(o, LOG_INFO, "run.restarted");
     end(o, failure == NULL ? &r->runs[0] : &o->read.base.id, failure == NULL ? r->run_state : RUN_READY, failure);
@@ -98,7 +98,8 @@ static int restart(struct ordered *o, const struct store_run *run, struct err *e
 {
     if (!run_state_final(run->state))
         return refuse(e, API_RESTART, run->state);
-    if (intake_restart(o->intake, run, o->has_as ? &o->as : NULL, on_restarted, o, e) == 0)
+    struct intake_asker by = {.done = on_restarted, .ud = o};
+    if (intake_restart(o->intake, run, o->has_as ? &o->as : NULL, by, e) == 0)
         return 0;
     return is_missing(e) ? no_flow(e, run) : -1;
 }

@@ -5,7 +5,13 @@
 
 void outbox_init(struct outbox *o, struct dispatch *d)
 {
-    *o = (struct outbox){.dispatch = d, .now_ms = d->env->wall_ms()};
+    o->dispatch = d;
+    o->now_ms = d->env->wall_ms();
+    o->event_seq = o->run = o->script = 0;
+    o->rows = &o->first;
+    o->ways = &o->first_way;
+    o->count = 0;
+    o->cap = 1;
 }
 
 void outbox_fini(struct outbox *o)
@@ -15,21 +21,21 @@ void outbox_fini(struct outbox *o)
         if (o->ways[i].live == NULL)
             free((char *)o->rows[i].webhook.data);
     }
-    free(o->rows);
+    if (o->rows != &o->first)
+        free(o->rows);
 }
 
 static int grow(struct outbox *o)
 {
-    size_t cap = o->cap == 0 ? 2 : o->cap * 2;
+    size_t cap = o->cap * 4;
     struct store_delivery *rows = malloc(cap * (sizeof *rows + sizeof *o->ways));
     if (rows == NULL)
         return -1;
     struct outbox_way *ways = (struct outbox_way *)(rows + cap);
-    if (o->count > 0) {
-        memcpy(rows, o->rows, o->count * sizeof *rows);
-        memcpy(ways, o->ways, o->count * sizeof *ways);
-    }
-    free(o->rows);
+    memcpy(rows, o->rows, o->count * sizeof *rows);
+    memcpy(ways, o->ways, o->count * sizeof *ways);
+    if (o->rows != &o->first)
+        free(o->rows);
     o->rows = rows;
     o->ways = ways;
     o->cap = cap;

@@ -22,8 +22,11 @@ struct outbox {
     struct store_delivery *rows;
     struct outbox_way *ways; /* of each row; in the same memory */
     size_t count, cap;
+    struct store_delivery first; /* most have one */
+    struct outbox_way first_way;
 };
 
+/* It must stay where it is. */
 void outbox_init(struct outbox *o, struct dispatch *d);
 /* Frees what has not been offered. */
 void outbox_fini(struct outbox *o);

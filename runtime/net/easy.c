@@ -381,6 +381,6 @@ void easy_read(struct easy *x, CURLcode code)
         a->class = ATTEMPT_ANSWERED;
     } else
         fail(x, code);
-    response_end(a, x->options->secrets, x->options->wall_ms());
+    response_end(a, x->options->secrets, a->started_ms + a->duration_us / 1000);
     response_cut(a, x->options->body_cap);
 }
