@@ -83,6 +83,7 @@ end
 -- What a part of the request uses: the id; loops; functions of scripts, which may change the data.
 local function note_use(r, compiled)
   r.has_key = r.has_key or compiled.has_key
+  r.id_text = r.id_text or compiled.id_text
   r.loops = r.loops or compiled.loops
   r.may_change = r.may_change or compiled.custom
 end

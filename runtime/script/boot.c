@@ -4,8 +4,8 @@
 #include "script/native.h"
 #include "script/stdlib.h"
 
-/* Its address is where the registry has what stdlib.boot returned. */
-static const char BOOT;
+/* Their addresses are where the registry has what stdlib.boot returned, and its `event`. */
+static const char BOOT, EVENT;
 
 static int open_boot(lua_State *L)
 {
@@ -15,6 +15,8 @@ static int open_boot(lua_State *L)
     lua_call(L, 1, 1);
     if (!lua_istable(L, -1))
         return luaL_error(L, "stdlib.boot returned no table");
+    lua_getfield(L, -1, "event");
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &EVENT);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &BOOT);
     return 0;
 }
@@ -81,6 +83,24 @@ static int run_call(lua_State *L)
             c->rc = err_memory(c->e);
     }
     return 0;
+}
+
+static int run_event(lua_State *L)
+{
+    struct call *c = lua_touserdata(L, 1);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &EVENT);
+    lua_call(L, 0, 3);
+    if (!lua_toboolean(L, 2))
+        c->rc = take_failure(L, 2, c->e);
+    return 0;
+}
+
+int boot_event(struct state *s, struct err *e)
+{
+    struct call c = {.e = e};
+    if (state_run(s, run_event, &c, STATE_RENDER_MS, e) != 0)
+        return -1;
+    return c.rc;
 }
 
 int boot_call(struct state *s, const char *name, const struct boot_arg *args, int count, int64_t budget_ms,

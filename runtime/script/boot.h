@@ -25,6 +25,8 @@ int boot_open(struct state *s, struct native *n, struct err *e);
  */
 int boot_call(struct state *s, const char *name, const struct boot_arg *args, int count, int64_t budget_ms,
               struct buf *out, struct err *e);
+/* boot.event() of the event at hand, which most calls are: found without its name. Errors as above. */
+int boot_event(struct state *s, struct err *e);
 /* Pushes the arguments, for use inside state_run(). */
 void boot_push_args(lua_State *L, const struct boot_arg *args, int count);
 /* Pushes boot.NAME, for use inside state_run(); raises when there is none. */

@@ -325,7 +325,7 @@ int generation_event(struct generation *g, struct bytes envelope, const struct r
 {
     g->native.sink = sink;
     g->native.envelope = envelope;
-    int rc = boot_call(&g->state, "event", NULL, 0, STATE_RENDER_MS, NULL, e);
+    int rc = boot_event(&g->state, e);
     g->native.envelope = (struct bytes){0};
     g->native.sink = NULL;
     return rc;

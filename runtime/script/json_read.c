@@ -23,9 +23,11 @@ enum {
     EXACT_DIGITS = 15, /* a double holds any of them */
 };
 
-static void skip_blanks(struct json_reader *r)
+static inline void skip_blanks(struct json_reader *r)
 {
     const char *p = r->p;
+    if (p < r->end && (unsigned char)*p > ' ')
+        return;
     while (p < r->end && (unsigned char)*p <= ' ' && (*p == ' ' || *p == '\t' || *p == '\n' || *p == '\r'))
         p++;
     r->p = p;

@@ -15,7 +15,7 @@ struct hook {
     struct native *native;
     struct bytes name, integration;
     struct bytes prepared; /* all but the body; data NULL: more than that is of each delivery */
-    bool has_key;          /* its id may be wanted */
+    bool has_key, id_text; /* its id is wanted; as a string */
     bool loops, may_change;
 };
 
@@ -64,7 +64,8 @@ int native_l_hook(lua_State *L)
         .name = text_field(L, "name"),
         .integration = text_field(L, "integration"),
         .prepared = whole_head(L, calls),
-        .has_key = calls || has_field(L, "has_key"),
+        .has_key = has_field(L, "has_key"),
+        .id_text = calls || has_field(L, "id_text"),
         .loops = has_field(L, "loops"),
         .may_change = has_field(L, "may_change"),
     };
@@ -94,8 +95,10 @@ void native_push_hooked(lua_State *L, int index)
 
 static void push_id(lua_State *L, const struct hook *h)
 {
-    if (h->has_key)
+    if (h->id_text)
         native_push_uuid(L, &h->native->id);
+    else if (h->has_key)
+        lua_pushlightuserdata(L, &h->native->id); /* writers know it */
     else
         lua_pushnil(L);
 }

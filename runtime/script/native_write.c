@@ -27,7 +27,7 @@ struct op {
 
 /* A userdata: what one call writes. */
 struct run {
-    struct buf *out;
+    struct native *native;
     int number;   /* of the template's runs */
     size_t calls; /* so far */
     size_t op_count;
@@ -133,11 +133,6 @@ static bool put_boolean(struct buf *b, enum place place, bool v)
     return true;
 }
 
-static bool is_null(lua_State *L, int index)
-{
-    return lua_isnil(L, index) || (lua_islightuserdata(L, index) && lua_touserdata(L, index) == NULL);
-}
-
 /* A list or an object, whole. Raises where it cannot be told in JSON. */
 static bool put_table(lua_State *L, struct buf *b, int index)
 {
@@ -149,8 +144,24 @@ static bool put_table(lua_State *L, struct buf *b, int index)
     return true;
 }
 
-static bool put_value(lua_State *L, struct buf *b, enum place place, int index)
+/* A delivery's id can stand anywhere. */
+static bool put_id(struct buf *b, enum place place, const struct uuid *id)
 {
+    char text[UUID_TEXT_SIZE];
+    uuid_format(id, text);
+    return put_string(b, place == JSON ? JSON : TEXT, (struct bytes){text, UUID_TEXT_SIZE - 1});
+}
+
+static bool put_null(struct buf *b, enum place place)
+{
+    if (place == JSON)
+        buf_append(b, "null", 4);
+    return place == JSON;
+}
+
+static bool put_value(lua_State *L, const struct run *run, enum place place, int index)
+{
+    struct buf *b = &run->native->text;
     struct bytes s;
     switch (lua_type(L, index)) {
     case LUA_TSTRING:
@@ -165,11 +176,14 @@ static bool put_value(lua_State *L, struct buf *b, enum place place, int index)
         return put_boolean(b, place, lua_toboolean(L, index));
     case LUA_TTABLE:
         return place == JSON && put_table(L, b, index);
+    case LUA_TLIGHTUSERDATA:
+        if (lua_touserdata(L, index) == &run->native->id)
+            return put_id(b, place, &run->native->id);
+        return lua_touserdata(L, index) == NULL && put_null(b, place);
+    case LUA_TNIL:
+        return put_null(b, place);
     default:
-        if (place != JSON || !is_null(L, index))
-            return false;
-        buf_append(b, "null", 4);
-        return true;
+        return false;
     }
 }
 
@@ -190,13 +204,13 @@ static void refuse(lua_State *L, const struct run *run, const struct op *op, int
 static struct buf *write_run(lua_State *L)
 {
     struct run *run = lua_touserdata(L, lua_upvalueindex(UP_RUN));
-    struct buf *b = run->out;
+    struct buf *b = &run->native->text;
     int value = 0;
     budget_check_some(L, run->calls++); /* it may be in a loop that no hook looks at */
     for (const struct op *op = run->ops, *end = op + run->op_count; op != end && b->len <= TEXT_MAX; op++)
         if (op->place == LITERAL)
             buf_append_bytes(b, op->literal);
-        else if (!put_value(L, b, op->place, ++value))
+        else if (!put_value(L, run, op->place, ++value))
             refuse(L, run, op, value);
     if (buf_failed(b))
         raise_full(L, b);
@@ -223,7 +237,7 @@ static int l_write(lua_State *L)
 static int l_whole(lua_State *L)
 {
     const struct run *run = lua_touserdata(L, lua_upvalueindex(UP_RUN));
-    size_t mark = run->out->len;
+    size_t mark = run->native->text.len;
     return take(L, write_run(L), mark);
 }
 
@@ -317,7 +331,7 @@ static int l_writer(lua_State *L)
     bool whole = lua_toboolean(L, 4);
     size_t n = lua_rawlen(L, 1);
     struct run *run = lua_newuserdatauv(L, sizeof *run + n * sizeof *run->ops, 1);
-    *run = (struct run){.out = text_of(L), .number = (int)number, .op_count = n};
+    *run = (struct run){.native = native_self(L), .number = (int)number, .op_count = n};
     for (size_t i = 0; i < n; i++) {
         lua_rawgeti(L, 1, (lua_Integer)i + 1);
         run->ops[i] = read_op(L);

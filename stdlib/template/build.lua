@@ -40,7 +40,9 @@ end
 -- `options.methods`: its data may hold functions.
 function build.template(segments, kind, report, options)
   local alone = kind ~= "json" and text_alone(segments) -- JSON is looked at more closely
-  if alone then return { static = alone, has_key = false, custom = false, slots = false, loops = false } end
+  if alone then
+    return { static = alone, has_key = false, id_text = false, custom = false, slots = false, loops = false }
+  end
   local sound = true
   local function note(...)
     sound = false

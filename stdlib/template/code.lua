@@ -71,7 +71,7 @@ local REQUEST = { "TransactionalId" }
 local function request_field(c, node)
   local field = node.steps[1]
   if #node.steps == 1 and type(field) == "string" and lower(field) == "transactionalid" then
-    c.has_key = true
+    c.has_key, c.id_text = true, true
     return "ID"
   end
   if type(field) == "string" and lower(field) ~= "transactionalid" then
@@ -446,6 +446,15 @@ function code.printed(c, node)
   local value = expression(c, node)
   if node.k == "arith" or node.k == "neg" then return format("%s(%s)", helper(c, "R", "round"), value) end
   return format("%s(%s)", helper(c, "R", "round_number"), value)
+end
+
+-- The id where it is only written, which takes no string of it; nil: it is something else.
+function code.written_id(c, node)
+  if node.k ~= "path" or node.key ~= "webhookrequest" or scope.find(c.frame, node.key) then return nil end
+  local before = c.id_text
+  local value = request_field(c, node)
+  c.id_text = before
+  return value
 end
 
 -- Whether a name is no variable that `set` and `for` can make.

@@ -109,7 +109,7 @@ local function output(c, node)
     code.report(c, node.e, "'raw' takes no arguments here, found %d", #node.e.args - 1)
   end
   e, place = e or node.e, place or node.place or "text"
-  add_value(c, place, code.printed(c, e), e)
+  add_value(c, place, code.written_id(c, e) or code.printed(c, e), e)
 end
 
 -- The text of a body that is nothing else; nil when there is more in it.
@@ -346,9 +346,10 @@ local function chunk_of(text)
 end
 
 -- Compiles a block: {static = text} or {render = function(data, id)}; both with `has_key` (it uses the transactional id),
--- `custom` (it calls functions of scripts), `loops` (there are loops in Lua that do not look at the clock) and `slots` (the
--- result is pieces). `report(origin, at, message)` hears of each mistake. `options.methods`: the data may hold functions;
--- `shown`: people see the result, which can have no secret. Also returns what compiler.again() takes.
+-- `id_text` (as a string: not only to write it), `custom` (it calls functions of scripts), `loops` (there are loops in Lua
+-- that do not look at the clock) and `slots` (the result is pieces). `report(origin, at, message)` hears of each mistake.
+-- `options.methods`: the data may hold functions; `shown`: people see the result, which can have no secret. Also returns
+-- what compiler.again() takes.
 function compiler.compile(nodes, json, report, options)
   local set_names, calculated = look_at_sets(nodes)
   local root = scope.new()
@@ -359,7 +360,10 @@ function compiler.compile(nodes, json, report, options)
     root = root, frame = root, set_names = set_names, was_set = {}, calculated = calculated,
   }
   block(c, nodes)
-  local compiled = { has_key = c.has_key or false, custom = c.custom or false, slots = #c.slots > 0, loops = c.loops or false }
+  local compiled = {
+    has_key = c.has_key or false, id_text = c.id_text or false, custom = c.custom or false, slots = #c.slots > 0,
+    loops = c.loops or false,
+  }
   local made = { compiled = compiled, places = c.places, constants = c.constants, slots = c.slots, runs = c.runs }
   compiled.static = static_result(c)
   if compiled.static then return compiled, made end
@@ -383,8 +387,10 @@ function compiler.again(made, moved)
   local function placed(node)
     return { o = moved(node.o), at = node.at, text = node.text, stop = node.stop }
   end
-  return { has_key = first.has_key, custom = first.custom, slots = first.slots, loops = first.loops,
-    render = renderer(made, placed) }
+  return {
+    has_key = first.has_key, id_text = first.id_text, custom = first.custom, slots = first.slots, loops = first.loops,
+    render = renderer(made, placed),
+  }
 end
 
 return compiler

@@ -190,6 +190,41 @@ static void an_event_becomes_its_deliveries(void **state)
     generation_unref(g);
 }
 
+/* Where it is only written it is no Lua string, where a function takes it it is one; the text is the same. */
+static void the_id_is_one_text_everywhere(void **state)
+{
+    static const char *const bodies[] = {
+        "{ a = '${WebhookRequest.TransactionalId}', b = 'x-${ webhookrequest.transactionalid }' }",
+        "{ a = '${WebhookRequest.TransactionalId}', b = 'x-${WebhookRequest.TransactionalId | toLower}' }",
+        "'{\"a\":${json(WebhookRequest.TransactionalId)},\"b\":\"x-${WebhookRequest.TransactionalId}\"}'",
+        "'{\"a\":\"@{ set k = WebhookRequest.TransactionalId }${k}\",\"b\":\"x-${k}\"}'",
+        "function(_, request) return { a = request.TransactionalId, b = 'x-' .. request.TransactionalId } end",
+    };
+    static const char *const places[] = {
+        "", ", url = '?k=${WebhookRequest.TransactionalId}', headers = { K = '${WebhookRequest.TransactionalId}' }"};
+    char script[512], id[UUID_TEXT_SIZE], want[256];
+    (void)state;
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++)
+        for (size_t k = 0; k < 2; k++) {
+            snprintf(script, sizeof script,
+                     "integration 'i' { url = 'http://h/', headers = { ['Content-Type'] = 'application/json' } }\n"
+                     "webhook 'w' { integration = 'i', on = 'e', body = %s%s }",
+                     bodies[i], places[k]);
+            struct generation *g = load(script);
+            assert_int_equal(run_event(g, "{\"name\":\"e\"}"), 0);
+            struct request_view v = view_of(0);
+            uuid_format(&seen.list[0].id, id);
+            snprintf(want, sizeof want, "{\"a\":\"%s\",\"b\":\"x-%s\"}", id, id);
+            assert_string_equal(part(v.body), want);
+            assert_int_equal(v.options.flags & REQUEST_HAS_KEY, REQUEST_HAS_KEY);
+            if (k == 1)
+                assert_string_equal(header_of(&v, "K"), id);
+            snprintf(want, sizeof want, "http://h/?k=%s", id);
+            assert_string_equal(part(v.url), k == 1 ? want : "http://h/");
+            generation_unref(g);
+        }
+}
+
 /* An event whose data is nested so deep that with the envelope there are `levels` in all. */
 static int run_deep(struct generation *g, int levels)
 {
@@ -772,6 +807,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_event_becomes_its_deliveries),
+        cmocka_unit_test(the_id_is_one_text_everywhere),
         cmocka_unit_test(envelopes_are_checked),
         cmocka_unit_test(depth_counts_the_envelope),
         cmocka_unit_test(a_call_renders_one_webhook),
