@@ -161,9 +161,23 @@ static void put_json_key(struct buf *out, const struct log_field *f)
     buf_append_char(out, ':');
 }
 
+/* As json_number() writes it. */
+static void put_json_ms(struct buf *out, int64_t us)
+{
+    if (us < 0) {
+        buf_append_char(out, '-');
+        us = -us;
+    }
+    char fraction[] = {'.', (char)('0' + us / 100 % 10), (char)('0' + us / 10 % 10), (char)('0' + us % 10)};
+    size_t len = sizeof fraction;
+    while (len > 2 && fraction[len - 1] == '0')
+        len--;
+    buf_append_int(out, us / 1000);
+    buf_append(out, fraction, len);
+}
+
 static void put_json_field(struct buf *out, const struct log_field *f, struct bytes s)
 {
-    char text[32];
     put_json_key(out, f);
     switch (f->kind) {
     case LOG_FIELD_END:
@@ -179,8 +193,7 @@ static void put_json_field(struct buf *out, const struct log_field *f, struct by
         buf_append_int(out, f->n);
         break;
     case LOG_FIELD_DURATION_US:
-        (void)json_number(text, (double)f->n / 1000.0); /* it is finite */
-        buf_append_str(out, text);
+        put_json_ms(out, f->n);
         break;
     case LOG_FIELD_BOOL:
         buf_append_str(out, f->n ? "true" : "false");
@@ -205,28 +218,28 @@ static inline struct bytes masked(const struct log *l, struct buf *copy, const s
 }
 
 /* "12:00:01" here, or "2026-11-23T12:00:01" in UTC: composed once a second. */
-static void set_clock(struct log *l, int64_t seconds)
+static void set_clock(struct log *l, int64_t now_ms)
 {
     char text[UNITS_TIME_SIZE];
-    time_t t = (time_t)seconds;
+    int64_t ms = now_ms % MS_PER_S < 0 ? now_ms % MS_PER_S + MS_PER_S : now_ms % MS_PER_S;
+    l->clock_ms = now_ms - ms;
+    time_t t = (time_t)(l->clock_ms / MS_PER_S);
     struct tm tm = {0};
     if (l->format == LOG_JSON) {
-        units_format_time(seconds * MS_PER_S, text);
+        units_format_time(l->clock_ms, text);
         memcpy(l->clock, text, LOG_CLOCK_SIZE - 1);
     } else {
         localtime_r(&t, &tm);
         strftime(l->clock, sizeof l->clock, "%H:%M:%S", &tm);
     }
-    l->clock_s = seconds;
 }
 
 /* With milliseconds. */
 static void put_clock(struct log *l, int64_t now_ms)
 {
-    int64_t ms = now_ms % MS_PER_S < 0 ? now_ms % MS_PER_S + MS_PER_S : now_ms % MS_PER_S;
-    int64_t seconds = (now_ms - ms) / MS_PER_S;
-    if (l->clock[0] == '\0' || l->clock_s != seconds)
-        set_clock(l, seconds);
+    if (l->clock[0] == '\0' || now_ms < l->clock_ms || now_ms - l->clock_ms >= MS_PER_S)
+        set_clock(l, now_ms);
+    int ms = (int)(now_ms - l->clock_ms);
     buf_append_str(&l->out, l->clock);
     buf_append(&l->out, (char[]){'.', (char)('0' + ms / 100), (char)('0' + ms / 10 % 10), (char)('0' + ms % 10)}, 4);
 }

@@ -32,7 +32,7 @@ struct log {
     struct buf out;   /* gathered; then it is the outlet's */
     uint64_t dropped; /* lines, since the start */
     uint64_t told;    /* of these, in `log.dropped` */
-    int64_t clock_s;  /* the second that `clock` says */
+    int64_t clock_ms; /* the beginning of the second that `clock` says */
     char clock[LOG_CLOCK_SIZE];
     int64_t (*wall_ms)(void); /* the clock; NULL: the system's */
 };

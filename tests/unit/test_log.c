@@ -1,5 +1,6 @@
 #include "core/log.h"
 
+#include "core/json_write.h"
 #include "core/secrets.h"
 
 #include <stdarg.h>
@@ -140,6 +141,21 @@ static void ids_are_written_as_they_are(void **state)
     lines.clock[0] = '\0';
     log_line(&lines, LOG_INFO, "x", LOG_UUID("id", &id));
     check_written("10:00:01.234 INFO  x id=019aaf00-12ab-7cde-8f01-23456789abcd\n");
+}
+
+static void durations_are_numbers_of_json(void **state)
+{
+    static const int64_t us[] = {1,    9,    10,   99,    100,      120,         999, 1000,
+                                 1001, 1010, 1100, 20000, 30000000, 86400000001, -1,  -1500};
+    char number[32], want[160];
+    (void)state;
+    for (size_t i = 0; i < sizeof us / sizeof *us; i++) {
+        log_line(&lines, LOG_INFO, "x", LOG_DURATION_US("a", us[i]));
+        assert_int_equal(json_number(number, (double)us[i] / 1000), 0);
+        snprintf(want, sizeof want,
+                 "{\"time\":\"2026-11-23T10:00:01.234Z\",\"level\":\"info\",\"event\":\"x\",\"a_ms\":%s}\n", number);
+        check_written(want);
+    }
 }
 
 static int64_t moving_ms;
@@ -410,6 +426,7 @@ int main(void)
         TEST(json_lines),
         TEST(text_lines),
         TEST(ids_are_written_as_they_are),
+        TEST(durations_are_numbers_of_json),
         TEST(the_clock_goes_on_and_back),
         TEST(a_key_of_others_is_escaped),
         TEST(a_value_cannot_forge_a_line),
