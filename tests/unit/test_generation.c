@@ -190,6 +190,20 @@ static void an_event_becomes_its_deliveries(void **state)
     generation_unref(g);
 }
 
+static void assert_id_everywhere(int n, bool in_head)
+{
+    char id[UUID_TEXT_SIZE], want[256];
+    struct request_view v = view_of(n);
+    uuid_format(&seen.list[n].id, id);
+    snprintf(want, sizeof want, "{\"a\":\"%s\",\"b\":\"x-%s\"}", id, id);
+    assert_string_equal(part(v.body), want);
+    assert_int_equal(v.options.flags & REQUEST_HAS_KEY, REQUEST_HAS_KEY);
+    if (in_head)
+        assert_string_equal(header_of(&v, "K"), id);
+    snprintf(want, sizeof want, "http://h/?k=%s", id);
+    assert_string_equal(part(v.url), in_head ? want : "http://h/");
+}
+
 /* Where it is only written it is no Lua string, where a function takes it it is one; the text is the same. */
 static void the_id_is_one_text_everywhere(void **state)
 {
@@ -202,25 +216,20 @@ static void the_id_is_one_text_everywhere(void **state)
     };
     static const char *const places[] = {
         "", ", url = '?k=${WebhookRequest.TransactionalId}', headers = { K = '${WebhookRequest.TransactionalId}' }"};
-    char script[512], id[UUID_TEXT_SIZE], want[256];
+    char script[1024];
     (void)state;
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++)
         for (size_t k = 0; k < 2; k++) {
             snprintf(script, sizeof script,
                      "integration 'i' { url = 'http://h/', headers = { ['Content-Type'] = 'application/json' } }\n"
-                     "webhook 'w' { integration = 'i', on = 'e', body = %s%s }",
-                     bodies[i], places[k]);
+                     "webhook 'w' { integration = 'i', on = 'e', body = %s%s }\n"
+                     "webhook 'twin' { integration = 'i', on = 'e', body = %s%s }",
+                     bodies[i], places[k], bodies[i], places[k]);
             struct generation *g = load(script);
             assert_int_equal(run_event(g, "{\"name\":\"e\"}"), 0);
-            struct request_view v = view_of(0);
-            uuid_format(&seen.list[0].id, id);
-            snprintf(want, sizeof want, "{\"a\":\"%s\",\"b\":\"x-%s\"}", id, id);
-            assert_string_equal(part(v.body), want);
-            assert_int_equal(v.options.flags & REQUEST_HAS_KEY, REQUEST_HAS_KEY);
-            if (k == 1)
-                assert_string_equal(header_of(&v, "K"), id);
-            snprintf(want, sizeof want, "http://h/?k=%s", id);
-            assert_string_equal(part(v.url), k == 1 ? want : "http://h/");
+            assert_int_equal(seen.count, 2);
+            for (int n = 0; n < 2; n++)
+                assert_id_everywhere(n, k == 1);
             generation_unref(g);
         }
 }
