@@ -98,7 +98,7 @@ static bool host_is_ours(const struct api_call *c)
 {
     struct server *s = c->server;
     const char *given = c->headers.host.value;
-    if (given == NULL || strcmp(given, s->good_host) == 0)
+    if (given == NULL || (given[0] != '\0' && strcmp(given, s->good_host) == 0))
         return true;
     if (!names_us(s, given))
         return false;

@@ -36,7 +36,8 @@ class Api(unittest.TestCase):
             self.assertEqual(self.d.call("GET", path, token=False)[0], 200)
 
     def test_host(self):
-        self.problem(403, "GET", "/v1/status", headers={"Host": "evil.example"})
+        for host in ("evil.example", "", "localhost.evil.example"):
+            self.problem(403, "GET", "/v1/status", headers={"Host": host})
         self.assertEqual(self.d.call("GET", "/v1/status", headers={"Host": "localhost:8020"})[0], 200)
         c = self.d.connect()
         c.putrequest("GET", "/livez", skip_host=True)
