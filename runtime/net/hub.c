@@ -33,7 +33,7 @@ static void mend_soon(struct spoke *s)
 static void note_kept(struct hub *h, CURL *easy)
 {
     curl_socket_t fd = CURL_SOCKET_BAD;
-    if (sockets_user_stands(&h->sockets, easy))
+    if (!sockets_may_stand(&h->sockets, easy))
         return;
     if (curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &fd) == CURLE_OK && fd != CURL_SOCKET_BAD)
         sockets_stands(&h->sockets, fd, easy);

@@ -153,6 +153,7 @@ void sockets_release(struct sockets *s, int fd)
     if (k == NULL || k->state != BUSY)
         return;
     if (!k->stands) {
+        s->in_doubt = true;
         forget(k);
         return;
     }
@@ -164,12 +165,12 @@ void sockets_release(struct sockets *s, int fd)
     s->released = k;
 }
 
-bool sockets_user_stands(const struct sockets *s, const void *user)
+bool sockets_may_stand(const struct sockets *s, const void *user)
 {
-    for (const struct socket *k = s->released; k != NULL; k = k->next)
+    for (const struct socket *k = s->in_doubt ? s->released : NULL; k != NULL; k = k->next)
         if (k->user == user && k->state == RELEASED)
-            return true;
-    return false;
+            return false;
+    return s->in_doubt;
 }
 
 static void keep(struct socket *k, int fd)
@@ -191,6 +192,7 @@ void sockets_stands(struct sockets *s, int fd, const void *user)
 
 void sockets_settle(struct sockets *s)
 {
+    s->in_doubt = false;
     for (struct socket *k; (k = s->released) != NULL;) {
         s->released = k->next;
         k->is_listed = false;

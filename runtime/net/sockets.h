@@ -26,6 +26,7 @@ struct sockets {
     struct socket **by_fd;                          /* made when needed, kept for the next socket of that number */
     size_t size;
     struct socket *released; /* since the last settling */
+    bool in_doubt;           /* one was released since then that is not known to stand */
     int ended;               /* a socket whose other side is closed */
 };
 
@@ -40,8 +41,8 @@ void sockets_release(struct sockets *s, int fd);
 /* Before a connection that stands is closed. */
 void sockets_closed(struct sockets *s, int fd);
 
-/* Whether `user` has released a connection that is known to stand, since the last settling. */
-bool sockets_user_stands(const struct sockets *s, const void *user);
+/* Whether `user` may have released a connection, since the last settling, that is not known to stand. */
+bool sockets_may_stand(const struct sockets *s, const void *user);
 /* `fd` is a connection that stands: from now on it is not closed without a word. Nothing, when `user` was not the last
  * to wait for it: then it is another's by now. */
 void sockets_stands(struct sockets *s, int fd, const void *user);
