@@ -8,7 +8,8 @@ from measure import BODY, BUILD, PAD, Receiver, TlsReceiver, batches, floor, loa
 from harness import Daemon
 
 QUICK = "--quick" in sys.argv
-ROUNDS = int(os.environ.get("ROUNDS", "3" if QUICK else "5"))
+ROUNDS = int(os.environ.get("ROUNDS", "6" if QUICK else "12"))  # of the first table
+OTHER_ROUNDS = max(ROUNDS // 4, 1)                             # of the others
 FIGURES = {}
 
 
@@ -43,17 +44,17 @@ def head(title):
     line("", "a second", "CPU µs each", "x floor", "of its")
 
 
-def first(count=60_000):
-    """The floor, singles, batches, in turn; each daemon starts anew with an empty store."""
-    with Receiver() as r:
-        floors, singles, many, rss = [], [], [], []
+def first(count=15_000, seconds=2):
+    """The floor, singles, batches, in turn, a few seconds each: what else the machine does weighs on all of them alike."""
+    floors, singles, many = [], [], []
+    with Receiver() as r, Daemon(script(r.url)) as one, Daemon(script(r.url)) as batch:
+        for d in (one, batch):
+            measure(d, lambda: batches(d, 4000))
         for _ in range(ROUNDS):
             floors.append(floor(r.url, count))
-            for rounds, work in ((singles, lambda d: wrk(d, 3)), (many, lambda d: batches(d, count))):
-                with Daemon(script(r.url)) as d:
-                    measure(d, lambda: batches(d, 4000))
-                    rounds.append(measure(d, lambda: work(d)))
-                    rss.append(d.rss_mb("VmHWM"))
+            singles.append(measure(one, lambda: wrk(one, seconds)))
+            many.append(measure(batch, lambda: batches(batch, count)))
+        rss = [d.rss_mb("VmHWM") for d in (one, batch)]
     head(f"A request of {BODY} bytes: libcurl alone, and anzol with its store, limiter and log")
     report("floor", floors, None)
     report("single", singles, floors)
@@ -88,7 +89,7 @@ def latency(parts, seconds, rounds):
 
 def batch_rounds(r, text, options=None, count=40_000, **work):
     rounds = []
-    for _ in range(max(ROUNDS - 2, 1)):
+    for _ in range(OTHER_ROUNDS):
         with Daemon(text, options=options or []) as d:
             measure(d, lambda: batches(d, 4000, **work))
             rounds.append(measure(d, lambda: batches(d, count, **work)))
@@ -96,7 +97,7 @@ def batch_rounds(r, text, options=None, count=40_000, **work):
 
 
 def floor_rounds(url, **options):
-    return [floor(url, 40_000, **options) for _ in range(max(ROUNDS - 2, 1))]
+    return [floor(url, 40_000, **options) for _ in range(OTHER_ROUNDS)]
 
 
 def shapes():
@@ -130,7 +131,7 @@ end }
 
 def main():
     first()
-    latency((0.5,) if QUICK else (0.2, 0.5, 0.8), 3 if QUICK else 10, 1 if QUICK else 3)
+    latency((0.5,) if QUICK else (0.2, 0.5, 0.8), 3 if QUICK else 10, OTHER_ROUNDS)
     if not QUICK:
         shapes()
     os.makedirs(BUILD, exist_ok=True)

@@ -122,8 +122,8 @@ def batches(d, count, **options):
     load(d, "batch", count=count, **{"lines": 500, "connections": 2, **options})
 
 
-def wrk(d, seconds, connections=64):
-    """Single events from wrk, each the same."""
+def wrk(d, seconds, connections=128):
+    """Single events from wrk, each the same; on so many connections that the daemon is busy while a part of them waits for the disk."""
     path = os.path.join(d.folder, "post.lua")
     event = json.dumps({"name": "bench0", "data": {"n": 1, "sent": 0, "pad": "x" * PAD}})
     with open(path, "w") as f:
@@ -149,7 +149,7 @@ def until_settled(d, seconds=300):
     deadline = time.monotonic() + seconds
     while not settled(d):
         assert time.monotonic() < deadline, d.status()
-        time.sleep(0.05)
+        time.sleep(0.02)
 
 
 def measure(d, work):
