@@ -24,6 +24,16 @@ describe("is_small", function()
     assert.is_false(native.is_small(deep, none))
   end)
 
+  it("takes nothing that was large once, and takes as long to look through", function()
+    local emptied, list = {}, {}
+    for i = 1, 1000000 do emptied[i] = true end
+    for i = 1, 1000000 do emptied[i] = nil end
+    for i = 1, 1500 do list[i] = emptied end
+    local began = os.clock()
+    assert.is_false(native.is_small(list, none))
+    assert.is_true(os.clock() - began < 1) -- all of them take several
+  end)
+
   it("counts what is met twice", function()
     local double, circle = {}, {}
     for _ = 1, 20 do double = { double, double } end
