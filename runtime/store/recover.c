@@ -81,7 +81,7 @@ static int settle(struct apply *a, struct store_delivery *d, struct buf *result,
     if (rc == SQLITE_OK)
         rc = apply_write(a, &u.base, now_ms);
     if (rc == SQLITE_OK)
-        rc = apply_flush(a, false);
+        rc = apply_flush(a, true); /* attempts beyond the last number have one key */
     failure_clear(&u.base.failure);
     return rc;
 }

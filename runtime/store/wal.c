@@ -204,6 +204,17 @@ int wal_register(struct wal *w)
     return sqlite3_vfs_register(&w->vfs, 0);
 }
 
+static void on_rollback(void *ud)
+{
+    struct wal *w = ud;
+    buf_clear(&w->held);
+}
+
+void wal_follow(struct wal *w, sqlite3 *db)
+{
+    sqlite3_rollback_hook(db, on_rollback, w);
+}
+
 void wal_fini(struct wal *w)
 {
     if (w->base != NULL)

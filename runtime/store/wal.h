@@ -26,6 +26,9 @@ struct wal {
 
 /* Under a name of its own, `name`: the memory must stay where it is. rc. */
 int wal_register(struct wal *w);
+/* For the connection that uses it, once it is open: what is rolled back is not written any more, for by then the place
+ * in the log may be another program's. */
+void wal_follow(struct wal *w, sqlite3 *db);
 /* No connection uses it any more. Not registered is fine. */
 void wal_fini(struct wal *w);
 

@@ -39,6 +39,7 @@ static int connect(struct writer *w, struct err *e)
 {
     if (sqlite_open(&w->c, SQLITE_WRITER, e) != 0)
         return -1;
+    wal_follow(&w->wal, w->c.db);
     if (schema_apply(&w->c, e) != 0 || prepare(w, e) != 0) {
         sqlite_close(&w->c);
         return -1;

@@ -101,6 +101,26 @@ static void test_kill(void **state)
     expect_all(f, 0, count);
 }
 
+/* All attempts beyond the last number have one key: the one that was in flight takes it over. */
+static void test_in_flight_beyond_the_last_number(void **state)
+{
+    struct fixture *f = *state;
+    struct attempt a = {.number = 65535, .status = 500};
+    struct written w;
+    sqlite3 *db;
+    fixture_open(f);
+    accept_many(f, 1, 5, "shop");
+    submit_update(f, &w, 3, DELIVERY_SENDING, &a);
+    fixture_wait(f, &w.done);
+    fixture_close(f);
+    assert_int_equal(sqlite3_open(fixture_path(f, "anzol.db"), &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "UPDATE deliveries SET attempts = 65535 WHERE seq = 3", NULL, NULL, NULL),
+                     SQLITE_OK);
+    sqlite3_close(db);
+    fixture_open(f);
+    assert_int_equal(f->unknown_count, 1);
+}
+
 static void test_in_flight_becomes_unknown(void **state)
 {
     struct fixture *f = *state;
@@ -147,6 +167,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_FOLDER(test_kill),
         WITH_FOLDER(test_in_flight_becomes_unknown),
+        WITH_FOLDER(test_in_flight_beyond_the_last_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

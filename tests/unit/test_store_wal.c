@@ -48,6 +48,7 @@ static int setup(void **state)
     assert_int_equal(wal_register(&s->wal), SQLITE_OK);
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
     assert_int_equal(sqlite3_open_v2(path_of("test.db"), &s->db, flags, s->wal.name), SQLITE_OK);
+    wal_follow(&s->wal, s->db);
     run(s->db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;"
                "CREATE TABLE t(n INTEGER PRIMARY KEY, body)");
     assert_int_equal(sqlite3_open_v2(path_of("test.db"), &s->other, flags, NULL), SQLITE_OK);
@@ -136,6 +137,19 @@ static void test_a_large_transaction(void **state)
     expect_rows(s, 510);
 }
 
+/* What was rolled back is not written over what another program commits there. */
+static void test_rolled_back(void **state)
+{
+    struct scene *s = *state;
+    add(s->db, 10);
+    run(s->db, "PRAGMA wal_checkpoint(TRUNCATE); PRAGMA cache_size = 10; BEGIN");
+    add(s->db, 500);
+    run(s->db, "ROLLBACK");
+    add(s->other, 1000);
+    add(s->db, 1);
+    expect_rows(s, 1011);
+}
+
 static void test_a_write_that_fails(void **state)
 {
     struct scene *s = *state;
@@ -162,11 +176,8 @@ static void test_no_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_one_call_a_commit),
-        TEST(test_the_log_starts_over),
-        TEST(test_a_large_transaction),
-        TEST(test_a_write_that_fails),
-        TEST(test_no_file),
+        TEST(test_one_call_a_commit), TEST(test_the_log_starts_over), TEST(test_a_large_transaction),
+        TEST(test_rolled_back),       TEST(test_a_write_that_fails),  TEST(test_no_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
