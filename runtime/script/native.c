@@ -2,7 +2,6 @@
 #include "script/state.h"
 
 #include "core/environment.h"
-#include "core/pulse.h"
 #include "core/secrets.h"
 #include "script/generation.h"
 #include "script/json.h"
@@ -39,6 +38,19 @@ struct uuid native_fresh_id(struct native *n)
     if (getrandom(random, sizeof random, GRND_NONBLOCK) != (ssize_t)sizeof random)
         memset(random, 0, sizeof random); /* the counter keeps them apart still */
     return uuid_next(&n->ids, native_now_ms(n), random);
+}
+
+const struct uuid *native_begin_delivery(struct native *n)
+{
+    n->id = native_fresh_id(n);
+    n->id_fresh = true;
+    return &n->id;
+}
+
+void native_drop_text(struct native *n, size_t mark)
+{
+    if (n->text.len > mark)
+        n->text.len = mark;
 }
 
 struct bytes native_string_at(lua_State *L, int index)
@@ -80,15 +92,9 @@ int native_push_uuid(lua_State *L, const struct uuid *id)
     return 1;
 }
 
-/* new_id(webhook): whose delivery it is matters to those who watch alone. */
 static int l_new_id(lua_State *L)
 {
-    struct native *n = native_self(L);
-    if (lua_type(L, 1) == LUA_TSTRING)
-        pulse_about(native_string_at(L, 1));
-    n->id = native_fresh_id(n);
-    n->id_fresh = true;
-    return native_push_uuid(L, &n->id);
+    return native_push_uuid(L, native_begin_delivery(native_self(L)));
 }
 
 static int l_uuid(lua_State *L)

@@ -57,6 +57,10 @@ void native_push(lua_State *L, struct native *n);
 struct native *native_self(lua_State *L);
 int64_t native_now_ms(struct native *n);
 struct uuid native_fresh_id(struct native *n);
+/* An id for the next delivery: n->id. */
+const struct uuid *native_begin_delivery(struct native *n);
+/* What a template that failed has written into n->text since that was so long. */
+void native_drop_text(struct native *n, size_t mark);
 /* The string at `index`, valid while it is there; data NULL when there is none. */
 struct bytes native_string_at(lua_State *L, int index);
 /* The argument, which must be a string; else raises. */

@@ -122,8 +122,7 @@ static int run_protected(lua_State *L, int64_t budget_ms)
     luaL_checkany(L, 1);
     int nargs = lua_gettop(L) - 1;
     bool good = state_pcall(L, nargs, LUA_MULTRET, budget_ms) == LUA_OK;
-    if (n->text.len > mark)
-        n->text.len = mark; /* what a template that failed had written */
+    native_drop_text(n, mark);
     luaL_checkstack(L, 1, NULL);
     lua_pushboolean(L, good);
     lua_insert(L, 1);

@@ -156,13 +156,11 @@ int native_l_deliver(lua_State *L)
     size_t mark = n->text.len;
     bool loops = h->loops;
     pulse_about(h->name);
-    n->id = native_fresh_id(n);
-    n->id_fresh = true;
+    (void)native_begin_delivery(n);
     lua_pushcfunction(L, run_hook);
     lua_insert(L, HOOK);
     bool good = (loops ? state_pcall(L, 2, 0, STATE_RENDER_MS) : state_pcall_straight(L, 2, 0)) == LUA_OK;
-    if (n->text.len > mark)
-        n->text.len = mark; /* what a template that failed had written */
+    native_drop_text(n, mark);
     lua_pushboolean(L, good);
     lua_insert(L, 1);
     return good ? 1 : 2;

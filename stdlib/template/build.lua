@@ -1,6 +1,6 @@
 -- build: the way in: a text or a table body to a compiled template, its mistakes told to `report(origin, at, message)`.
 
-local error, pcall, setmetatable, type = error, pcall, setmetatable, type
+local concat, error, pcall, setmetatable, type = table.concat, error, pcall, setmetatable, type
 
 local native = require "stdlib.native"
 local compiler = require "stdlib.template.compiler"
@@ -28,12 +28,12 @@ end
 
 -- The text of segments that are nothing else; nil when there is more.
 local function text_alone(segments)
-  local out = ""
+  local out = {}
   for i = 1, #segments do
     if segments[i].k ~= "text" then return nil end
-    out = out .. segments[i].s
+    out[i] = segments[i].s
   end
-  return out
+  return concat(out)
 end
 
 -- A template from segments, for a place: "text", "json", "form", "url", "header" or "xml". Nil when it does not compile.

@@ -70,11 +70,10 @@ static int teardown(void **state)
 
 static int64_t ask(sqlite3 *db, const char *sql)
 {
-    sqlite3_stmt *st;
-    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &st, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_step(st), SQLITE_ROW);
-    int64_t n = sqlite3_column_int64(st, 0);
-    sqlite3_finalize(st);
+    struct sqlite c = {.db = db};
+    struct err e;
+    int64_t n;
+    assert_int_equal(sqlite_number(&c, sql, &n, &e), 0);
     return n;
 }
 
