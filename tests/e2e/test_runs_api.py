@@ -398,8 +398,8 @@ class Repair(Case):
         for line in body["errors"]:
             self.assertRegex(line, r"script\.lua:\d+: ")
         self.assertTrue(any("did you mean 'run'?" in line for line in body["errors"]), body)
-        for line in body["errors"]:
-            self.assertIn(line, self.d.log_text())
+        for line in body["errors"]:  # the log is written a moment after the answer
+            wait_until(lambda line=line: line in self.d.log_text(), f"the log says {line}")
         self.assertEqual(self.d.status()["generation"], before)
         self.failed("still there")
         self.d.write("integration")
