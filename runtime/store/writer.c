@@ -7,10 +7,13 @@
 #include "store/thread.h"
 
 enum {
-    COMMIT_ROWS = 256, /* enough to commit at once */
+    COMMIT_ROWS = 512, /* enough to commit at once */
     BATCH_ROWS = 1024, /* the most in one transaction, unless one write brings more */
+    RESTLESS = 3,      /* commits without a moment of rest between them, and the loop has more to do than it can */
 };
 static const int64_t GATHER_NS = 3 * NS_PER_MS; /* while the loop is busy */
+static const int64_t GATHER_LONGER_NS =
+    9 * NS_PER_MS;                         /* … and stays so: what waits then waits for it, not for the disk */
 static const int64_t APART_NS = NS_PER_MS; /* between commits, when it is not: each has pages of its own to write */
 static const int64_t RETRY_NS = 250 * NS_PER_MS;
 
@@ -173,7 +176,8 @@ static void set_health(struct writer *w, const struct err *e)
 static int64_t commit_due(const struct writer *w)
 {
     const struct store *s = w->s;
-    int64_t gathered_ns = s->oldest_ns + GATHER_NS, apart_ns = w->committed_ns + APART_NS;
+    int64_t gathered_ns = s->oldest_ns + (w->restless < RESTLESS ? GATHER_NS : GATHER_LONGER_NS);
+    int64_t apart_ns = w->committed_ns + APART_NS;
     if (s->queue.rows >= COMMIT_ROWS)
         return 0;
     return s->flushed && apart_ns < gathered_ns ? apart_ns : gathered_ns;
@@ -202,6 +206,8 @@ static void gather(struct writer *w)
         thread_wait(&s->to_writer, &s->mutex, due);
     }
     s->wanted_rows = SIZE_MAX;
+    if (s->queue.head != NULL)
+        w->restless = s->flushed ? 0 : w->restless + 1;
     s->flushed = false;
     write_list_append(&w->todo, &s->queue);
     w->closing = s->closing;

@@ -2,7 +2,8 @@
  * writer: the thread with the one connection that ever writes or checkpoints.
  *
  * It gathers what is submitted until the loop has nothing else to do, a millisecond after the last commit at the
- * earliest, or 3 ms, or 256 rows; commits it as one transaction and hands it back.
+ * earliest, or 3 ms (9 while the loop does not come to rest at all), or 512 rows; commits it as one transaction and
+ * hands it back.
  * When the database refuses, accepts fail and updates stay with it, in order, until they are committed.
  */
 #ifndef ANZOL_STORE_WRITER_H
@@ -27,6 +28,7 @@ struct writer {
     struct purge purge;
     bool purge_failed; /* in the transaction at hand */
     int64_t committed_ns;
+    int restless; /* so many commits in a row found the loop at work all the time */
     sqlite3_stmt *begin, *commit, *savepoint, *undo, *release, *probe;
     struct write_list todo; /* taken from the queue, not committed */
     bool closing;
