@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+static const double SETTLED_S = 1; /* after the start, whose first requests want the pages that it has touched */
 static const int64_t KEEP_DEFAULT_MS = 30LL * 24 * 3600 * MS_PER_S;
 
 static const char *const levels[] = {"debug", "info", "warn", "error"};
@@ -54,7 +55,14 @@ struct daemon {
     struct host *host;
     struct log log;
     struct ev_signal term, interrupt, hangup;
+    struct ev_timer settled;
 };
+
+static void on_settled(struct ev_loop *loop, struct ev_timer *w, int events)
+{
+    (void)loop, (void)w, (void)events;
+    image_let_go();
+}
 
 static void on_stop(struct ev_loop *loop, struct ev_signal *w, int events)
 {
@@ -147,8 +155,10 @@ static int serve(struct daemon *d, const struct daemon_options *o, int64_t keep_
     hold_hangup(SIG_UNBLOCK);
     if (hooks != NULL && hooks->ready != NULL)
         hooks->ready(hooks->ud, d->host);
-    image_let_go();
+    ev_timer_init(&d->settled, on_settled, SETTLED_S, 0);
+    ev_timer_start(loop, &d->settled);
     ev_run(loop, 0);
+    ev_timer_stop(loop, &d->settled);
     stop_signals(d, loop);
     host_free(d->host);
     return 0;

@@ -51,9 +51,9 @@ static int write_all(int fd, const char *data, size_t len)
     return 0;
 }
 
-/* Written beside, synced and renamed, so that a reader, and who finds it after a power cut, sees the old or the new,
- * never a part. */
-static int write_file(const char *path, const char *name, const char *text, struct err *e)
+/* Written beside and renamed, so that a reader sees the old or the new, never a part; who finds it after a power cut
+ * too, of a file that is to last. */
+static int write_file(const char *path, const char *name, const char *text, bool lasting, struct err *e)
 {
     char file[PATH_SIZE], beside[PATH_SIZE];
     if (file_in(file, path, name, e) != 0)
@@ -65,7 +65,9 @@ static int write_file(const char *path, const char *name, const char *text, stru
     int fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return err_system(e, errno, "cannot write %s", beside);
-    int rc = write_all(fd, text, strlen(text)) == 0 ? fsync(fd) : -1;
+    int rc = write_all(fd, text, strlen(text));
+    if (rc == 0 && lasting)
+        rc = fsync(fd);
     int number = errno;
     if (close(fd) != 0 && rc == 0) {
         rc = -1;
@@ -84,7 +86,7 @@ static int make_token(const char *path, char token[FOLDER_TOKEN_SIZE], struct er
     env_random(random, sizeof random);
     for (size_t i = 0; i < sizeof random; i++)
         snprintf(token + 2 * i, 3, "%02x", random[i]);
-    int rc = write_file(path, "token", token, e);
+    int rc = write_file(path, "token", token, true, e);
     if (rc == 0)
         sync_folder(path); /* from now on people are given it */
     return rc;
@@ -128,7 +130,7 @@ int folder_token(const char *path, char token[FOLDER_TOKEN_SIZE], struct err *e)
 
 int folder_write_address(const char *path, const char *address, struct err *e)
 {
-    return write_file(path, "address", address, e);
+    return write_file(path, "address", address, false, e); /* after a power cut nobody listens there */
 }
 
 void folder_remove_address(const char *path)
