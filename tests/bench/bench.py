@@ -3,8 +3,10 @@ The tables on stdout; their figures in build/bench.json."""
 import json
 import os
 import sys
+import time
 
-from measure import BODY, BUILD, PAD, Receiver, TlsReceiver, batches, floor, load, measure, middle, script, spread, until_settled, wrk
+from measure import (BODY, BUILD, PAD, Receiver, TlsReceiver, batches, begin_load, end_load, floor, load, measure, middle, script, spread, until_settled,
+                     wrk)
 from harness import Daemon
 
 QUICK = "--quick" in sys.argv
@@ -68,7 +70,8 @@ def first(count=15_000, seconds=2):
 
 
 def latency(parts, seconds, rounds):
-    """From the moment at which a POST was due to when the receiver has the request."""
+    """From the moment at which a POST was due to when the receiver has the request. The first second of each load, in which its connections are
+    made, does not count."""
     print(f"\n{'POST to receiver':<22}{'a second':>12}{'p50 ms':>9}{'p99 ms':>9}{'p99.9 ms':>10}")
     with Receiver() as r, Daemon(script(r.url)) as d:
         load(d, "paced", rate=500, seconds=2, pad=PAD)
@@ -76,8 +79,10 @@ def latency(parts, seconds, rounds):
             rate, taken = int(FIGURES["single.rps"] * part), []
             for _ in range(rounds):
                 until_settled(d)
+                loading = begin_load(d, "paced", rate=rate, seconds=seconds + 1, pad=PAD, connections=256)
+                time.sleep(1)
                 r.figures()
-                load(d, "paced", rate=rate, seconds=seconds, pad=PAD, connections=256)
+                end_load(loading)
                 until_settled(d)
                 taken.append(r.figures())
             name = "latency." if part == 0.5 else f"latency_{part * 100:.0f}."

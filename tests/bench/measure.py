@@ -111,11 +111,21 @@ def floor(url, count, connections=64, size=BODY, ca=None):
     return {"rps": float(words[0]), "cpu_us": float(words[2])}
 
 
-def load(d, kind, **options):
-    """load.c; what it prints."""
-    out = subprocess.run([*LAST_CORE, f"{BUILD}/bench/load", kind, f"http://{d.address}", d.token, *(f"{k}={v}" for k, v in options.items())],
-                         check=True, stdout=subprocess.PIPE, text=True).stdout
+def begin_load(d, kind, **options):
+    """load.c, while it works; end_load() waits for it."""
+    return subprocess.Popen([*LAST_CORE, f"{BUILD}/bench/load", kind, f"http://{d.address}", d.token, *(f"{k}={v}" for k, v in options.items())],
+                            stdout=subprocess.PIPE, text=True)
+
+
+def end_load(process):
+    """What it prints."""
+    out = process.communicate()[0]
+    assert process.returncode == 0, f"load: {process.returncode}"
     return json.loads(out)
+
+
+def load(d, kind, **options):
+    return end_load(begin_load(d, kind, **options))
 
 
 def batches(d, count, **options):
