@@ -155,6 +155,7 @@ static int serve(struct daemon *d, const struct daemon_options *o, int64_t keep_
     hold_hangup(SIG_UNBLOCK);
     if (hooks != NULL && hooks->ready != NULL)
         hooks->ready(hooks->ud, d->host);
+    ev_now_update(loop); /* the start may have taken longer than that */
     ev_timer_init(&d->settled, on_settled, SETTLED_S, 0);
     ev_timer_start(loop, &d->settled);
     ev_run(loop, 0);

@@ -10,6 +10,12 @@
 enum { LINE_MAX_LEN = 256, TIMEOUT_MS = 30000 };
 static const size_t ANSWER_MAX = (size_t)256 << 20; /* 1,000 deliveries with what they answered are less */
 
+static int not_listening(const char *state, struct err *e)
+{
+    return err_set(e, ERR_NET, 0, "the daemon of the state folder %s does not listen: it starts, or stops", state);
+}
+
+/* A power cut may leave the address empty. */
 static int read_line(const char *state, const char *name, char out[LINE_MAX_LEN], struct err *e)
 {
     char path[4096];
@@ -18,14 +24,16 @@ static int read_line(const char *state, const char *name, char out[LINE_MAX_LEN]
         return err_set(e, ERR_USAGE, 0, "the state folder's name is too long");
     FILE *f = fopen(path, "re");
     if (f == NULL && errno == ENOENT)
-        return err_set(e, ERR_NET, 0, "the daemon of the state folder %s does not listen: it starts, or stops", state);
+        return not_listening(state, e);
     if (f == NULL)
         return err_system(e, errno, "cannot read %s", path);
     char *line = fgets(out, LINE_MAX_LEN, f);
     fclose(f);
     if (line != NULL)
         out[strcspn(out, "\r\n")] = '\0';
-    return line == NULL || out[0] == '\0' ? err_set(e, ERR_SYSTEM, 0, "%s is empty", path) : 0;
+    if (line != NULL && out[0] != '\0')
+        return 0;
+    return strcmp(name, "address") == 0 ? not_listening(state, e) : err_set(e, ERR_SYSTEM, 0, "%s is empty", path);
 }
 
 static size_t on_body(char *data, size_t size, size_t count, void *ud)

@@ -188,7 +188,7 @@ struct uuid store_last_id(const struct store *s);
 
 void store_submit(struct store *s, struct store_write *w);
 /* Nothing more comes for now: what was submitted is committed now, or a millisecond after
- * the last commit, instead of when 256 rows or 3 ms have gathered. */
+ * the last commit, instead of when 512 rows or 3 ms (9, while this is not called) have gathered. */
 void store_flush(struct store *s);
 /* Something was submitted since the last flush. */
 bool store_is_gathering(const struct store *s);

@@ -7,6 +7,9 @@
  * sees the difference; a write that fails is told by the call that made it.
  *
  * It is a VFS of SQLite's around the one that is the default when it is registered; files but the log are that one's.
+ * It is for `synchronous=FULL`: without a sync in each commit, others would be told of commits that are held. Pages
+ * that a checkpoint moves into the database are not held: SQLite neither syncs nor asks for anything behind the last
+ * page of one that readers keep from moving all, so nobody could be told that it was not written.
  */
 #ifndef ANZOL_STORE_WAL_H
 #define ANZOL_STORE_WAL_H

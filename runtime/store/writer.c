@@ -9,12 +9,11 @@
 enum {
     COMMIT_ROWS = 512, /* enough to commit at once */
     BATCH_ROWS = 1024, /* the most in one transaction, unless one write brings more */
-    RESTLESS = 3,      /* commits without a moment of rest between them, and the loop has more to do than it can */
+    RESTLESS = 3,      /* commits in a row without a moment of rest: the loop stays busy */
 };
-static const int64_t GATHER_NS = 3 * NS_PER_MS; /* while the loop is busy */
-static const int64_t GATHER_LONGER_NS =
-    9 * NS_PER_MS;                         /* … and stays so: what waits then waits for it, not for the disk */
-static const int64_t APART_NS = NS_PER_MS; /* between commits, when it is not: each has pages of its own to write */
+/* While the loop is busy; and while it stays so: then what waits waits for the loop, not for the disk. */
+static const int64_t GATHER_NS = 3 * NS_PER_MS, GATHER_LONGER_NS = 9 * NS_PER_MS;
+static const int64_t APART_NS = NS_PER_MS; /* between commits, when it rests: each has pages of its own to write */
 static const int64_t RETRY_NS = 250 * NS_PER_MS;
 
 /* --- the connection ------------------------------------------------------------------------------------------- */
@@ -206,8 +205,10 @@ static void gather(struct writer *w)
         thread_wait(&s->to_writer, &s->mutex, due);
     }
     s->wanted_rows = SIZE_MAX;
-    if (s->queue.head != NULL)
-        w->restless = s->flushed ? 0 : w->restless + 1;
+    if (s->flushed || w->refusing)
+        w->restless = 0;
+    else if (s->queue.head != NULL && w->restless < RESTLESS)
+        w->restless++;
     s->flushed = false;
     write_list_append(&w->todo, &s->queue);
     w->closing = s->closing;

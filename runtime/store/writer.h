@@ -28,7 +28,7 @@ struct writer {
     struct purge purge;
     bool purge_failed; /* in the transaction at hand */
     int64_t committed_ns;
-    int restless; /* so many commits in a row found the loop at work all the time */
+    int restless; /* commits in a row during which the loop never came to rest; RESTLESS at most */
     sqlite3_stmt *begin, *commit, *savepoint, *undo, *release, *probe;
     struct write_list todo; /* taken from the queue, not committed */
     bool closing;

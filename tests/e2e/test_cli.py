@@ -495,6 +495,8 @@ class Commands(FakeCase):
                     self.assertEqual(out, "")
                     self.assertIn(address, err)
                     self.assertEqual(len(err.splitlines()), 1, err)
+        self.file("state/address", "")  # as a power cut may leave it
+        self.assertIn("does not listen", self.run_anzol("status", ANZOL_STATE="state", code=69)[1])
         err = self.run_anzol("status", "--state", "nowhere", code=69)[1]
         self.assertIn("nowhere", err)
         self.assertIn("anzol run", err)

@@ -7,28 +7,27 @@
 #include <sqlite3.h>
 #include <sys/syscall.h>
 
-static int log_writes; /* calls that wrote to a log */
-static int refuse;     /* the errno of those to come; 0: they go well */
+static int log_writes;           /* calls that wrote to a log */
+static int refuse, refuse_moves; /* the errno of those to come, to the log and to the database; 0: they go well */
 
-static bool is_log(int fd)
+static bool ends(int fd, const char *end)
 {
     char link[64], name[256];
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    ssize_t n = readlink(link, name, sizeof name - 1);
-    return n > 4 && memcmp(name + n - 4, "-wal", 4) == 0;
+    ssize_t n = readlink(link, name, sizeof name - 1), len = (ssize_t)strlen(end);
+    return n > len && memcmp(name + n - len, end, (size_t)len) == 0;
 }
 
 ssize_t pwrite64(int fd, const void *data, size_t len, off64_t at);
 ssize_t pwrite64(int fd, const void *data, size_t len, off64_t at)
 {
-    if (is_log(fd)) {
+    int number = refuse_moves != 0 && ends(fd, "test.db") ? refuse_moves : 0;
+    if (ends(fd, "test.db-wal")) {
         log_writes++;
-        if (refuse != 0) {
-            errno = refuse;
-            return -1;
-        }
+        number = refuse;
     }
-    return syscall(SYS_pwrite64, fd, data, len, at);
+    errno = number;
+    return number != 0 ? -1 : syscall(SYS_pwrite64, fd, data, len, at);
 }
 
 struct scene {
@@ -52,7 +51,7 @@ static int setup(void **state)
     run(s->db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;"
                "CREATE TABLE t(n INTEGER PRIMARY KEY, body)");
     assert_int_equal(sqlite3_open_v2(path_of("test.db"), &s->other, flags, NULL), SQLITE_OK);
-    log_writes = refuse = 0;
+    log_writes = refuse = refuse_moves = 0;
     *state = s;
     return 0;
 }
@@ -161,6 +160,23 @@ static void test_a_write_that_fails(void **state)
     expect_rows(s, 15);
 }
 
+/* One that a reader keeps from moving all is not synced: what is not written must be told by the write itself. */
+static void test_a_checkpoint_in_part_that_fails(void **state)
+{
+    struct scene *s = *state;
+    add(s->db, 20);
+    run(s->other, "BEGIN; SELECT count(*) FROM t");
+    add(s->db, 1);
+    refuse_moves = EIO;
+    assert_int_equal(sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) & 0xff,
+                     SQLITE_IOERR);
+    refuse_moves = 0;
+    run(s->other, "COMMIT");
+    expect_rows(s, 21);
+    run(s->db, "PRAGMA wal_checkpoint(TRUNCATE)");
+    expect_rows(s, 21);
+}
+
 static void test_no_file(void **state)
 {
     struct scene *s = *state;
@@ -176,7 +192,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_one_call_a_commit), TEST(test_the_log_starts_over), TEST(test_a_large_transaction),
-        TEST(test_rolled_back),       TEST(test_a_write_that_fails),  TEST(test_no_file),
+        TEST(test_rolled_back),       TEST(test_a_write_that_fails),  TEST(test_a_checkpoint_in_part_that_fails),
+        TEST(test_no_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
