@@ -160,8 +160,9 @@ static void check_send(struct delivery *d)
         violation("double", "%s: sent again while attempt %d is in flight", name_of(d), last->number);
     else if (d->resend_asked) {
         d->series = NULL;
+        d->doubtful = !d->resend_sure;
         d->resend_asked = d->resends > 0;
-        d->resend_taken = false;
+        d->resend_taken = d->resend_sure = false;
     } else if (last == NULL)
         return;
     else if (d->at_risk)
@@ -250,6 +251,8 @@ void oracle_resend_answered(struct delivery *d, int status, bool alone)
     d->resends--;
     if (status == 202 || status == 503 || status == 0)
         d->resend_taken = true;
+    if (status == 202)
+        d->resend_sure = true;
     if (status == 202 && alone) {
         d->resend_owed = true;
         pace_fresh(d->webhook->integration, true);

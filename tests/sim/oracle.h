@@ -42,7 +42,9 @@ struct delivery {
     struct sent *first, *last; /* in order; NULL: none */
     struct sent *series;       /* the first of those that the retry rule counts */
     bool resend_asked;         /* by hand: a new series may begin */
-    bool resend_taken;         /* … surely, or maybe */
+    bool resend_taken;         /* … surely, or maybe … */
+    bool resend_sure;          /* … surely */
+    bool doubtful;             /* nobody knows whether the series began with a resend, or went on in spite of it */
     int resends;               /* … that are not answered */
     bool resend_owed;          /* … one was taken, alone: there must be another attempt */
     bool at_risk;              /* at the last crash it was in flight or being recorded */

@@ -68,7 +68,7 @@ static bool may_be_unknown(const struct delivery *d)
 static void check_given_up(const struct delivery *d, const json_t *log)
 {
     bool window = strcmp(kind_of(log), "window") == 0;
-    bool early = window ? !d->was_at_risk && d->series != NULL &&
+    bool early = window ? !d->was_at_risk && !d->doubtful && d->series != NULL &&
                               asking_time(log, "finished_at") - d->series->at_ms <= d->webhook->within_ms
                         : rule_goes_on(d);
     if (early)

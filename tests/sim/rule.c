@@ -72,7 +72,7 @@ bool rule_goes_on(const struct delivery *d)
 {
     const struct sent *first, *last = d->last;
     int tries = rule_count(d, &first);
-    if (last == NULL || !last->told || d->was_at_risk || tries < 1 || tries > d->webhook->delay_count ||
+    if (last == NULL || !last->told || d->was_at_risk || d->doubtful || tries < 1 || tries > d->webhook->delay_count ||
         !rule_repeatable(d, last))
         return false;
     int64_t left = left_to_be_due_ms(d, first, last);
