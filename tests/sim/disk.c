@@ -343,6 +343,17 @@ int64_t disk_used(struct disk *d)
     return used;
 }
 
+int64_t disk_unsynced(struct disk *d)
+{
+    int64_t n = 0;
+    pthread_mutex_lock(&d->mutex);
+    for (const struct disk_file *f = d->files; f != NULL; f = f->next)
+        for (const struct disk_change *c = f->first; c != NULL; c = c->next)
+            n += (int64_t)c->len;
+    pthread_mutex_unlock(&d->mutex);
+    return n;
+}
+
 uint64_t disk_changes(struct disk *d)
 {
     pthread_mutex_lock(&d->mutex);

@@ -70,6 +70,8 @@ void disk_set_hooks(struct disk *d, const struct disk_hooks *hooks);
 /* What the files may hold in all: a write beyond it writes what there is room for and fails with SQLITE_FULL. */
 void disk_set_capacity(struct disk *d, int64_t bytes);
 int64_t disk_used(struct disk *d);
+/* Bytes of changes that are not synced: the disk remembers each of them for a power cut. */
+int64_t disk_unsynced(struct disk *d);
 /* The name of a file that holds these bytes now, as long as it is there; NULL: none does. */
 const char *disk_search(struct disk *d, const void *what, size_t len);
 /* Changes and syncs so far, failed ones too. */

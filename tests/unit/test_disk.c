@@ -143,10 +143,12 @@ static void test_crash_keeps_what_is_synced(void **state)
     expect_sectors(f, "abb");
     put(f, 0, 'c', 512);
     f->pMethods->xTruncate(f, 512);
+    assert_int_equal(disk_unsynced(d), 512);
     crash(d, DISK_POWER, &KEEP, f);
     f = open_handle(0);
     expect_sectors(f, "c");
     assert_int_equal(disk_used(d), 512);
+    assert_int_equal(disk_unsynced(d), 0);
     f->pMethods->xClose(f);
 }
 
