@@ -4,6 +4,7 @@
 #include "rates.h"
 #include "rule.h"
 #include "server.h"
+#include "world.h"
 
 #include <stdlib.h>
 
@@ -122,7 +123,7 @@ static int64_t held_until(const struct line *l, int integration)
     if (l->in_flight >= rates_lowest_cap(integration, l->looked_ns))
         return INT64_MAX;
     return clock_later(clock_later(l->sent_ns + interval, l->paused_ns),
-                       clock_later(l->began_ns + BEGIN_NS, faults_sound_ns()));
+                       clock_later(clock_later(l->began_ns + BEGIN_NS, faults_sound_ns()), world_held_ns()));
 }
 
 static void begin_life(struct line *l)

@@ -2,10 +2,11 @@
  * pace: the oracle of what comes too late, and of pauses: while a receiver has asked for time nothing of its
  * integration leaves; and while nothing holds it up, what is due leaves, at nearly the rate.
  *
- * What holds it up: its rate, its cap, a pause that was asked for; a bad disk, a start or a stop of the host. What is
- * idle beyond that adds up and is forgiven as time passes, so a busy loop and late threads do no harm, but neither half
- * of the rate nor a delivery that is forgotten is let through. Only what is surely due counts: acknowledged and never
- * sent, or to be tried again by the rule, within the window. What a flow sends counts from its first attempt on.
+ * What holds it up: its rate, its cap, a pause that was asked for; a bad disk, a start or a stop of the host, a loop
+ * that was busy for long. What is idle beyond that adds up and is forgiven as time passes, so late threads do no harm,
+ * but neither half of the rate nor a delivery that is forgotten is let through. Only what is surely due counts:
+ * acknowledged and never sent, or to be tried again by the rule, within the window. What a flow sends counts from its
+ * first attempt on.
  */
 #ifndef ANZOL_SIM_PACE_H
 #define ANZOL_SIM_PACE_H

@@ -37,6 +37,7 @@ static struct {
     bool idle_asked; /* it wants to know when it has nothing to do */
     int64_t woken_ns;
     int64_t free_ns; /* the loop is busy until then */
+    int64_t held_ns; /* … as it was for long, the last time */
     int64_t start_ns;
     bool crash_asked, broken;
     bool hurried; /* told to stop a second time */
@@ -159,10 +160,16 @@ static void end_turn(void)
     if (here.loop == NULL)
         return;
     here.loop->before_sleep(here.loop->ud);
-    int64_t most = dice_chance(DICE_TURN, 0.002)  ? 100 * NS_PER_MS
-                   : dice_chance(DICE_TURN, 0.05) ? 3 * NS_PER_MS
-                                                  : 50000;
+    bool held = dice_chance(DICE_TURN, 0.002);
+    int64_t most = held ? 100 * NS_PER_MS : dice_chance(DICE_TURN, 0.05) ? 3 * NS_PER_MS : 50000;
     here.free_ns = clock_now_ns() + dice_between(DICE_TURN, 1000, most);
+    if (held)
+        here.held_ns = here.free_ns;
+}
+
+int64_t world_held_ns(void)
+{
+    return here.held_ns;
 }
 
 static void turn(void)

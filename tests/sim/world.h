@@ -57,6 +57,8 @@ void world_end(void);
 void world_run(int64_t until_ns);
 /* Something will happen at that time. */
 void world_at(struct timer *t, int64_t at_ns);
+/* Until when the loop was held up for long, or is: clock_now_ns(). */
+int64_t world_held_ns(void);
 /* FNV-1a. */
 uint64_t world_hash(const void *data, size_t len);
 /* Malloc that cannot fail. */
