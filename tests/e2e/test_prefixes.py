@@ -67,6 +67,7 @@ class Workload:
             self.batch(d, 100, 20)
             self.singles(d, 200, 4, pad=700_000)  # the log of the database is moved into its file
             self.singles(d, 220, 6)
+            d.idle()  # a kill between an operation and its entry, or in the middle of that, leaves a record of other files
             d.kill()  # and goes on with the log as it is
             d.start()
             self.singles(d, 300, 6)
@@ -74,6 +75,7 @@ class Workload:
             d.stop()
             d.start()
             self.singles(d, 400, 5)
+            d.idle()
             d.kill()
         shutil.rmtree(self.state)
 
