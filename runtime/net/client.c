@@ -15,7 +15,7 @@ static int not_listening(const char *state, struct err *e)
     return err_set(e, ERR_NET, 0, "the daemon of the state folder %s does not listen: it starts, or stops", state);
 }
 
-/* A power cut may leave the address empty. */
+/* Empty when the file is. */
 static int read_line(const char *state, const char *name, char out[LINE_MAX_LEN], struct err *e)
 {
     char path[4096];
@@ -27,13 +27,23 @@ static int read_line(const char *state, const char *name, char out[LINE_MAX_LEN]
         return not_listening(state, e);
     if (f == NULL)
         return err_system(e, errno, "cannot read %s", path);
-    char *line = fgets(out, LINE_MAX_LEN, f);
+    if (fgets(out, LINE_MAX_LEN, f) == NULL)
+        out[0] = '\0';
     fclose(f);
-    if (line != NULL)
-        out[strcspn(out, "\r\n")] = '\0';
-    if (line != NULL && out[0] != '\0')
-        return 0;
-    return strcmp(name, "address") == 0 ? not_listening(state, e) : err_set(e, ERR_SYSTEM, 0, "%s is empty", path);
+    out[strcspn(out, "\r\n")] = '\0';
+    return 0;
+}
+
+/* A power cut may leave the address empty, but not the token. */
+static int read_folder(const char *state, char address[LINE_MAX_LEN], char token[LINE_MAX_LEN], struct err *e)
+{
+    if (read_line(state, "address", address, e) != 0)
+        return -1;
+    if (address[0] == '\0')
+        return not_listening(state, e);
+    if (read_line(state, "token", token, e) != 0)
+        return -1;
+    return token[0] != '\0' ? 0 : err_set(e, ERR_SYSTEM, 0, "%s/token is empty", state);
 }
 
 static size_t on_body(char *data, size_t size, size_t count, void *ud)
@@ -90,7 +100,7 @@ int client_call(const char *state, const char *method, const char *path, const c
     char address[LINE_MAX_LEN], token[LINE_MAX_LEN], url[4096];
     *a = (struct client_answer){0};
     buf_init(&a->body);
-    if (read_line(state, "address", address, e) != 0 || read_line(state, "token", token, e) != 0)
+    if (read_folder(state, address, token, e) != 0)
         return -1;
     int n = snprintf(url, sizeof url, "http://%s%s", address, path);
     if (n < 0 || (size_t)n >= sizeof url)
